@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package all lists every analyzer. Add one here and nowhere else.
+package all
+
+import (
+	"github.com/seaworthy-dev/seaworthy/internal/analysis"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/podsecurity"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/schemacheck"
+)
+
+// Analyzers lists every analyzer in the order in which they run.
+var Analyzers = []*analysis.Analyzer{
+	podsecurity.Analyzer,
+	schemacheck.Analyzer,
+}
