@@ -21,7 +21,7 @@ type Object struct {
 	Written map[string]any
 	// Canonical is what a policy sees: decoded into its type, defaults filled, zero
 	// values dropped, as kube-apiserver shows it. For custom resources it is Written.
-	// Dropped with Written.
+	// Dropped with Written where there is a typed view.
 	Canonical map[string]any
 	// Typed is the built-in type of the object after defaulting; nil for custom
 	// resources. Analyzers read it and must not change it.
@@ -86,9 +86,14 @@ func (o *Object) EffectiveNamespace() string {
 }
 
 // Release drops what only the single-object checks need, so that memory follows the
-// compact index and not the input.
+// compact index and not the input. The content of a custom resource stays, since
+// analyzers have nothing else to read; that of a CustomResourceDefinition, which is
+// large and which none reads, does not.
 func (o *Object) Release() {
-	o.Written, o.Canonical, o.Source.Node = nil, nil, nil
+	o.Written, o.Source.Node = nil, nil
+	if o.Typed != nil || o.Kind == "CustomResourceDefinition" {
+		o.Canonical = nil
+	}
 }
 
 // Line finds the line of a JSON path in the source file. Where the path's last steps
