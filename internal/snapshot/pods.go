@@ -19,6 +19,8 @@ type Pods struct {
 	// running are the pods that a controller made, so that a selector which only a
 	// running pod matches is not taken for one that matches nothing.
 	running map[string][]labels.Set
+	// operated are the labels known of pods that operators will make.
+	operated map[string][]labels.Set
 }
 
 // labelled indexes the workloads of one namespace by label.
@@ -32,7 +34,7 @@ type labelled struct {
 
 // IndexPods indexes the workloads of a snapshot.
 func IndexPods(s *Snapshot) *Pods {
-	p := &Pods{namespaces: make(map[string]*labelled, len(s.podsIn)), running: map[string][]labels.Set{}}
+	p := &Pods{namespaces: make(map[string]*labelled, len(s.podsIn)), running: map[string][]labels.Set{}, operated: map[string][]labels.Set{}}
 	for ns, ws := range s.podsIn {
 		in := &labelled{
 			all: ws, sets: make([]labels.Set, len(ws)),
@@ -52,6 +54,12 @@ func IndexPods(s *Snapshot) *Pods {
 		if o.Owner != nil {
 			ns := o.EffectiveNamespace()
 			p.running[ns] = append(p.running[ns], pod.Labels)
+		}
+	}
+	for _, o := range s.objects {
+		if set := operatedLabels(o); set != nil {
+			ns := o.EffectiveNamespace()
+			p.operated[ns] = append(p.operated[ns], set)
 		}
 	}
 	return p
@@ -165,6 +173,11 @@ func (p *Pods) MayMatch(namespace string, sel labels.Selector) bool {
 	}
 	for _, set := range p.running[namespace] {
 		if sel.Matches(set) {
+			return true
+		}
+	}
+	for _, known := range p.operated[namespace] {
+		if mayOperate(known, reqs) {
 			return true
 		}
 	}

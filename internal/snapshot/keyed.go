@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package snapshot
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// keyFields are the fields by which a keyed path names the elements of a list, in the
+// order in which they are tried.
+var keyFields = []string{"name", "key", "host", "secretName", "containerPort", "port", "ip", "type", "mountPath"}
+
+// Remark separates an item from words for people about it.
+const Remark = " — "
+
+// Item turns an offending item of a check, a keyed path with an optional remark, into an
+// item with an index path. The keyed path is the item's identity: it survives
+// reordering. Steps that cannot be found are left as they are; an unknown key stands for
+// the whole list.
+func (o *Object) Item(keyed, title string) seaworthy.Item {
+	keyed, remark, _ := strings.Cut(keyed, Remark)
+	item := seaworthy.Item{Key: keyed, Message: title}
+	if remark != "" {
+		item.Message = remark
+	}
+	var path strings.Builder
+	var at any = o.Written
+	if o.Written == nil {
+		at = o.Canonical
+	}
+	list := ""
+	for _, step := range keyedSteps(keyed) {
+		key, isKey := strings.CutPrefix(step, "[")
+		if !isKey {
+			list = step
+			path.WriteString(field(step, path.Len() == 0))
+			m, _ := at.(map[string]any)
+			at = m[step]
+			continue
+		}
+		key = strings.TrimSuffix(key, "]")
+		if m, ok := at.(map[string]any); ok { // a key of a mapping: labels[app.kubernetes.io/name]
+			path.WriteString(field(key, false))
+			at = m[key]
+			continue
+		}
+		if strings.HasSuffix(strings.ToLower(list), "containers") && item.Container == "" {
+			item.Container = key
+		}
+		l, _ := at.([]any)
+		i := find(l, key)
+		if i < 0 {
+			break
+		}
+		fmt.Fprintf(&path, "[%d]", i)
+		at = l[i]
+	}
+	item.Path = path.String()
+	return item
+}
+
+func field(name string, first bool) string {
+	switch {
+	case strings.ContainsAny(name, `.["/`):
+		return `["` + name + `"]`
+	case first:
+		return name
+	}
+	return "." + name
+}
+
+// keyedSteps splits a keyed path. A key in brackets may hold anything but an unbalanced
+// bracket.
+func keyedSteps(path string) []string {
+	var out []string
+	for path != "" {
+		switch path[0] {
+		case '.':
+			path = path[1:]
+		case '[':
+			end, depth := 0, 0
+			for end = range len(path) {
+				if path[end] == '[' {
+					depth++
+				} else if path[end] == ']' {
+					if depth--; depth == 0 {
+						break
+					}
+				}
+			}
+			out, path = append(out, path[:end+1]), path[end+1:]
+		default:
+			end := strings.IndexAny(path, ".[")
+			if end < 0 {
+				end = len(path)
+			}
+			out, path = append(out, path[:end]), path[end:]
+		}
+	}
+	return out
+}
+
+// find gives the index of the list element that a key names, or -1.
+func find(l []any, key string) int {
+	for _, f := range keyFields {
+		for i, e := range l {
+			if m, ok := e.(map[string]any); ok && m[f] != nil && scalar(m[f]) == key {
+				return i
+			}
+		}
+	}
+	for i, e := range l {
+		if scalar(e) == key || ruleKey(e) == key {
+			return i
+		}
+	}
+	if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < len(l) {
+		return i
+	}
+	return -1
+}
+
+func scalar(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case int64:
+		return strconv.FormatInt(v, 10)
+	}
+	return ""
+}
+
+// ruleKey names an RBAC rule by what it says: "get,list secrets".
+func ruleKey(v any) string {
+	m, ok := v.(map[string]any)
+	if !ok || m["verbs"] == nil {
+		return ""
+	}
+	return joined(m["verbs"]) + " " + joined(m["resources"])
+}
+
+func joined(v any) string {
+	l, _ := v.([]any)
+	words := make([]string, len(l))
+	for i, e := range l {
+		words[i] = scalar(e)
+	}
+	return strings.Join(words, ",")
+}
