@@ -14,9 +14,11 @@ import (
 
 // An Analyzer judges a snapshot by some checks.
 type Analyzer struct {
-	Name   string            // "rbac"
-	Doc    string            // the first sentence is the title
-	Checks []seaworthy.Check // everything that it may report
+	Name string // "rbac"
+	Doc  string // the first sentence is the title
+	// Checks is everything that it may report. One of scope single+cross, whose other
+	// half is a policy under checks/, holds only ID and Scope: the policy describes it.
+	Checks []seaworthy.Check
 	Run    func(context.Context, *Pass) error
 }
 

@@ -6,11 +6,13 @@ package all
 import (
 	"github.com/seaworthy-dev/seaworthy/internal/analysis"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/podsecurity"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/rbac"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/schemacheck"
 )
 
 // Analyzers lists every analyzer in the order in which they run.
 var Analyzers = []*analysis.Analyzer{
 	podsecurity.Analyzer,
+	rbac.Analyzer,
 	schemacheck.Analyzer,
 }

@@ -211,3 +211,22 @@ func shift(n *yamlv3.Node, lines int) {
 		shift(c, lines)
 	}
 }
+
+// Document gives the nth document of a stream, from 0, empty ones not counted.
+func Document(data []byte, n int) ([]byte, error) {
+	r := yamlutil.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
+	for {
+		doc, err := r.Read()
+		if err != nil {
+			return nil, fmt.Errorf("find document %d: %w", n, err)
+		}
+		raw, err := yaml.YAMLToJSON(doc)
+		if err == nil && string(raw) == "null" {
+			continue
+		}
+		if n == 0 {
+			return doc, nil
+		}
+		n--
+	}
+}

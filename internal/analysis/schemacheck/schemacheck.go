@@ -6,7 +6,9 @@
 package schemacheck
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,7 +54,11 @@ func run(ctx context.Context, p *analysis.Pass) error {
 func items(o *snapshot.Object) []seaworthy.Item {
 	seen := map[string]int{}
 	var out []seaworthy.Item
-	for _, problem := range o.Schema {
+	problems := slices.Clone(o.Schema)
+	slices.SortStableFunc(problems, func(a, b snapshot.SchemaProblem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path))
+	})
+	for _, problem := range problems {
 		key := unindexed(problem.Path)
 		if key == "" {
 			key = problem.Message
