@@ -41,6 +41,11 @@ type Object struct {
 	// Schema lists what strict decoding would refuse: unknown fields, ill-typed values,
 	// duplicate keys.
 	Schema []SchemaProblem
+	// WaiverRequests are the reasons that the object's annotations give, by check.
+	WaiverRequests map[string]string
+	// Twin says where the object was read if another of the same identity was read
+	// before from elsewhere, else it is empty. It tells their findings apart.
+	Twin string
 	// Owner is the controller that made the object (cluster scans), or nil.
 	Owner *seaworthy.Object
 }

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package config is the configuration of Seaworthy: one struct, read from
+// seaworthy.yaml, that flags of the command line override. Its JSON Schema and the table
+// in docs/configure.md are generated from the struct.
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/strict"
+)
+
+// FileName is what the configuration file is called.
+const FileName = "seaworthy.yaml"
+
+// Config is everything that can be set. Paths in a file are relative to the file. The
+// doc tags make the documentation, the flag tags name the flag of `seaworthy scan`.
+type Config struct {
+	Source            string           `yaml:"source" flag:"source" doc:"Name of what is scanned; part of every fingerprint. Default: the repository's address, else the folder's name"`
+	Paths             []string         `yaml:"paths" doc:"What to scan when no path is given: files, folders, globs"`
+	KubernetesVersion string           `yaml:"kubernetesVersion" flag:"kubernetes-version" doc:"Kubernetes version to judge against, such as 1.36. Default: the cluster's own, else the newest known"`
+	Provider          string           `yaml:"provider" flag:"provider" doc:"Who runs the control plane: EKS, GKE, AKS, OpenShift, … or self-managed. Default: detected from the cluster"`
+	Checks            map[string]Check `yaml:"checks" doc:"Settings of single checks, by id"`
+	Only              []string         `yaml:"only" flag:"only" doc:"Run only these checks (ids or categories)"`
+	Except            []string         `yaml:"except" flag:"except" doc:"Leave out these checks (ids or categories)"`
+	Scopes            []Scope          `yaml:"scopes" doc:"Where checks do not run: by namespace"`
+	Policies          []string         `yaml:"policies" flag:"policies" doc:"Folders of your own checks: ValidatingAdmissionPolicies, Rego, Gatekeeper templates with constraints"`
+	Controls          []string         `yaml:"controls" flag:"controls" doc:"Folders of your own controls"`
+	Frameworks        []string         `yaml:"frameworks" flag:"frameworks" doc:"Folders of your own frameworks"`
+	Coverage          []string         `yaml:"coverage" doc:"Frameworks whose coverage the report holds. Default: soc2"`
+	Categories        []string         `yaml:"categories" flag:"categories" doc:"Categories of criteria in scope. Default: security, availability, confidentiality"`
+	FailOn            string           `yaml:"failOn" flag:"fail-on" doc:"Exit 3 on findings of this severity or worse: critical, high, medium, low, info or none. Default: high"`
+	Baseline          string           `yaml:"baseline" flag:"baseline" doc:"A JSON report; only findings that it does not hold fail"`
+	Waivers           []string         `yaml:"waivers" flag:"waivers" doc:"Files of waivers"`
+	HonourAnnotations bool             `yaml:"honourAnnotations" flag:"honour-annotations" doc:"Let annotations seaworthy.dev/waive-<check> waive findings. Without it they are requests"`
+	Inputs            Inputs           `yaml:"inputs" doc:"How inputs are read"`
+	Helm              Helm             `yaml:"helm" doc:"How charts are rendered"`
+	Cluster           Cluster          `yaml:"cluster" doc:"How a live cluster is read"`
+
+	file string
+}
+
+// Check is the setting of one check.
+type Check struct {
+	Mode       string            `yaml:"mode" doc:"off switches the check off; audit, warn and deny all run it in a scan"`
+	Severity   string            `yaml:"severity" doc:"Severity of its findings here"`
+	Parameters map[string]string `yaml:"parameters" doc:"Its parameters; 'seaworthy checks show ID' lists them"`
+}
+
+// Scope switches checks off in some namespaces.
+type Scope struct {
+	Namespaces []string `yaml:"namespaces" doc:"Names or patterns such as dev-*"`
+	Off        []string `yaml:"off" doc:"Ids of checks that do not run there"`
+	Reason     string   `yaml:"reason" doc:"Why; required"`
+}
+
+// Inputs says how inputs are read.
+type Inputs struct {
+	Gitignore      bool `yaml:"gitignore" flag:"gitignore" doc:"Leave out what .gitignore names"`
+	SkipVendored   bool `yaml:"skipVendored" flag:"skip-vendored" doc:"Leave out vendor, node_modules and the like"`
+	AllowNetwork   bool `yaml:"allowNetwork" flag:"allow-network" doc:"Let kustomizations fetch remote bases"`
+	SkipUnreadable bool `yaml:"skipUnreadable" flag:"skip-unreadable" doc:"Report what cannot be read as skipped instead of exiting 2"`
+}
+
+// Helm says how charts are rendered.
+type Helm struct {
+	Values    []string `yaml:"values" flag:"values" doc:"Values files for every chart"`
+	Set       []string `yaml:"set" flag:"set" doc:"Single values, as of helm --set"`
+	Release   string   `yaml:"release" flag:"release" doc:"Release name. Default: release-name"`
+	Namespace string   `yaml:"namespace" flag:"release-namespace" doc:"Namespace of the release. Default: default"`
+}
+
+// Cluster says how a live cluster is read.
+type Cluster struct {
+	Kubeconfig string   `yaml:"kubeconfig" flag:"kubeconfig" doc:"Path of the kubeconfig. Default: KUBECONFIG, else ~/.kube/config, else the pod's own"`
+	Context    string   `yaml:"context" flag:"context" doc:"Context of the kubeconfig"`
+	Namespaces []string `yaml:"namespaces" flag:"namespace" doc:"Only these namespaces"`
+	Secrets    bool     `yaml:"secrets" flag:"secrets" doc:"List Secrets too; their values are dropped at once, but the right to list them returns them"`
+}
+
+// Default is what holds where nothing is set.
+func Default() *Config {
+	return &Config{
+		FailOn: "high", Coverage: []string{"soc2"},
+		Categories: []string{"security", "availability", "confidentiality"},
+	}
+}
+
+// Modes are the modes of a check.
+var Modes = []string{"off", "audit", "warn", "deny"}
+
+// Load reads a configuration file.
+func Load(file string) (*Config, error) {
+	c := Default()
+	if err := strict.ReadFile(file, c); err != nil {
+		return nil, err
+	}
+	c.file = file
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	dir := filepath.Dir(file)
+	for _, list := range [][]string{c.Paths, c.Policies, c.Controls, c.Frameworks, c.Waivers, c.Helm.Values} {
+		for i, p := range list {
+			list[i] = relative(dir, p)
+		}
+	}
+	c.Baseline = relative(dir, c.Baseline)
+	return c, nil
+}
+
+// Find looks for a configuration file beside the first path and in the folders above it,
+// up to the root of the repository. No file is no error.
+func Find(start string) (*Config, error) {
+	dir, err := filepath.Abs(start)
+	if err != nil {
+		return Default(), nil
+	}
+	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+		dir = filepath.Dir(dir)
+	}
+	for {
+		file := filepath.Join(dir, FileName)
+		if _, err := os.Stat(file); err == nil {
+			if wd, err := os.Getwd(); err == nil {
+				if rel, err := filepath.Rel(wd, file); err == nil {
+					file = rel
+				}
+			}
+			return Load(file)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, seaworthy.Invalid("look for %s: %v", FileName, err)
+		}
+		_, gitErr := os.Stat(filepath.Join(dir, ".git"))
+		if parent := filepath.Dir(dir); gitErr == nil || parent == dir {
+			return Default(), nil
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// File is where the configuration was read, or empty.
+func (c *Config) File() string { return c.file }
+
+func relative(dir, p string) string {
+	if p == "" || p == "-" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(dir, p)
+}
+
+func (c *Config) validate() error {
+	if _, err := ParseFailOn(c.FailOn); err != nil {
+		return seaworthy.Invalid("%s: failOn: %v", c.file, err)
+	}
+	for id, k := range c.Checks {
+		if k.Mode != "" && !slices.Contains(Modes, k.Mode) {
+			return seaworthy.Invalid("%s: checks.%s.mode: %q is not one of off, audit, warn, deny", c.file, id, k.Mode)
+		}
+		if k.Severity != "" {
+			if _, err := seaworthy.ParseSeverity(k.Severity); err != nil {
+				return seaworthy.Invalid("%s: checks.%s: %v", c.file, id, err)
+			}
+		}
+	}
+	for i, s := range c.Scopes {
+		if len(s.Namespaces) == 0 || len(s.Off) == 0 || s.Reason == "" {
+			return seaworthy.Invalid("%s: scopes[%d] needs namespaces, off and a reason", c.file, i)
+		}
+		for _, p := range s.Namespaces {
+			if _, err := path.Match(p, ""); err != nil {
+				return seaworthy.Invalid("%s: scopes[%d]: pattern %q is malformed", c.file, i, p)
+			}
+		}
+	}
+	return nil
+}
+
+// ParseFailOn reads a threshold; "none" and "" mean that nothing fails.
+func ParseFailOn(s string) (seaworthy.Severity, error) {
+	if s == "" || s == "none" {
+		return "", nil
+	}
+	v, err := seaworthy.ParseSeverity(s)
+	if err != nil {
+		return "", seaworthy.Invalid("severity %q is not one of critical, high, medium, low, info, none", s)
+	}
+	return v, nil
+}
+
+// Runs tells whether a check runs in a namespace (empty for cluster-scoped objects).
+func (c *Config) Runs(check, namespace string) bool {
+	for _, s := range c.Scopes {
+		if !slices.Contains(s.Off, check) {
+			continue
+		}
+		for _, p := range s.Namespaces {
+			if ok, err := path.Match(p, namespace); err == nil && ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Waivers is a file of waivers.
+type Waivers struct {
+	Waivers []seaworthy.Waiver `yaml:"waivers"`
+}
+
+// LoadWaivers reads a file of waivers and checks each.
+func LoadWaivers(file string) ([]seaworthy.Waiver, error) {
+	var w Waivers
+	if err := strict.ReadFile(file, &w); err != nil {
+		return nil, err
+	}
+	for i, one := range w.Waivers {
+		if err := one.Validate(); err != nil {
+			return nil, seaworthy.Invalid("%s: waivers[%d]: %v", file, i, err)
+		}
+	}
+	return w.Waivers, nil
+}

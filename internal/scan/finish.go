@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis"
+	"github.com/seaworthy-dev/seaworthy/internal/cel"
+	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
+)
+
+// analyze runs what needs all objects: policies that look at namespaces, and analyzers.
+func (g *gathering) analyze(ctx context.Context) error {
+	g.yield(g.last)
+	g.summary.Workloads = len(g.snapshot.Workloads())
+	if err := g.judgeLate(); err != nil {
+		return err
+	}
+	for _, a := range g.cfg.Catalogue.analyzers {
+		r := &reporter{g: g}
+		pass := &analysis.Pass{Snapshot: g.snapshot, Params: g.cfg.Catalogue.params, Enabled: g.cfg.Catalogue.Runs, Report: r}
+		if err := a.Run(ctx, pass); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			for _, k := range a.Checks {
+				r.Error(k.ID, nil, fmt.Errorf("analyzer %s: %w", a.Name, err))
+			}
+		}
+		if r.err != nil {
+			return r.err
+		}
+	}
+	return nil
+}
+
+// judgeLate judges objects by the policies that look at their namespace.
+func (g *gathering) judgeLate() error {
+	if len(g.lateness) == 0 {
+		return nil
+	}
+	namespaces := map[string]map[string]any{}
+	for _, l := range g.lateness {
+		if l.object.Kind == "Namespace" && l.object.Group() == "" {
+			namespaces[l.object.Name] = l.request.Object
+		}
+	}
+	j := newJudge(g.cfg)
+	for _, l := range g.lateness {
+		if ns := namespaces[l.request.Namespace]; ns != nil {
+			l.request.NamespaceObject = ns
+		}
+		var found []verdict
+		j.eval.Judge(l.request, func(i int) bool { return j.wants(i, l.object) && j.later[i] }, func(i int, v cel.Verdict) {
+			found = append(found, j.verdict(j.checkOf[i], l.object, v))
+		})
+		for i := range found {
+			if err := g.verdict(l.object, &found[i]); err != nil {
+				return err
+			}
+		}
+		l.object.Release()
+	}
+	g.lateness = nil
+	return nil
+}
+
+// reporter takes the verdicts of one analyzer.
+type reporter struct {
+	g   *gathering
+	err error // of the handler
+}
+
+// Judge counts the object and hands on a finding for each item.
+func (r *reporter) Judge(check string, o *snapshot.Object, items ...seaworthy.Item) {
+	i, ok := r.g.cfg.Catalogue.index[check]
+	if !ok || r.err != nil || r.g.cfg.Modes != nil && !r.g.cfg.Modes(check, o.EffectiveNamespace()) {
+		return
+	}
+	v := verdict{check: i}
+	for _, it := range items {
+		v.items = append(v.items, item{it, r.line(o, it.Path)})
+	}
+	r.err = r.g.verdict(o, &v)
+}
+
+func (r *reporter) line(o *snapshot.Object, path string) int {
+	for _, p := range o.Schema {
+		if p.Path == path && p.Line > 0 {
+			return p.Line
+		}
+	}
+	if path == "" || r.g.in.Line == nil || o.Source.File == "" {
+		return o.Source.Line
+	}
+	return r.g.in.Line(o, path)
+}
+
+// NotEvaluated remembers why the check could not judge.
+func (r *reporter) NotEvaluated(check, reason string) {
+	if i, ok := r.g.cfg.Catalogue.index[check]; ok {
+		t := &r.g.tallies[i]
+		t.unevaluated = appendOnce(t.unevaluated, reason)
+	}
+}
+
+// Provider remembers that the provider answers for the check.
+func (r *reporter) Provider(check, reason string) {
+	if i, ok := r.g.cfg.Catalogue.index[check]; ok {
+		t := &r.g.tallies[i]
+		t.provider = appendOnce(t.provider, reason)
+	}
+}
+
+// Error counts an object that the check could not judge.
+func (r *reporter) Error(check string, o *snapshot.Object, err error) {
+	i, ok := r.g.cfg.Catalogue.index[check]
+	if !ok {
+		return
+	}
+	r.g.tallies[i].errors++
+	p := seaworthy.Problem{Check: check, Message: err.Error()}
+	if o != nil {
+		r.g.tallies[i].inScope++
+		p.File, p.Line, p.Object = o.Source.File, o.Source.Line, o.String()
+	}
+	r.g.errors = append(r.g.errors, p)
+}
+
+func appendOnce(l []string, s string) []string {
+	if slices.Contains(l, s) {
+		return l
+	}
+	return append(l, s)
+}
+
+// trailer closes the report.
+func (g *gathering) trailer() *seaworthy.Trailer {
+	now := g.cfg.Now().UTC()
+	t := &seaworthy.Trailer{Finished: now, Waivers: g.notices(now), Errors: nonNilProblems(g.errors), Skipped: nonNilProblems(g.skipped)}
+	if g.cfg.SkipUnreadable {
+		t.Skipped, t.Errors = append(t.Skipped, t.Errors...), []seaworthy.Problem{}
+	}
+	s := &g.summary
+	s.ByStatus = map[seaworthy.Status]int{}
+	for i, k := range g.cfg.Catalogue.Checks {
+		r := g.tallies[i].result(k)
+		s.ByStatus[r.Status]++
+		t.Checks = append(t.Checks, r)
+	}
+	for _, f := range g.cfg.Frameworks {
+		if slices.Contains(g.cfg.Cover, f.ID) {
+			t.Covered = append(t.Covered, seaworthy.Cover(f, g.cfg.Controls, t.Checks, g.in.Source.Kind, g.cfg.Categories))
+		}
+	}
+	s.Errors, s.FailOn = len(t.Errors), g.cfg.FailOn
+	switch {
+	case s.Errors > 0:
+		s.Exit = ExitInput
+	case s.Failing > 0:
+		s.Exit = ExitFindings
+	}
+	if s.BySev == nil {
+		s.BySev = map[seaworthy.Severity]int{}
+	}
+	t.Summary = *s
+	return t
+}
+
+func nonNilProblems(p []seaworthy.Problem) []seaworthy.Problem {
+	if p == nil {
+		return []seaworthy.Problem{}
+	}
+	return p
+}
+
+// result decides the status of a check. A failure is never hidden; what could not be
+// judged never passes.
+func (t *tally) result(k seaworthy.Check) seaworthy.CheckResult {
+	r := seaworthy.CheckResult{
+		ID: k.ID, Title: k.Title, Severity: k.Severity, Category: k.Category, Controls: nonNil(k.Controls), Custom: k.Custom,
+		InScope: t.inScope, Passed: t.passed, Failed: t.failed, Waived: t.waived, Errors: t.errors, Findings: t.findings,
+	}
+	switch {
+	case t.failed > 0:
+		r.Status = seaworthy.StatusFailed
+	case t.errors > 0:
+		r.Status, r.Reason = seaworthy.StatusError, "it could not be judged; see the errors"
+	case len(t.unevaluated) > 0:
+		r.Status, r.Reason = seaworthy.StatusNotEvaluated, strings.Join(t.unevaluated, "; ")
+	case len(t.provider) > 0 && t.inScope == 0:
+		r.Status, r.Reason = seaworthy.StatusProvider, strings.Join(t.provider, "; ")
+	case t.inScope == 0:
+		r.Status, r.Reason = seaworthy.StatusNotApplicable, "no object in scope"
+	default:
+		r.Status = seaworthy.StatusPassed
+	}
+	return r
+}

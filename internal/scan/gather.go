@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scan
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/cel"
+	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
+)
+
+// gathering takes judged objects in the order of the input, turns verdicts into findings
+// and counts. One goroutine uses it.
+type gathering struct {
+	cfg      *Config
+	in       Input
+	out      Handler
+	snapshot *snapshot.Snapshot
+	tallies  []tally
+	waivers  []waiverUse
+	requires map[string][]string // control → requirements
+	errors   []seaworthy.Problem
+	skipped  []seaworthy.Problem
+	last     Yield
+	summary  seaworthy.Summary
+	seed     maphash.Seed
+	seen     map[uint64]string // identity of an object → where it was first seen
+	lateness []late
+}
+
+type late struct {
+	object  *snapshot.Object
+	request *cel.Request
+}
+
+// tally counts one check.
+type tally struct {
+	inScope, passed, failed, waived, errors, findings int
+	unevaluated, provider                             []string
+}
+
+type waiverUse struct {
+	seaworthy.Waiver
+	matched int
+}
+
+func newGathering(cfg *Config, in Input, out Handler) *gathering {
+	g := &gathering{
+		cfg: cfg, in: in, out: out, snapshot: snapshot.New(in.Source),
+		tallies: make([]tally, len(cfg.Catalogue.Checks)), requires: seaworthy.RequirementsOf(cfg.Frameworks),
+		seed: maphash.MakeSeed(), seen: map[uint64]string{},
+		errors: slices.Clone(cfg.Catalogue.Problems), skipped: slices.Clone(cfg.Catalogue.Skipped),
+	}
+	g.snapshot.Target = cfg.Target
+	for _, w := range cfg.Waivers {
+		g.waivers = append(g.waivers, waiverUse{Waiver: w})
+	}
+	for i, k := range cfg.Catalogue.Checks {
+		if cfg.Catalogue.lacksParams(k) {
+			g.tallies[i].unevaluated = []string{"its parameters are not set (" + paramNames(k) + ")"}
+		}
+	}
+	return g
+}
+
+func paramNames(k seaworthy.Check) string {
+	names := make([]string, len(k.Params))
+	for i, p := range k.Params {
+		names[i] = p.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// gather drains the lanes in their order.
+func (g *gathering) gather(ctx context.Context, order <-chan *lane, total int) error {
+	done := 0
+	for l := range order {
+		if err := g.drain(ctx, l); err != nil {
+			return err
+		}
+		g.yield(l.yield)
+		done++
+		if g.cfg.Progress != nil {
+			g.cfg.Progress(done, total)
+		}
+	}
+	return nil
+}
+
+// drain takes what one batch brings. A batch that no worker reached before the scan was
+// given up never ends by itself.
+func (g *gathering) drain(ctx context.Context, l *lane) error {
+	for {
+		select {
+		case j, ok := <-l.judged:
+			if !ok {
+				return nil
+			}
+			if err := g.take(j); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (g *gathering) yield(y Yield) {
+	g.errors = append(g.errors, y.Errors...)
+	g.skipped = append(g.skipped, y.Skipped...)
+	g.summary.Files += y.Files
+}
+
+// take counts one judged object and hands on its findings.
+func (g *gathering) take(j *judged) error {
+	o := j.object
+	g.summary.Objects++
+	if o.Owner != nil {
+		g.summary.Owned++
+	}
+	g.snapshot.Add(o)
+	if len(j.requests) > 0 {
+		o.WaiverRequests = j.requests
+	}
+	o.Twin = g.twin(o)
+	for i := range j.verdicts {
+		if err := g.verdict(o, &j.verdicts[i]); err != nil {
+			return err
+		}
+	}
+	if j.deferred != nil {
+		g.lateness = append(g.lateness, late{o, j.deferred})
+	}
+	return nil
+}
+
+// twin tells an object from another of the same identity that was read before, from
+// another file: it is where this one was read, or empty for the first.
+func (g *gathering) twin(o *snapshot.Object) string {
+	var h maphash.Hash
+	h.SetSeed(g.seed)
+	for _, s := range []string{o.Source.Root, o.Group(), o.Kind, o.Namespace, o.Name} {
+		h.WriteString(s)
+		h.WriteByte(0)
+	}
+	here := fmt.Sprintf("%s:%d", o.Source.File, o.Source.Line)
+	first, ok := g.seen[h.Sum64()]
+	if !ok {
+		g.seen[h.Sum64()] = here
+		return ""
+	}
+	if first == here {
+		return ""
+	}
+	return g.relative(o.Source.File)
+}
+
+func (g *gathering) relative(path string) string {
+	if path == "" || g.cfg.Base == "" {
+		return path
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	rel, err := filepath.Rel(g.cfg.Base, abs)
+	if err != nil {
+		return path
+	}
+	return filepath.ToSlash(rel)
+}
+
+// verdict counts a verdict and hands on its findings.
+func (g *gathering) verdict(o *snapshot.Object, v *verdict) error {
+	t := &g.tallies[v.check]
+	t.inScope++
+	k := &g.cfg.Catalogue.Checks[v.check]
+	if v.err != nil {
+		t.errors++
+		g.errors = append(g.errors, seaworthy.Problem{
+			File: o.Source.File, Line: o.Source.Line, Check: k.ID, Object: o.String(), Message: v.err.Error(),
+		})
+		if len(v.items) == 0 {
+			return nil
+		}
+	}
+	if len(v.items) == 0 {
+		t.passed++
+		if g.cfg.IncludePassed {
+			return g.out.Pass(&seaworthy.Pass{Check: k.ID, Object: o.Object, File: o.Source.File})
+		}
+		return nil
+	}
+	t.failed++
+	waived := true
+	for i := range v.items {
+		f := g.finding(k, o, &v.items[i])
+		waived = waived && f.Waiver != nil
+		t.findings++
+		g.count(f)
+		if err := g.out.Finding(f); err != nil {
+			return err
+		}
+	}
+	if waived {
+		t.waived++
+	}
+	return nil
+}
+
+func (g *gathering) finding(k *seaworthy.Check, o *snapshot.Object, it *item) *seaworthy.Finding {
+	source := g.in.Source.Name
+	if o.Source.Root != "" {
+		source += "#" + g.relative(o.Source.Root)
+	}
+	if o.Twin != "" {
+		source += "#" + o.Twin
+	}
+	f := &seaworthy.Finding{
+		Check: k.ID, Severity: k.Severity, Category: k.Category, Message: it.Message, Object: o.Object,
+		Container: it.Container, Path: it.Path, File: o.Source.File, Line: it.line, Origin: o.Source.Root,
+		Controls: nonNil(k.Controls), Requirements: g.requirements(k), Remediation: k.Remediation,
+		Fingerprint: seaworthy.Fingerprint(source, k.ID, o.Object, it.Key), WaiverRequested: o.WaiverRequests[k.ID],
+	}
+	f.New = !g.cfg.Baseline[f.Fingerprint]
+	g.waive(f)
+	return f
+}
+
+func nonNil(l []string) []string {
+	if l == nil {
+		return []string{}
+	}
+	return l
+}
+
+// requirements lists what a check's controls support, each once.
+func (g *gathering) requirements(k *seaworthy.Check) []string {
+	if r, ok := g.requires["check "+k.ID]; ok {
+		return r
+	}
+	out := []string{}
+	for _, c := range k.Controls {
+		for _, r := range g.requires[c] {
+			if !slices.Contains(out, r) {
+				out = append(out, r)
+			}
+		}
+	}
+	g.requires["check "+k.ID] = out
+	return out
+}
+
+// waive applies the first waiver that holds: of the file, or an annotation where the
+// configuration lets annotations count.
+func (g *gathering) waive(f *seaworthy.Finding) {
+	now := g.cfg.Now()
+	for i := range g.waivers {
+		w := &g.waivers[i]
+		if !w.Matches(f) {
+			continue
+		}
+		w.matched++
+		if f.Waiver == nil && !w.Expires.Over(now) {
+			f.Waiver = &seaworthy.AppliedWaiver{Owner: w.Owner, Reason: w.Reason, Approver: w.Approver, Expires: w.Expires, By: "file"}
+		}
+	}
+	if f.Waiver == nil && f.WaiverRequested != "" && g.cfg.HonourAnnotations {
+		f.Waiver = &seaworthy.AppliedWaiver{Reason: f.WaiverRequested, By: "annotation"}
+	}
+}
+
+func (g *gathering) count(f *seaworthy.Finding) {
+	s := &g.summary
+	switch {
+	case f.Waiver != nil:
+		s.Waived++
+	case !f.New:
+		s.Baseline++
+	default:
+		s.Findings++
+		if s.BySev == nil {
+			s.BySev = map[seaworthy.Severity]int{}
+		}
+		s.BySev[f.Severity]++
+		if g.cfg.FailOn != "" && f.Severity.AtLeast(g.cfg.FailOn) {
+			s.Failing++
+		}
+	}
+}
+
+// notices tells of waivers that have run out or match nothing.
+func (g *gathering) notices(now time.Time) []seaworthy.WaiverNotice {
+	out := []seaworthy.WaiverNotice{}
+	for _, w := range g.waivers {
+		switch {
+		case w.matched == 0:
+			out = append(out, seaworthy.WaiverNotice{Waiver: w.Waiver, Message: "matches no finding; remove it"})
+		case w.Expires.Over(now):
+			out = append(out, seaworthy.WaiverNotice{Waiver: w.Waiver, Message: fmt.Sprintf("expired on %s; %d %s again", w.Expires, w.matched, plural(w.matched, "finding counts", "findings count"))})
+		}
+	}
+	return out
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
