@@ -5,6 +5,7 @@ package all
 
 import (
 	"github.com/seaworthy-dev/seaworthy/internal/analysis"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/deprecation"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/podsecurity"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/rbac"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/schemacheck"
@@ -12,6 +13,7 @@ import (
 
 // Analyzers lists every analyzer in the order in which they run.
 var Analyzers = []*analysis.Analyzer{
+	deprecation.Analyzer,
 	podsecurity.Analyzer,
 	rbac.Analyzer,
 	schemacheck.Analyzer,
