@@ -67,6 +67,13 @@ type Format struct {
 var Formats = []Format{
 	{"text", "for people, in a terminal", newText},
 	{"json", "the whole report, versioned " + seaworthy.ReportVersion, newJSON},
+	{"sarif", "SARIF 2.1.0, for code scanning", newSARIF},
+	{"junit", "JUnit XML, for test reports", newJUnit},
+	{"markdown", "a comment for a pull request", newMarkdown},
+	{"html", "a page on its own, to read, print and send", newHTML},
+	{"github", "workflow commands, shown as annotations on GitHub", newGitHub},
+	{"gitlab", "a Code Quality report for GitLab", newGitLab},
+	{"csv", "a table with a row for each finding", newCSV},
 }
 
 // Named gives the format of that name.

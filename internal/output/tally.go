@@ -41,7 +41,7 @@ type tally struct {
 	header seaworthy.Header
 	checks map[string]seaworthy.Check
 	groups map[groupKey]*group
-	passes int
+	passed map[string]int // by check, of the passes told one by one
 	spool  spool
 }
 
@@ -69,7 +69,7 @@ type group struct {
 func (t *tally) Start(h *seaworthy.Header, checks []seaworthy.Check) error {
 	t.header = *h
 	t.checks = make(map[string]seaworthy.Check, len(checks))
-	t.groups = map[groupKey]*group{}
+	t.groups, t.passed = map[groupKey]*group{}, map[string]int{}
 	for _, c := range checks {
 		t.checks[c.ID] = c
 	}
@@ -115,7 +115,7 @@ func (t *tally) check(f *seaworthy.Finding) seaworthy.Check {
 }
 
 // Pass implements [Handler].
-func (t *tally) Pass(*seaworthy.Pass) error { t.passes++; return nil }
+func (t *tally) Pass(p *seaworthy.Pass) error { t.passed[p.Check]++; return nil }
 
 // Close gives up what is on disk.
 func (t *tally) Close() error { return t.spool.Close() }
