@@ -53,7 +53,7 @@ func TestAuthorisesByRoles(t *testing.T) {
 // namespace: the dry-run of a Pod that offends both is refused by the first alone, and
 // with only the second bound it is accepted with a warning.
 func TestEnforcesPolicies(t *testing.T) {
-	s := cluster.Start(t)
+	s := kubeapiserver.Start(t) // its own: what it makes would meet what it made before
 	heard := &warnings{}
 	config := rest.CopyConfig(s.Config)
 	config.WarningHandlerWithContext = nil
