@@ -28,7 +28,7 @@ func Document(w io.Writer, controls []seaworthy.Control, requirements map[string
 	fmt.Fprint(b, "| control | | owner | kind | cadence | evidence from |\n|---|---|---|---|---|---|\n")
 	for _, c := range controls {
 		fmt.Fprintf(b, "| [%s](#%s) | %s | %s | %s | %s | %s |\n",
-			c.ID, c.ID, c.Title, c.Owner, c.Kind, c.Cadence, strings.Join(c.Sources, ", "))
+			c.ID, c.ID, strings.ReplaceAll(c.Title, "|", `\|`), c.Owner, c.Kind, c.Cadence, strings.Join(c.Sources, ", "))
 	}
 	for _, c := range controls {
 		describe(b, c, requirements[c.ID], byControl[c.ID])
@@ -47,6 +47,26 @@ func describe(w io.Writer, c seaworthy.Control, requirements, checks []string) {
 		fmt.Fprintf(w, "- Checks: `%s`.\n", strings.Join(checks, "` `"))
 	}
 	if len(requirements) > 0 {
-		fmt.Fprintf(w, "- Supports: %s.\n", strings.Join(requirements, ", "))
+		fmt.Fprintf(w, "- Supports: %s.\n", byFramework(requirements))
 	}
+}
+
+// byFramework turns soc2:CC6.1, soc2:CC6.3, hipaa:164.312(d) into
+// "soc2 CC6.1, CC6.3; hipaa 164.312(d)".
+func byFramework(requirements []string) string {
+	var b strings.Builder
+	last := ""
+	for _, r := range requirements {
+		framework, id, _ := strings.Cut(r, ":")
+		switch {
+		case framework == last:
+			b.WriteString(", " + id)
+		case last == "":
+			b.WriteString(framework + " " + id)
+		default:
+			b.WriteString("; " + framework + " " + id)
+		}
+		last = framework
+	}
+	return b.String()
 }
