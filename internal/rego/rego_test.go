@@ -155,7 +155,7 @@ func objectName(o map[string]any) string {
 	return fmt.Sprintf("%v/%v", o["kind"], meta["name"])
 }
 
-var clusterKinds = map[string]bool{"Namespace": true, "ClusterRole": true}
+var clusterKinds = map[string]bool{"Namespace": true, "ClusterRole": true, "StorageClass": true}
 
 func request(o map[string]any) *rego.Request {
 	text := func(m map[string]any, k string) string { s, _ := m[k].(string); return s }
