@@ -34,11 +34,11 @@ type Source struct {
 	Raw    []byte // the file
 }
 
-//go:embed */*.yaml
+//go:embed */*.yaml */testdata/*.yaml
 var files embed.FS
 
-// FS holds the policies, a folder for each category.
-func FS() fs.FS { return files }
+// Cases holds the policies, a folder for each category, with their cases in testdata.
+func Cases() fs.FS { return files }
 
 var list = sync.OnceValues(func() ([]Source, error) { return Load(files) })
 

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/checks"
+	"github.com/seaworthy-dev/seaworthy/internal/checktest"
+	"github.com/seaworthy-dev/seaworthy/internal/scan"
+)
+
+func (p *program) checksCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "checks", Short: "List, show, test and export the checks",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("there is no command 'checks %s'; there are list, show, test, export", args[0])}
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(p.checksListCommand(), p.checksShowCommand(), p.checksTestCommand(), p.checksExportCommand())
+	return cmd
+}
+
+func (p *program) checksListCommand() *cobra.Command {
+	var asJSON bool
+	var category, control string
+	cmd := &cobra.Command{
+		Use: "list", Short: "List every check", Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			all, err := scan.Builtin()
+			if err != nil {
+				return err
+			}
+			all = slices.DeleteFunc(all, func(c seaworthy.Check) bool {
+				return category != "" && !strings.EqualFold(c.Category, category) || control != "" && !slices.Contains(c.Controls, control)
+			})
+			if asJSON {
+				return p.json(all)
+			}
+			return p.listChecks(all)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	cmd.Flags().StringVar(&category, "category", "", "Only checks of this category")
+	cmd.Flags().StringVar(&control, "control", "", "Only checks that support this control")
+	return cmd
+}
+
+func (p *program) json(v any) error {
+	enc := json.NewEncoder(p.out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+func (p *program) listChecks(all []seaworthy.Check) error {
+	category := ""
+	for _, c := range all {
+		if c.Category != category {
+			category = c.Category
+			fmt.Fprintf(p.out, "\n%s\n", category)
+		}
+		if _, err := fmt.Fprintf(p.out, "  %-8s  %-34s  %s\n", c.Severity, c.ID, c.Title); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(p.out, "\n%d checks. 'seaworthy checks show ID' explains one.\n", len(all))
+	return err
+}
+
+func (p *program) checksShowCommand() *cobra.Command {
+	var policy bool
+	cmd := &cobra.Command{
+		Use: "show ID", Short: "Explain a check and how to fix what it finds",
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{fmt.Errorf("name one check; 'seaworthy checks list' lists them")}
+			}
+			c, err := findCheck(args[0])
+			if err != nil {
+				return err
+			}
+			if policy {
+				return p.showPolicy(c.ID)
+			}
+			return p.showCheck(c)
+		},
+	}
+	cmd.Flags().BoolVar(&policy, "policy", false, "Print its ValidatingAdmissionPolicy")
+	return cmd
+}
+
+func findCheck(id string) (seaworthy.Check, error) {
+	all, err := scan.Builtin()
+	if err != nil {
+		return seaworthy.Check{}, err
+	}
+	names := make([]string, len(all))
+	for i, c := range all {
+		if c.ID == id || c.Formerly == id {
+			return c, nil
+		}
+		names[i] = c.ID
+	}
+	hint := ""
+	if near := seaworthy.Nearest(id, names); near != "" {
+		hint = fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return seaworthy.Check{}, seaworthy.Invalid("there is no check %q%s", id, hint)
+}
+
+func (p *program) showPolicy(id string) error {
+	sources, err := checks.List()
+	if err != nil {
+		return err
+	}
+	for _, s := range sources {
+		if s.ID == id {
+			_, err := p.out.Write(s.Raw)
+			return err
+		}
+	}
+	return seaworthy.Invalid("%s needs more than one object, so it has no policy", id)
+}
+
+func (p *program) showCheck(c seaworthy.Check) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s\n\n", c.Title, strings.Repeat("─", len([]rune(c.Title))))
+	fmt.Fprintf(&b, "id        %s\nseverity  %s\ncategory  %s\nlooks at  %s\ncontrols  %s\n\n", c.ID, c.Severity, c.Category, scopeWords[c.Scope], strings.Join(c.Controls, ", "))
+	fmt.Fprintf(&b, "%s\n\nFix: %s\n", fold(c.Rationale, 88), fold(c.Remediation, 83))
+	if c.Snippet != "" {
+		fmt.Fprintf(&b, "\n%s", indent(c.Snippet, "    "))
+	}
+	if len(c.Params) > 0 {
+		b.WriteString("\nParameters\n")
+		for _, q := range c.Params {
+			def := ""
+			if q.Default != "" {
+				def = " (default " + q.Default + ")"
+			}
+			fmt.Fprintf(&b, "  %s: %s%s\n", q.Name, q.Doc, def)
+		}
+	}
+	_, err := p.out.Write([]byte(b.String()))
+	return err
+}
+
+var scopeWords = map[seaworthy.Scope]string{
+	seaworthy.ScopeSingle:      "one object; runs in CI, admission, cluster and natively",
+	seaworthy.ScopeSingleCross: "one object natively; with its bindings in a scan",
+	seaworthy.ScopeCross:       "objects together",
+	seaworthy.ScopeEngine:      "one object, by code that no policy can express",
+	seaworthy.ScopeCluster:     "the control plane",
+}
+
+func fold(text string, width int) string {
+	var b strings.Builder
+	line := 0
+	for word := range strings.FieldsSeq(text) {
+		if line > 0 && line+1+len(word) > width {
+			b.WriteByte('\n')
+			line = 0
+		} else if line > 0 {
+			b.WriteByte(' ')
+			line++
+		}
+		b.WriteString(word)
+		line += len(word)
+	}
+	return b.String()
+}
+
+func indent(text, by string) string {
+	return by + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+by) + "\n"
+}
+
+func (p *program) checksTestCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "test [PATH…]",
+		Short: "Run the cases that stand beside checks",
+		Long: "Test runs testdata/<id>.yaml of each check: of the built-in ones, or of policy files and\n" +
+			"folders of policy files that are given.",
+		RunE: func(_ *cobra.Command, args []string) error { return p.testChecks(args) },
+	}
+}
+
+func (p *program) testChecks(args []string) error {
+	n, bad := 0, 0
+	run := func(tree fs.FS, s checks.Source) error {
+		results, err := checktest.Run(tree, s)
+		if err != nil {
+			return seaworthy.Invalid("%v", err)
+		}
+		for _, r := range results {
+			n++
+			if r.Problem != "" {
+				bad++
+				fmt.Fprintf(p.out, "FAIL %s %s (line %d): %s\n", r.Check, r.Case.Name, r.Case.Line, r.Problem)
+			}
+		}
+		return nil
+	}
+	if len(args) == 0 {
+		sources, err := checks.List()
+		if err != nil {
+			return err
+		}
+		for _, s := range sources {
+			if err := run(checks.Cases(), s); err != nil {
+				return err
+			}
+		}
+	}
+	for _, path := range args {
+		if err := testPath(path, run); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(p.out, "%d cases, %d failed\n", n, bad)
+	if bad > 0 {
+		p.exit = scan.ExitFindings
+	}
+	return nil
+}
+
+// testPath runs the cases of a policy file, or of the policy files of a folder.
+func testPath(path string, run func(fs.FS, checks.Source) error) error {
+	files := []string{path}
+	if st, err := os.Stat(path); err != nil {
+		return seaworthy.Invalid("%v", err)
+	} else if st.IsDir() {
+		if files, err = filepath.Glob(filepath.Join(path, "*.yaml")); err != nil || len(files) == 0 {
+			return seaworthy.Invalid("%s holds no policy (*.yaml)", path)
+		}
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return seaworthy.Invalid("%v", err)
+		}
+		s, err := checks.Parse(raw)
+		if err != nil {
+			return seaworthy.Invalid("%s: %v", file, err)
+		}
+		s.File = filepath.Base(file)
+		if err := run(os.DirFS(filepath.Dir(file)), *s); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seaworthy-dev/seaworthy/internal/config"
+)
+
+func (p *program) configCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "config", Short: "Check the configuration and print its schema",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("there is no command 'config %s'; there are check and schema", args[0])}
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use: "schema", Short: "Print the JSON Schema of " + config.FileName, Args: noArgs,
+			RunE: func(*cobra.Command, []string) error {
+				s, err := config.Schema()
+				if err != nil {
+					return err
+				}
+				_, err = p.out.Write(s)
+				return err
+			},
+		},
+		&cobra.Command{
+			Use: "check [FILE]", Short: "Check a configuration file with all that it names",
+			RunE: func(cmd *cobra.Command, args []string) error {
+				file := ""
+				if len(args) > 0 {
+					file = args[0]
+				}
+				cfg, err := loadConfig(file, nil)
+				if err != nil {
+					return err
+				}
+				sc, err := scanConfig(cmd.Context(), cfg)
+				if err != nil {
+					return err
+				}
+				for _, problem := range sc.Catalogue.Problems {
+					p.warn("%s: %s", problem.File, problem.Message)
+					p.exit = 2
+				}
+				from := cfg.File()
+				if from == "" {
+					from = "no " + config.FileName + " (all defaults)"
+				}
+				_, err = fmt.Fprintf(p.out, "%s: %d checks run, %d waivers\n", from, len(sc.Catalogue.Checks), len(sc.Waivers))
+				return err
+			},
+		},
+	)
+	return cmd
+}
