@@ -5,6 +5,9 @@ package frameworks_test
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,5 +93,39 @@ func TestDocumentsTellWriteErrors(t *testing.T) {
 	}
 	if err := (frameworks.Crosswalk{}).Document(brokenWriter{}); !errors.Is(err, errBroken) {
 		t.Errorf("Document of a crosswalk to a full disk = %v", err)
+	}
+}
+
+// The examples of the README are files that work as they stand there.
+func TestReadmeExamples(t *testing.T) {
+	text, err := os.ReadFile("../docs/frameworks/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var examples []string
+	for _, part := range strings.Split(string(text), "```yaml\n")[1:] {
+		example, _, _ := strings.Cut(part, "```")
+		examples = append(examples, example)
+	}
+	if len(examples) != 2 {
+		t.Fatalf("the README has %d examples, want a control and an extension", len(examples))
+	}
+	write := func(example string) string {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "own.yaml"), []byte(example), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	own, _, err := controls.Load(write(examples[0]), builtInControls(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, notes, err := frameworks.Load(write(examples[1]), builtIn(t), own)
+	if err != nil || len(notes) != 1 {
+		t.Fatalf("Load of the extension: %v, %v", notes, err)
+	}
+	if got := seaworthy.RequirementsOf(all)["licence-review"]; !slices.Equal(got, []string{"soc2:CC9.2"}) {
+		t.Errorf("licence-review supports %v, want soc2:CC9.2", got)
 	}
 }
