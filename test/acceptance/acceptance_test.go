@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package acceptance judges cases that nobody here wrote: objects and expectations of
+// other tools' public test suites. They are read from where SEAWORTHY_SHARED points and
+// are no part of the repository.
+package acceptance
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/manifest"
+	"github.com/seaworthy-dev/seaworthy/internal/scan"
+	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
+)
+
+type testCase struct {
+	ID, Suite, Check, Input, Expect, Subject string
+	Wave                                     string
+	SubjectsFail                             []string `json:"subjects_fail"`
+	Context                                  []string
+	Params                                   map[string]any
+	InputType                                string `json:"input_type"`
+}
+
+// disputed are cases in which the peer is wrong, or judges something else than the
+// check's field means; each has its reason. They count as misses all the same.
+var disputed = map[string]string{}
+
+func load(t *testing.T) (root string, cases []testCase) {
+	t.Helper()
+	root = cmp.Or(os.Getenv("SEAWORTHY_SHARED"), "../../../shared")
+	f, err := os.Open(filepath.Join(root, "acceptance", "cases.jsonl"))
+	if err != nil {
+		t.Skipf("SKIPPED: no acceptance cases at %s (set SEAWORTHY_SHARED): %v", root, err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var c testCase
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			t.Fatal(err)
+		}
+		if c.Wave == "1" {
+			cases = append(cases, c)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(root, "acceptance", "inputs"), cases
+}
+
+type score struct{ ok, n int }
+
+func (s score) percent() float64 { return 100 * float64(s.ok) / float64(s.n) }
+
+// TestAcceptance wants 99 % of the cases, and 90 % of each check's own.
+func TestAcceptance(t *testing.T) {
+	root, cases := load(t)
+	runner := &runner{t: t, root: root, catalogues: map[string]*scan.Catalogue{}, results: map[string]*result{}}
+	byCheck, bySuite, total := map[string]*score{}, map[string]*score{}, score{}
+	for _, c := range cases {
+		ok, why := runner.judge(c)
+		for _, s := range []*score{entry(byCheck, c.Check), entry(bySuite, c.Suite), &total} {
+			s.n++
+			if ok {
+				s.ok++
+			}
+		}
+		if !ok {
+			t.Logf("MISS %s %s (%s): %s%s", c.Check, c.ID, c.Input, why, reason(c.ID))
+		}
+	}
+	for _, m := range []map[string]*score{bySuite, byCheck} {
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			t.Logf("%-36s %4d of %4d  %5.1f %%", name, m[name].ok, m[name].n, m[name].percent())
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(byCheck)) {
+		if s := byCheck[name]; s.percent() < 90 {
+			t.Errorf("%s: %d of %d (%.1f %%), below 90 %%", name, s.ok, s.n, s.percent())
+		}
+	}
+	if total.percent() < 99 {
+		t.Errorf("%d of %d cases hold (%.2f %%), below 99 %%", total.ok, total.n, total.percent())
+	}
+	fmt.Printf("acceptance: %d cases judged, %d hold (%.2f %%)\n", total.n, total.ok, total.percent())
+}
+
+func entry(m map[string]*score, name string) *score {
+	if m[name] == nil {
+		m[name] = &score{}
+	}
+	return m[name]
+}
+
+func reason(id string) string {
+	if r := disputed[id]; r != "" {
+		return " [disputed: " + r + "]"
+	}
+	return ""
+}
+
+// runner scans each input once for each set of parameters.
+type runner struct {
+	t          *testing.T
+	root       string
+	catalogues map[string]*scan.Catalogue
+	results    map[string]*result
+}
+
+// result collects what a scan says.
+type result struct {
+	found  map[string][]seaworthy.Object // by check
+	checks map[string]seaworthy.CheckResult
+	errors []seaworthy.Problem
+}
+
+func (r *result) Start(*seaworthy.Header, []seaworthy.Check) error { return nil }
+func (r *result) Pass(*seaworthy.Pass) error                       { return nil }
+func (r *result) Finding(f *seaworthy.Finding) error {
+	r.found[f.Check] = append(r.found[f.Check], f.Object)
+	return nil
+}
+
+func (r *result) End(t *seaworthy.Trailer) error {
+	r.errors = t.Errors
+	for _, c := range t.Checks {
+		r.checks[c.ID] = c
+	}
+	return nil
+}
+
+// settings turns a peer's parameters into ours. What is left has no influence here.
+func settings(c testCase) (set map[string]scan.Setting, target string) {
+	target = "1.36"
+	set = map[string]scan.Setting{}
+	words := func(v any) string {
+		list, _ := v.([]any)
+		out := make([]string, len(list))
+		for i, e := range list {
+			out[i] = fmt.Sprint(e)
+		}
+		return strings.Join(out, ",")
+	}
+	if v, ok := c.Params["target_version"]; ok {
+		target = strings.TrimPrefix(fmt.Sprint(v), "v")
+	}
+	if v, ok := c.Params["k8s_version"]; ok {
+		target = fmt.Sprint(v)
+		set["unsafe-sysctls"] = scan.Setting{Parameters: map[string]string{"kubernetes-version": target}}
+	}
+	if v, ok := c.Params["repos"]; ok {
+		set[c.Check] = scan.Setting{Parameters: map[string]string{"registries": words(v)}}
+	}
+	if v, ok := c.Params["postureControlInputs"].(map[string]any); ok {
+		set[c.Check] = scan.Setting{Parameters: map[string]string{"registries": words(v["untrustedRegistries"])}}
+	}
+	return set, target
+}
+
+func (r *runner) judge(c testCase) (bool, string) {
+	res := r.scan(c)
+	checked := res.checks[c.Check]
+	found := res.found[c.Check]
+	state := fmt.Sprintf("want %s %s%v, found %v (%s %s)", c.Expect, c.Subject, c.SubjectsFail, found, checked.Status, checked.Reason)
+	hit := func(subject string) bool {
+		return slices.ContainsFunc(found, func(o seaworthy.Object) bool { return names(subject, o) })
+	}
+	switch {
+	case checked.ID == "":
+		return false, "there is no such check"
+	case checked.Status == seaworthy.StatusNotEvaluated:
+		return false, "not evaluated: " + checked.Reason
+	case checked.Errors > 0:
+		return false, fmt.Sprintf("error: %v", res.errors)
+	case c.Expect == "fail" && len(c.SubjectsFail) > 0:
+		return !slices.ContainsFunc(c.SubjectsFail, func(s string) bool { return !hit(s) }), state
+	case c.Expect == "fail" && c.Subject != "":
+		return hit(c.Subject), state
+	case c.Expect == "fail":
+		return len(found) > 0, state
+	case c.Subject != "":
+		return !hit(c.Subject), state
+	}
+	return len(found) == 0, state
+}
+
+// names tells whether a subject (Kind/namespace/name or Kind/name) names the object.
+func names(subject string, o seaworthy.Object) bool {
+	parts := strings.Split(subject, "/")
+	if len(parts) == 2 {
+		return parts[0] == o.Kind && parts[1] == o.Name
+	}
+	return len(parts) == 3 && parts[0] == o.Kind && parts[2] == o.Name && (parts[1] == "" || parts[1] == o.Namespace)
+}
+
+func (r *runner) scan(c testCase) *result {
+	set, target := settings(c)
+	key, _ := json.Marshal(set)
+	where := fmt.Sprint(c.Input, c.Context, string(key), target)
+	if res := r.results[where]; res != nil {
+		return res
+	}
+	ctx := context.Background()
+	if r.catalogues[string(key)] == nil {
+		catalogue, err := scan.NewCatalogue(ctx, scan.Selection{Settings: set})
+		if err != nil {
+			r.t.Errorf("%s: %v", c.ID, err)
+			return &result{}
+		}
+		r.catalogues[string(key)] = catalogue
+	}
+	plan, err := manifest.NewPlan(ctx, r.input(c))
+	if err != nil {
+		r.t.Fatalf("%s: %v", c.ID, err)
+	}
+	dec := snapshot.NewDecoder()
+	source := seaworthy.Source{Kind: seaworthy.SourceFiles, Name: "acceptance", KubernetesVersion: target}
+	res := &result{found: map[string][]seaworthy.Object{}, checks: map[string]seaworthy.CheckResult{}}
+	cfg := scan.Config{Catalogue: r.catalogues[string(key)], Target: target}
+	if _, err := scan.Run(ctx, cfg, scan.Files(source, plan, dec), res); err != nil {
+		r.t.Fatalf("%s: %v", c.ID, err)
+	}
+	r.results[where] = res
+	return res
+}
+
+var separator = regexp.MustCompile(`(?m)^---.*$`)
+
+// input gives what a case loads: a file, a folder, or one document of a file beside the
+// case's context.
+func (r *runner) input(c testCase) manifest.Options {
+	if len(c.Context) > 0 {
+		paths := make([]string, len(c.Context))
+		for i, p := range c.Context {
+			paths[i] = filepath.Join(r.root, p)
+		}
+		return manifest.Options{Paths: paths}
+	}
+	file, nth, one := strings.Cut(c.Input, "#")
+	if !one {
+		return manifest.Options{Paths: []string{filepath.Join(r.root, file)}}
+	}
+	raw, err := os.ReadFile(filepath.Join(r.root, file))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	n, err := strconv.Atoi(nth)
+	if err != nil {
+		r.t.Fatalf("%s: %v", c.ID, err)
+	}
+	docs := slices.DeleteFunc(separator.Split(string(raw), -1), func(d string) bool { return strings.TrimSpace(d) == "" })
+	return manifest.Options{Paths: []string{"-"}, Stdin: strings.NewReader(docs[n])}
+}
