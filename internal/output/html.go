@@ -21,6 +21,9 @@ import (
 // enough that a browser opens the page of a large cluster.
 const htmlRows = 200
 
+// htmlOpened is up to how many critical findings stand open on the page.
+const htmlOpened = 30
+
 // htmlPage writes one self-contained page: no script, no request, one style sheet whose
 // digest the page's own policy names. Findings wait in a temporary file and stream
 // through the template.

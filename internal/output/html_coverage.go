@@ -12,9 +12,11 @@ import (
 // mark of its standing, and below it a line with what stands behind it.
 type (
 	htmlFramework struct {
-		Anchor, Title, Shows, Scope string
-		Legend                      []htmlLegend
-		Bands                       []htmlBand
+		Anchor, Title, Short, Shows, Scope string
+		Legend                             []htmlLegend
+		Bands                              []htmlBand
+		Judged, Unseen                     []htmlRequirement
+		UnseenNote                         string
 	}
 	htmlLegend struct {
 		Standing, Mark, Words, Count string
@@ -42,6 +44,7 @@ type (
 
 func htmlCoverage(c seaworthy.FrameworkCoverage, shown map[string]string) htmlFramework {
 	f := htmlFramework{Anchor: anchor(c.Framework), Title: clean(c.Title), Shows: shows(c)}
+	f.Short, _, _ = strings.Cut(f.Title, " (")
 	if len(c.Categories) > 0 {
 		f.Scope = "In scope: " + clean(strings.Join(c.Categories, ", ")) + "."
 	}
@@ -50,7 +53,7 @@ func htmlCoverage(c seaworthy.FrameworkCoverage, shown map[string]string) htmlFr
 	for i, r := range c.Requirements {
 		n[r.Standing]++
 		if i == 0 || r.Category != c.Requirements[i-1].Category {
-			f.Bands = append(f.Bands, htmlBand{Name: clean(r.Category)})
+			f.Bands = append(f.Bands, htmlBand{Name: strings.ReplaceAll(clean(r.Category), "-", " ")})
 			prefix = ""
 		}
 		band := &f.Bands[len(f.Bands)-1]
@@ -58,8 +61,15 @@ func htmlCoverage(c seaworthy.FrameworkCoverage, shown map[string]string) htmlFr
 			band.Runs, prefix = append(band.Runs, htmlRun{}), p
 		}
 		run := &band.Runs[len(band.Runs)-1]
-		run.Requirements = append(run.Requirements, htmlRequirementOf(c.Framework, r, shown))
+		requirement := htmlRequirementOf(c.Framework, r, shown)
+		run.Requirements = append(run.Requirements, requirement)
+		if r.Standing == seaworthy.StandingInvisible {
+			f.Unseen = append(f.Unseen, requirement)
+		} else {
+			f.Judged = append(f.Judged, requirement)
+		}
 	}
+	f.UnseenNote = count(len(f.Unseen), "more requirement") + " of which a scan sees nothing, and what shows them instead"
 	for _, s := range standings {
 		if n[s] > 0 {
 			f.Legend = append(f.Legend, htmlLegend{string(s), standingMarks[s], standingWords[s], number(n[s])})

@@ -22,7 +22,7 @@ func (p *htmlPage) sections(t *seaworthy.Trailer) []htmlSection {
 	}
 	var out []htmlSection
 	for _, sev := range seaworthy.Severities {
-		section := htmlSection{Severity: string(sev), Open: sev == seaworthy.Critical}
+		section := htmlSection{Severity: string(sev)}
 		n := 0
 		for _, g := range groups {
 			if g.severity == sev {
@@ -32,6 +32,7 @@ func (p *htmlPage) sections(t *seaworthy.Trailer) []htmlSection {
 		}
 		if len(section.Checks) > 0 {
 			section.Note = count(n, "finding") + " of " + count(len(section.Checks), "check")
+			section.Open = sev == seaworthy.Critical && n <= htmlOpened
 			out = append(out, section)
 		}
 	}
@@ -84,9 +85,6 @@ func (p *htmlPage) row(f *seaworthy.Finding, g *group, s state) htmlRow {
 	r := htmlRow{
 		State: string(s), Object: clean(f.Object.String()), Container: clean(f.Container), Where: clean(place(f)),
 		What: clean(says(f, g.check.Title)), Path: clean(f.Path), Fingerprint: clean(f.Fingerprint),
-	}
-	if f.Origin != "" {
-		r.Where = strings.TrimSpace(r.Where + " (" + clean(f.Origin) + ")")
 	}
 	switch {
 	case s == waived:

@@ -200,7 +200,7 @@ func (j *junit) finding(f *seaworthy.Finding, s state) {
 	var body []string
 	for _, p := range [...]struct{ name, value string }{
 		{"severity", string(f.Severity)}, {"message", f.Message}, {"object", f.Object.String()}, {"container", f.Container},
-		{"path", f.Path}, {"at", place(f)}, {"rendered from", f.Origin}, {"fix", f.Remediation}, {"fingerprint", f.Fingerprint},
+		{"path", f.Path}, {"at", place(f)}, {"fix", f.Remediation}, {"fingerprint", f.Fingerprint},
 	} {
 		if p.value != "" {
 			body = append(body, p.name+": "+clean(p.value))

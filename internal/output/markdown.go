@@ -187,16 +187,12 @@ func (m *markdown) check(g *group, rows int) string {
 	kept := g.kept[open][:min(rows, len(g.kept[open]))]
 	for i := range kept {
 		f := &kept[i]
-		where := place(f)
-		if f.Origin != "" {
-			where += " (" + f.Origin + ")"
-		}
 		says := mdText(clip(clean(says(f, g.check.Title)), 300))
 		if f.WaiverRequested != "" {
 			says = strings.TrimSpace(says + " Waiver requested: " + mdText(clip(clean(f.WaiverRequested), 200)))
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n",
-			mdCell(clipMiddle(clean(f.Object.String()), 120)), mdCell(clipMiddle(clean(f.Container), 63)), mdCell(clipStart(clean(where), 160)), says)
+			mdCell(clipMiddle(clean(f.Object.String()), 120)), mdCell(clipMiddle(clean(f.Container), 63)), mdCell(clipStart(clean(place(f)), 160)), says)
 	}
 	if rest := g.count[open] - len(kept); rest > 0 {
 		b.WriteString("\n… and " + number(rest) + " more\n")

@@ -14,8 +14,9 @@ import (
 // [Options.All] all of them in a temporary file.
 type text struct {
 	tally
-	t *terminal
-	o Options
+	t   *terminal
+	o   Options
+	cut bool // not everything was shown
 }
 
 func newText(w io.Writer, o Options) Handler {
@@ -170,5 +171,8 @@ func (x *text) verdict(tr *seaworthy.Trailer) {
 		why = ": " + why
 	}
 	x.t.line(0, result, span{why, ""}, span{"  exit " + number(s.Exit), faint})
+	if x.cut && x.o.MoreHint != "" {
+		x.t.line(0, span{x.o.MoreHint + " shows every finding.", faint})
+	}
 	x.t.line(0, span{"catalogue " + x.header.Catalogue.Version + " " + x.header.Catalogue.Digest, faint})
 }

@@ -9,25 +9,49 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 )
 
-// examplesOf is how many findings text shows of a check: fewer of what matters less.
-var examplesOf = map[seaworthy.Severity]int{
-	seaworthy.Critical: 5, seaworthy.High: 5, seaworthy.Medium: 3, seaworthy.Low: 2, seaworthy.Info: 1,
+// detail is how much text tells of a check.
+type detail struct {
+	examples int // findings shown; negative: all
+	why, fix bool
+	snippet  bool
+	together bool // with the checks around it, without a line between
 }
 
-func (x *text) examples(s seaworthy.Severity) int {
+// details of a severity: less of what matters less, and less of everything where there
+// is much.
+func (x *text) detail(s seaworthy.Severity, checks int) detail {
+	d := detail{examples: 5, why: s.AtLeast(seaworthy.Medium), fix: true, snippet: checks < few}
 	switch {
 	case x.o.All:
-		return -1
+		d.examples, d.snippet = -1, false
 	case x.o.Examples > 0:
-		return x.o.Examples
+		d.examples = x.o.Examples
+	case checks <= many && s == seaworthy.Medium:
+		d.examples = 3
+	case checks <= many && !s.AtLeast(seaworthy.Medium):
+		d.examples = 2
+	case checks <= many:
+	case s.AtLeast(seaworthy.High):
+		d.examples = 3
+	case s == seaworthy.Medium:
+		d = detail{examples: 2, fix: true}
+	default:
+		d = detail{examples: 1, together: true}
 	}
-	return examplesOf[s]
+	return d
 }
+
+// How many checks with findings are few enough to read all of them, and how many are
+// too many to tell everything of each.
+const (
+	few  = 8
+	many = 12
+)
 
 // first picks what to fix first: the worst checks, where there are so many that a
 // choice helps.
 func (x *text) first(groups []*group) []*group {
-	if len(groups) < 8 {
+	if len(groups) < few {
 		return nil
 	}
 	return groups[:3]
@@ -43,8 +67,9 @@ func (x *text) fixFirst(groups []*group) error {
 		x.t.gap()
 		lead := span{fmt.Sprintf("%d  ", i+1), bold}
 		x.headline(g, lead)
-		x.advice(g, 5, true)
-		if err := x.where(g, 5, 3); err != nil {
+		d := detail{examples: 3, why: true, fix: true, snippet: true}
+		x.advice(g, 5, d)
+		if err := x.where(g, 5, d); err != nil {
 			return err
 		}
 	}
@@ -60,12 +85,15 @@ func (x *text) findings(groups []*group, told int) error {
 			last = g.severity
 			x.severity(last, groups)
 		}
-		x.t.gap()
+		d := x.detail(g.severity, len(groups))
+		if !d.together || i == 0 || groups[i-1].severity != g.severity {
+			x.t.gap()
+		}
 		x.headline(g, span{})
 		if i >= told {
-			x.advice(g, 2, told == 0)
+			x.advice(g, 2, d)
 		}
-		if err := x.where(g, 2, x.examples(g.severity)); err != nil {
+		if err := x.where(g, 2, d); err != nil {
 			return err
 		}
 	}
@@ -88,12 +116,14 @@ func (x *text) severity(s seaworthy.Severity, groups []*group) {
 }
 
 // advice tells why a check matters and how to fix what it found.
-func (x *text) advice(g *group, n int, snippet bool) {
-	if why := sentence(clean(g.check.Rationale)); g.severity.AtLeast(seaworthy.Medium) {
-		x.t.prose(n, span{}, why, faint)
+func (x *text) advice(g *group, n int, d detail) {
+	if d.why {
+		x.t.prose(n, span{}, sentence(clean(g.check.Rationale)), faint)
 	}
-	x.t.prose(n, span{"Fix: ", green}, g.check.Remediation, "")
-	if snippet {
+	if d.fix {
+		x.t.prose(n, span{"Fix: ", green}, g.check.Remediation, "")
+	}
+	if d.snippet {
 		x.snippet(n+5, g.check.Snippet)
 	}
 }
@@ -141,24 +171,38 @@ func (x *text) snippet(n int, snippet string) {
 
 // where lists where the check failed, as columns: the object and its container, the
 // place in the source, and what else there is to say.
-func (x *text) where(g *group, n, examples int) error {
-	cols := min(x.t.width, 100)
+func (x *text) where(g *group, n int, d detail) error {
 	same := ""
 	if !g.mixed && g.count[open] > 1 {
 		same = says(&seaworthy.Finding{Message: g.message}, g.check.Title)
 		x.t.prose(n, span{}, same, "")
 	}
-	shown, objects := 0, min(g.widest, (cols-n)/2)
+	shown := 0
+	objects := min(g.widest, 48)
+	if d.examples >= 0 {
+		objects = x.column(g, d.examples)
+	}
 	err := x.each(g, open, func(f *seaworthy.Finding) bool {
-		if examples >= 0 && shown == examples {
+		if d.examples >= 0 && shown == d.examples {
 			return false
 		}
 		shown++
-		x.finding(f, g, n+2, objects, cols, same == "")
+		x.finding(f, g, n+2, objects, same == "")
 		return x.t.err == nil
 	})
-	x.more(n+2, g.count[open]-shown)
+	if !d.together {
+		x.more(n+2, g.count[open]-shown)
+	}
 	return err
+}
+
+// column is how wide the column of objects is for the findings that are shown.
+func (x *text) column(g *group, examples int) int {
+	widest := 0
+	for i := range g.kept[open][:min(examples, len(g.kept[open]))] {
+		widest = max(widest, width(who(&g.kept[open][i])))
+	}
+	return min(widest, 48)
 }
 
 // who names the object and the container.
@@ -170,15 +214,21 @@ func who(f *seaworthy.Finding) string {
 	return name
 }
 
-func (x *text) finding(f *seaworthy.Finding, g *group, n, objects, cols int, message bool) {
-	where := place(f)
-	if f.Origin != "" {
-		where += " (" + f.Origin + ")"
+// finding shows one finding. The place stands beside the object where both fit, else
+// below it: whole, so that it can be clicked or copied.
+func (x *text) finding(f *seaworthy.Finding, g *group, n, objects int, message bool) {
+	object, where := clipMiddle(who(f), x.t.width-n), clean(place(f))
+	switch {
+	case where == "":
+		x.t.line(n, span{object, ""})
+	case n+max(objects, width(object))+2+width(where) <= x.t.width:
+		x.t.line(n, span{pad(object, objects), ""}, span{"  " + where, faint})
+	default:
+		x.t.line(n, span{object, ""})
+		x.t.line(n+2, span{clipStart(where, max(20, x.t.width-n-2)), faint})
 	}
-	where = clean(where)
-	x.t.line(n, span{pad(clipMiddle(who(f), objects), objects), ""}, span{"  " + clipStart(where, max(20, cols-n-objects-2)), faint})
 	if m := says(f, g.check.Title); message && m != "" {
-		lines := wrap(clean(m), cols-n-2)
+		lines := wrap(clean(m), min(x.t.width, 100)-n-2)
 		for i, l := range lines {
 			if i == 2 && !x.o.All && len(lines) > 3 {
 				x.t.line(n+2, span{"…", faint})
@@ -240,9 +290,6 @@ func (x *text) more(n, rest int) {
 	if rest <= 0 {
 		return
 	}
-	more := "… and " + number(rest) + " more"
-	if x.o.MoreHint != "" {
-		more += " (" + x.o.MoreHint + " shows them)"
-	}
-	x.t.line(n, span{more, faint})
+	x.cut = true
+	x.t.line(n, span{"… and " + number(rest) + " more", faint})
 }

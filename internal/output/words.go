@@ -52,9 +52,14 @@ func enumerate(words []string) string {
 	}
 }
 
-// place says where a finding is: file:line, with the chart that rendered it.
+// place says where a finding is: file:line, with the chart or kustomization that
+// rendered the object where the file does not say so itself.
 func place(f *seaworthy.Finding) string {
-	return at(f.File, f.Line)
+	where := at(f.File, f.Line)
+	if f.Origin == "" || strings.HasPrefix(f.File, strings.TrimSuffix(f.Origin, "/")+"/") {
+		return where
+	}
+	return strings.TrimSpace(where + " (" + f.Origin + ")")
 }
 
 func at(file string, line int) string {
