@@ -115,6 +115,15 @@ func identify(m map[string]any) error {
 	return nil
 }
 
+// runsPods are custom kinds known for a pod template, whatever it holds.
+var runsPods = map[kschema.GroupKind]bool{
+	{Group: "apps.openshift.io", Kind: "DeploymentConfig"}: true,
+	{Group: "argoproj.io", Kind: "Rollout"}:                true,
+	{Group: "apps.kruise.io", Kind: "CloneSet"}:            true,
+	{Group: "apps.kruise.io", Kind: "StatefulSet"}:         true,
+	{Group: "apps.kruise.io", Kind: "DaemonSet"}:           true,
+}
+
 // custom fills in what is known of a custom resource: its resource and its pod template.
 func (d *Decoder) custom(o *Object, gvk kschema.GroupVersionKind) {
 	d.mu.RLock()
@@ -128,6 +137,10 @@ func (d *Decoder) custom(o *Object, gvk kschema.GroupVersionKind) {
 		spec, _ = job["spec"].(map[string]any)
 	}
 	template, _ := spec["template"].(map[string]any)
+	if runsPods[gvk.GroupKind()] && template != nil {
+		o.Template = template
+		return
+	}
 	pod, _ := template["spec"].(map[string]any)
 	if containers, ok := pod["containers"].([]any); ok && len(containers) > 0 && !strings.HasSuffix(o.Kind, "List") {
 		if _, ok := containers[0].(map[string]any); ok {
