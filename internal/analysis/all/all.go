@@ -5,16 +5,28 @@ package all
 
 import (
 	"github.com/seaworthy-dev/seaworthy/internal/analysis"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/availability"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/capacity"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/controlplane"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/deprecation"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/exposure"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/netpol"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/podsecurity"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/rbac"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/references"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/schemacheck"
 )
 
 // Analyzers lists every analyzer in the order in which they run.
 var Analyzers = []*analysis.Analyzer{
+	availability.Analyzer,
+	capacity.Analyzer,
+	controlplane.CIS,
 	deprecation.Analyzer,
+	exposure.Analyzer,
+	netpol.Analyzer,
 	podsecurity.Analyzer,
 	rbac.Analyzer,
+	references.Analyzer,
 	schemacheck.Analyzer,
 }

@@ -42,8 +42,9 @@ import (
 
 // Run judges every case under testdata by the analyzer and compares with the goldens.
 // Each check of the analyzer must have a folder, a case that fails and one that passes,
-// but for the checks in exempt, each with its reason.
-func Run(t *testing.T, a *analysis.Analyzer, exempt map[string]string) {
+// but for the checks in exempt, each with its reason. Where a package has several
+// analyzers, the others are named so that their folders are known.
+func Run(t *testing.T, a *analysis.Analyzer, exempt map[string]string, others ...*analysis.Analyzer) {
 	t.Helper()
 	var known []string
 	for _, c := range a.Checks {
@@ -68,6 +69,11 @@ func Run(t *testing.T, a *analysis.Analyzer, exempt map[string]string) {
 				t.Errorf("no case in testdata/%s", c.ID)
 			}
 		})
+	}
+	for _, other := range others {
+		for _, c := range other.Checks {
+			known = append(known, c.ID)
+		}
 	}
 	dirs, err := filepath.Glob("testdata/*")
 	if err != nil {

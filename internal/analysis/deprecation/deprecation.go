@@ -87,22 +87,22 @@ func generated(s *snapshot.Snapshot, o *snapshot.Object) bool {
 
 // judge knows the versions to judge against.
 type judge struct {
-	target     Version
-	components map[string]Version
+	target     analysis.Version
+	components map[string]analysis.Version
 }
 
 func newJudge(target, components string) (*judge, error) {
 	if target == "" {
 		target = Newest
 	}
-	v, err := ParseVersion(target)
+	v, err := analysis.ParseVersion(target)
 	if err != nil {
 		return nil, seaworthy.Invalid("Kubernetes %v", err)
 	}
-	j := &judge{target: v, components: map[string]Version{}}
+	j := &judge{target: v, components: map[string]analysis.Version{}}
 	for _, part := range strings.FieldsFunc(components, func(r rune) bool { return r == ',' || r == ' ' }) {
 		name, version, _ := strings.Cut(part, "=")
-		if j.components[name], err = ParseVersion(version); err != nil {
+		if j.components[name], err = analysis.ParseVersion(version); err != nil {
 			return nil, seaworthy.Invalid("parameter components of %s: %q: %v", id, part, err)
 		}
 	}
@@ -116,13 +116,13 @@ func (j *judge) judge(o *snapshot.Object) string {
 	if a == nil {
 		return j.notYet(o, what)
 	}
-	name, at, limited := a.Component, Version{}, true
+	name, at, limited := a.Component, analysis.Version{}, true
 	if a.Component == kubernetes {
 		name, at = "Kubernetes", j.target
 	} else {
 		at, limited = j.components[a.Component]
 	}
-	removed := a.Removed != Version{}
+	removed := a.Removed != analysis.Version{}
 	switch {
 	case removed && (!limited || !at.Before(a.Removed)):
 		return fmt.Sprintf("%s is not served since %s %s; use %s", what, name, a.Removed, a.Use)
@@ -151,7 +151,7 @@ func (j *judge) notYet(o *snapshot.Object, what string) string {
 	}
 	if l, ok := t.(introduced); ok {
 		major, minor := l.APILifecycleIntroduced()
-		if since := (Version{major, minor}); j.target.Before(since) {
+		if since := (analysis.Version{Major: major, Minor: minor}); j.target.Before(since) {
 			return fmt.Sprintf("%s is not served before Kubernetes %s, and %s is judged", what, since, j.target)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/client-go/kubernetes/scheme"
 
+	"github.com/seaworthy-dev/seaworthy/internal/analysis"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/analysistest"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/deprecation"
 )
@@ -51,10 +52,10 @@ func TestTableAgreesWithTypes(t *testing.T) {
 			t.Errorf("%s %s is deprecated, but not in the table", apiVersion, gvk.Kind)
 			continue
 		}
-		if major, minor := d.APILifecycleDeprecated(); (deprecation.Version{Major: major, Minor: minor}).Before(a.Deprecated) && later[apiVersion] == "" {
+		if major, minor := d.APILifecycleDeprecated(); (analysis.Version{Major: major, Minor: minor}).Before(a.Deprecated) && later[apiVersion] == "" {
 			t.Errorf("%s %s: deprecated %v, want %d.%d or before", apiVersion, gvk.Kind, a.Deprecated, major, minor)
 		}
-		want := deprecation.Version{}
+		want := analysis.Version{}
 		if r, ok := o.(removed); ok {
 			want.Major, want.Minor = r.APILifecycleRemoved()
 		}
@@ -64,18 +65,6 @@ func TestTableAgreesWithTypes(t *testing.T) {
 	}
 	if n < 80 {
 		t.Errorf("only %d deprecated kinds were compared", n)
-	}
-}
-
-func TestParseVersion(t *testing.T) {
-	for in, want := range map[string]string{
-		"1.36": "1.36", "v1.36.2": "1.36", "v1.33.5-eks-113cf36": "1.33", "1.30+": "1.30", "v1.29.1+rke2r1": "1.29",
-		"": "", "latest": "", "1": "", "-1.2": "",
-	} {
-		v, err := deprecation.ParseVersion(in)
-		if got := v.String(); (err == nil) != (want != "") || err == nil && got != want {
-			t.Errorf("ParseVersion(%q) = %v, %v, want %q", in, got, err, want)
-		}
 	}
 }
 

@@ -6,11 +6,12 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/seaworthy-dev/seaworthy/internal/analysis"
 )
 
 // Newest is the newest Kubernetes version that this table knows: what is judged
@@ -20,39 +21,13 @@ const Newest = "1.36"
 // kubernetes is the component whose version is the snapshot's target.
 const kubernetes = "kubernetes"
 
-// Version is major.minor of Kubernetes or of an add-on.
-type Version struct{ Major, Minor int }
-
-// ParseVersion reads "1.36", "v1.36.2" or "v1.33.5-eks-113cf36".
-func ParseVersion(s string) (Version, error) {
-	major, rest, _ := strings.Cut(strings.TrimPrefix(s, "v"), ".")
-	end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
-	if end < 0 {
-		end = len(rest)
-	}
-	m, err1 := strconv.Atoi(major)
-	n, err2 := strconv.Atoi(rest[:end])
-	if err1 != nil || err2 != nil || m < 0 {
-		return Version{}, fmt.Errorf("version %q is not of the form 1.36", s)
-	}
-	return Version{m, n}, nil
-}
-
-// Before tells whether v is older than w.
-func (v Version) Before(w Version) bool {
-	return v.Major < w.Major || v.Major == w.Major && v.Minor < w.Minor
-}
-
-// String gives "1.36".
-func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
-
 // API is one API version and when it came to its end.
 type API struct {
 	Component  string
 	APIVersion string
 	Kinds      []string // nil: all of the version
-	Deprecated Version
-	Removed    Version // zero where no removal is planned
+	Deprecated analysis.Version
+	Removed    analysis.Version // zero where no removal is planned
 	Use        string
 }
 
@@ -97,11 +72,11 @@ func parse(data []byte) (map[string][]API, error) {
 		for _, e := range entries {
 			a := API{Component: component, APIVersion: e.API, Kinds: e.Kinds, Use: e.Use}
 			var err error
-			if a.Deprecated, err = ParseVersion(e.Deprecated); err != nil {
+			if a.Deprecated, err = analysis.ParseVersion(e.Deprecated); err != nil {
 				return nil, fmt.Errorf("read apis.yaml: %s: %w", e.API, err)
 			}
 			if e.Removed != "" {
-				if a.Removed, err = ParseVersion(e.Removed); err != nil {
+				if a.Removed, err = analysis.ParseVersion(e.Removed); err != nil {
 					return nil, fmt.Errorf("read apis.yaml: %s: %w", e.API, err)
 				}
 			}
