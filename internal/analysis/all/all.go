@@ -22,6 +22,7 @@ var Analyzers = []*analysis.Analyzer{
 	availability.Analyzer,
 	capacity.Analyzer,
 	controlplane.CIS,
+	controlplane.Analyzer,
 	deprecation.Analyzer,
 	exposure.Analyzer,
 	netpol.Analyzer,

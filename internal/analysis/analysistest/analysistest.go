@@ -9,6 +9,7 @@
 //	# provider: EKS
 //	# version: 1.34        the cluster's own version
 //	# target: 1.22         the version to judge against
+//	# started: 2026-11-22  the day of the scan
 //	# unlisted: Secret     a kind that could not be listed
 //	# param: key=value     a parameter of the check
 //
@@ -28,6 +29,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	yamlv3 "go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/util/json"
@@ -135,6 +137,8 @@ func describe(data []byte) (*snapshot.Snapshot, map[string]string) {
 			source.KubernetesVersion = value
 		case "target":
 			target = value
+		case "started":
+			source.Started, _ = time.Parse(time.DateOnly, value)
 		case "unlisted":
 			unlisted = append(unlisted, value)
 		case "param":

@@ -9,4 +9,12 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/controlplane"
 )
 
-func TestCIS(t *testing.T) { analysistest.Run(t, controlplane.CIS, nil) }
+func TestCIS(t *testing.T) {
+	analysistest.Run(t, controlplane.CIS, nil, controlplane.Analyzer)
+}
+
+func TestAnalyzer(t *testing.T) {
+	analysistest.Run(t, controlplane.Analyzer, map[string]string{
+		"image-vulnerabilities": "a scan of objects has no data to judge by",
+	}, controlplane.CIS)
+}
