@@ -107,11 +107,7 @@ func (ev *Evaluator) evaluate(def *variable) (ref.Val, uint64) {
 	if def.err != nil {
 		return types.NewErr("composited variable %q fails to compile: %v", def.name, def.err), 0
 	}
-	out, details, err := def.run.Eval(&ev.act)
-	cost := uint64(0)
-	if details != nil && details.ActualCost() != nil {
-		cost = *details.ActualCost()
-	}
+	out, cost, err := ev.execute(&def.program)
 	if err != nil {
 		return types.NewErr("composited variable %q fails to evaluate: %v", def.name, err), cost
 	}

@@ -21,6 +21,7 @@ import (
 	"sync"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/interpreter"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/version"
 	plugin "k8s.io/apiserver/pkg/admission/plugin/cel"
@@ -39,6 +40,10 @@ type Policy struct {
 	// Params are the param objects that a policy without bindings runs with, or that its
 	// bindings choose from.
 	Params []map[string]any
+	// Linear says that the cost of each expression grows no faster than the object, by
+	// at most [LinearCost] for each unit of its size. Built-in policies are held to it by
+	// a test; their cost need not be counted on objects of ordinary size.
+	Linear bool
 }
 
 // Offending is the name of the variable that lists the offending items of an object, as
@@ -58,11 +63,14 @@ func (p *Policy) judgesPods() bool {
 	return false
 }
 
-// program is one compiled expression.
+// program is one compiled expression. It runs in one of two ways: tracked, as the API
+// server runs it, with its cost counted; or light, without counting, where the cost is
+// known to stay far below the limit (see [Policy.Linear]).
 type program struct {
-	run  cel.Program
-	kind *cel.Type
-	err  error // of compiling
+	kind    *cel.Type
+	err     error // of compiling
+	light   interpreter.Interpretable
+	tracked func() (cel.Program, error) // planned when first needed
 }
 
 // variable is a named expression; policies that define it in the same words share it.
@@ -101,6 +109,7 @@ type compiler struct {
 	mu     sync.Mutex
 	fields *apiservercel.DeclType // of `variables`
 	env    *cel.Env
+	plan   *planner
 	shared map[string]*variable // by closure: the expression and all that it refers to
 	progs  map[string]program
 }
@@ -113,7 +122,15 @@ func newCompiler() (*compiler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &compiler{fields: fields, env: set.StoredExpressionsEnv(), shared: map[string]*variable{}, progs: map[string]program{}}, nil
+	return compilerFor(set.StoredExpressionsEnv(), fields)
+}
+
+func compilerFor(env *cel.Env, fields *apiservercel.DeclType) (*compiler, error) {
+	plan, err := newPlanner(env)
+	if err != nil {
+		return nil, err
+	}
+	return &compiler{fields: fields, env: env, plan: plan, shared: map[string]*variable{}, progs: map[string]program{}}, nil
 }
 
 // extend declares the variables of a validating policy.
@@ -214,11 +231,12 @@ func (c *compiler) compile(text string) program {
 	if issues != nil && issues.Err() != nil {
 		return program{err: fmt.Errorf("compile %q: %w", clip(text), issues.Err())}
 	}
-	run, err := c.env.Program(ast)
+	light, err := c.plan.program(ast)
 	if err != nil {
 		return program{err: fmt.Errorf("compile %q: %w", clip(text), err)}
 	}
-	return program{run: run, kind: ast.OutputType()}
+	env := c.env
+	return program{kind: ast.OutputType(), light: light, tracked: sync.OnceValues(func() (cel.Program, error) { return env.Program(ast) })}
 }
 
 func clip(text string) string {

@@ -51,7 +51,7 @@ func TestFastPathEqualsTheValidator(t *testing.T) {
 	policies := make([]cel.Policy, len(sources))
 	references := make([]*cel.Reference, len(sources))
 	for i, s := range sources {
-		policies[i] = cel.Policy{ID: s.ID, Spec: &s.Policy.Spec}
+		policies[i] = cel.Policy{ID: s.ID, Spec: &s.Policy.Spec, Linear: true}
 		references[i] = cel.NewReference(&policies[i])
 	}
 	ev := cel.New(policies).Evaluator()
@@ -77,6 +77,27 @@ func TestFastPathEqualsTheValidator(t *testing.T) {
 		t.Fatalf("%d pairs compared, %d denied: nothing was tested", pairs, denied)
 	}
 	t.Logf("%d pairs compared, %d of them denied", pairs, denied)
+}
+
+// TestBuiltInPoliciesAreLinear holds every check to the promise by which its cost need
+// not be counted: no evaluation costs more than LinearCost for each unit of the object.
+func TestBuiltInPoliciesAreLinear(t *testing.T) {
+	sources, cases := allCases(t)
+	worst := 0.0
+	for _, s := range sources {
+		engine := cel.New([]cel.Policy{{ID: s.ID, Spec: &s.Policy.Spec, Linear: true}})
+		for _, c := range cases {
+			ev := engine.Evaluator()
+			ev.CountCosts = true
+			req := checktest.Request(c.Object)
+			ev.Judge(req, nil, func(int, cel.Verdict) {})
+			per := float64(ev.Most()) / float64(cel.Size(req.Object))
+			if worst = max(worst, per); per > cel.LinearCost {
+				t.Errorf("%s on %s costs %d, %.1f for each unit of the object", s.ID, c.Name, ev.Most(), per)
+			}
+		}
+	}
+	t.Logf("at most %.1f for each unit", worst)
 }
 
 // TestOldestVersionCompiles holds every check to the first Kubernetes that serves

@@ -237,9 +237,19 @@ type Evaluator struct {
 	// serial numbers the run of one policy, to charge each variable once a run.
 	serial uint32
 	cost   uint64
-	act    activation
-	vars   variables
+	// light: the cost of this policy on this object need not be counted.
+	light, small bool
+	most         uint64 // the most that one tracked evaluation has cost
+	act          activation
+	vars         variables
+
+	// CountCosts counts the cost of every evaluation, as the API server does, even where
+	// it cannot come near the limit.
+	CountCosts bool
 }
+
+// Most is the most that one evaluation whose cost was counted has cost so far.
+func (ev *Evaluator) Most() uint64 { return ev.most }
 
 type slot struct {
 	epoch, serial uint32
@@ -263,6 +273,7 @@ func (ev *Evaluator) Judge(r *Request, want func(i int) bool, report func(i int,
 	}
 	ev.epoch++
 	ev.act.bind(r)
+	ev.small = !ev.CountCosts && size(r.Object)+size(r.OldObject) <= ordinary
 	for _, i := range candidates {
 		if want != nil && !want(i) {
 			continue
@@ -288,6 +299,7 @@ func (ev *Evaluator) judge(i int, r *Request) (v Verdict, applies bool) {
 		return Verdict{Err: err}, true
 	}
 	ev.vars.policy = c
+	ev.light = ev.small && e.policies[i].Linear
 	for _, b := range m.bindings {
 		if ok, err := b.match.applies(r); err != nil {
 			return Verdict{Err: err}, true
@@ -372,20 +384,38 @@ func (ev *Evaluator) charge(cost uint64) error {
 	return nil
 }
 
+// eval evaluates an expression and charges its cost where it is counted.
 func (ev *Evaluator) eval(p *program) (ref.Val, error) {
+	out, cost, err := ev.execute(p)
+	if cerr := ev.charge(cost); cerr != nil {
+		return nil, cerr
+	}
+	return out, err
+}
+
+// execute evaluates an expression, light or tracked.
+func (ev *Evaluator) execute(p *program) (ref.Val, uint64, error) {
 	if p.err != nil {
-		return nil, p.err
+		return nil, 0, p.err
 	}
-	out, details, err := p.run.Eval(&ev.act)
-	if details != nil && details.ActualCost() != nil {
-		if cerr := ev.charge(*details.ActualCost()); cerr != nil {
-			return nil, cerr
+	if ev.light {
+		out := p.light.Eval(&ev.act)
+		if types.IsError(out) {
+			return nil, 0, out.(*types.Err)
 		}
+		return out, 0, nil
 	}
+	run, err := p.tracked()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return out, nil
+	out, details, err := run.Eval(&ev.act)
+	cost := uint64(0)
+	if details != nil && details.ActualCost() != nil {
+		cost = *details.ActualCost()
+	}
+	ev.most = max(ev.most, cost)
+	return out, cost, err
 }
 
 // message chooses the text of a failed validation as the API server does.

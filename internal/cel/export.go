@@ -90,7 +90,10 @@ func CompilesOn(p *admissionv1.ValidatingAdmissionPolicy, minor *version.Version
 	if err != nil {
 		return err
 	}
-	c := &compiler{env: env, fields: fields, shared: map[string]*variable{}, progs: map[string]program{}}
+	c, err := compilerFor(env, fields)
+	if err != nil {
+		return err
+	}
 	e := &Engine{policies: []Policy{{ID: p.Name, Spec: &p.Spec}}, once: make([]sync.Once, 1), compiled: make([]*compiled, 1)}
 	e.compilerOnce.Do(func() { e.compiler = c })
 	if err := e.Compile(0); err != nil {

@@ -106,7 +106,7 @@ func builtin() (map[string]seaworthy.Check, []cel.Policy, error) {
 	policies := make([]cel.Policy, 0, len(sources))
 	for _, s := range sources {
 		known[s.ID] = s.Check
-		policies = append(policies, cel.Policy{ID: s.ID, Spec: &s.Policy.Spec})
+		policies = append(policies, cel.Policy{ID: s.ID, Spec: &s.Policy.Spec, Linear: true})
 	}
 	for _, a := range all.Analyzers {
 		for _, k := range a.Checks {
