@@ -153,7 +153,7 @@ func scanConfig(ctx context.Context, cfg *config.Config) (*scan.Config, error) {
 	for id, k := range cfg.Checks {
 		settings[id] = scan.Setting{Off: k.Mode == "off", Severity: seaworthy.Severity(k.Severity), Parameters: k.Parameters}
 	}
-	catalogue, err := scan.NewCatalogue(ctx, scan.Selection{Settings: settings, Only: cfg.Only, Except: cfg.Except, Policies: cfg.Policies})
+	catalogue, err := scan.NewCatalogue(ctx, scan.Selection{Settings: settings, Only: cfg.Only, Except: cfg.Except, Policies: cfg.Policies, Target: cfg.KubernetesVersion})
 	if err != nil {
 		return nil, err
 	}

@@ -9,9 +9,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/checks"
@@ -36,7 +36,13 @@ type Selection struct {
 	Only, Except []string
 	// Policies are folders of the user's own checks.
 	Policies []string
+	// Target is the Kubernetes version to judge against; checks that follow versions
+	// take it as their parameter kubernetes-version. Empty: the newest.
+	Target string
 }
+
+// targetParam is the parameter by which a check follows Kubernetes versions.
+const targetParam = "kubernetes-version"
 
 // Catalogue is every check that a scan runs: built-in policies, analyzers, and the
 // user's own policies.
@@ -60,7 +66,10 @@ type Catalogue struct {
 // NewCatalogue assembles the catalogue. What the user brings and cannot be read is a
 // problem of the report; an error is a mistake in the selection.
 func NewCatalogue(ctx context.Context, s Selection) (*Catalogue, error) {
-	c := &Catalogue{settings: s.Settings, index: map[string]int{}}
+	c := &Catalogue{settings: maps.Clone(s.Settings), index: map[string]int{}}
+	if c.settings == nil {
+		c.settings = map[string]Setting{}
+	}
 	known, policies, err := builtin()
 	if err != nil {
 		return nil, err
@@ -145,7 +154,7 @@ func (c *Catalogue) choose(known map[string]seaworthy.Check, s Selection) error 
 	for id, k := range known {
 		names[id], names[k.Category] = true, true
 	}
-	for _, list := range [][]string{s.Only, s.Except, keys(s.Settings)} {
+	for _, list := range [][]string{s.Only, s.Except, slices.Collect(maps.Keys(s.Settings))} {
 		for _, name := range list {
 			if !names[name] {
 				return seaworthy.Invalid("there is no check %q%s; 'seaworthy checks list' lists them", name, nearest(name, names))
@@ -164,6 +173,15 @@ func (c *Catalogue) choose(known map[string]seaworthy.Check, s Selection) error 
 				return seaworthy.Invalid("check %s has no parameter %q", k.ID, name)
 			}
 		}
+		follows := slices.ContainsFunc(k.Params, func(p seaworthy.Param) bool { return p.Name == targetParam })
+		if _, given := set.Parameters[targetParam]; follows && !given && s.Target != "" {
+			set.Parameters = maps.Clone(set.Parameters)
+			if set.Parameters == nil {
+				set.Parameters = map[string]string{}
+			}
+			set.Parameters[targetParam] = s.Target
+			c.settings[k.ID] = set
+		}
 		c.index[k.ID] = len(c.Checks)
 		c.Checks = append(c.Checks, k)
 	}
@@ -173,33 +191,12 @@ func (c *Catalogue) choose(known map[string]seaworthy.Check, s Selection) error 
 	return nil
 }
 
-func keys(m map[string]Setting) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
-}
-
-// nearest suggests the name that shares the most with an unknown one.
+// nearest suggests the name that was probably meant.
 func nearest(name string, names map[string]bool) string {
-	best, score := "", 0
-	for n := range names {
-		shared := 0
-		for part := range strings.SplitSeq(name, "-") {
-			if len(part) > 2 && strings.Contains(n, part) {
-				shared += len(part)
-			}
-		}
-		if shared > score || shared == score && shared > 0 && n < best {
-			best, score = n, shared
-		}
+	if near := seaworthy.Nearest(name, slices.Sorted(maps.Keys(names))); near != "" {
+		return fmt.Sprintf(" (did you mean %q?)", near)
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %q?)", best)
+	return ""
 }
 
 // Runs tells whether the check is part of this scan.

@@ -20,6 +20,8 @@ type Problem struct {
 type walker struct {
 	steps    []string
 	problems []Problem
+	// lenient lets unknown fields pass, as they are written.
+	lenient bool
 }
 
 func (w *walker) push(step string) { w.steps = append(w.steps, step) }
@@ -66,7 +68,9 @@ func (w *walker) structure(v any, s *shape) (any, bool) {
 	for k, v := range m {
 		f := s.fields[k]
 		w.push("." + k)
-		if f == nil {
+		if f == nil && w.lenient {
+			out[k] = v
+		} else if f == nil {
 			w.complain("unknown field " + strconv.Quote(strings.TrimPrefix(strings.Join(w.steps, ""), ".")) + s.suggest(k))
 		} else if c, ok := w.walk(v, f.shape); ok && !f.drops(v, c) {
 			out[k] = c

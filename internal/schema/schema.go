@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"reflect"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -79,6 +80,16 @@ func (t *Table) Decode(written map[string]any) (*Decoded, error) {
 		set(sub(d.Canonical, "metadata"), "namespace", "default")
 	}
 	return d, nil
+}
+
+// PodTemplate gives the canonical form of a pod template of a custom resource, without
+// defaults: no server fills them in there. Only values of a wrong type are problems; a
+// resource may have fields of its own.
+func (t *Table) PodTemplate(written map[string]any) (map[string]any, []Problem) {
+	w := &walker{lenient: true}
+	canonical, _ := w.walk(written, t.shapes.of(reflect.TypeFor[corev1.PodTemplateSpec]()))
+	out, _ := canonical.(map[string]any)
+	return out, w.problems
 }
 
 // clone copies a tree of JSON values.

@@ -4,6 +4,7 @@ package snapshot
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
@@ -132,19 +133,49 @@ func (d *Decoder) custom(o *Object, gvk kschema.GroupVersionKind) {
 	if ok {
 		o.Resource.Resource, o.Namespaced = c.plural, c.namespaced
 	}
+	d.template(o)
+}
+
+// template finds the pod template of a custom resource. What the policies see of it is
+// decoded as a pod template, so that null and ill-typed values neither hide nor break
+// anything.
+func (d *Decoder) template(o *Object) {
+	path := []string{"spec", "template"}
 	spec, _ := o.Written["spec"].(map[string]any)
-	if job, ok := spec["jobTemplate"].(map[string]any); ok {
-		spec, _ = job["spec"].(map[string]any)
+	if _, ok := spec["jobTemplate"].(map[string]any); ok {
+		path = []string{"spec", "jobTemplate", "spec", "template"}
 	}
-	template, _ := spec["template"].(map[string]any)
-	if runsPods[gvk.GroupKind()] && template != nil {
-		o.Template = template
+	at := o.Written
+	for _, p := range path {
+		at, _ = at[p].(map[string]any)
+	}
+	pod, _ := at["spec"].(map[string]any)
+	containers, _ := pod["containers"].([]any)
+	if pod == nil || len(containers) == 0 && o.Kind != "DeploymentConfig" || strings.HasSuffix(o.Kind, "List") {
 		return
 	}
-	pod, _ := template["spec"].(map[string]any)
-	if containers, ok := pod["containers"].([]any); ok && len(containers) > 0 && !strings.HasSuffix(o.Kind, "List") {
-		if _, ok := containers[0].(map[string]any); ok {
-			o.Template = template
+	if len(containers) > 0 {
+		if _, ok := containers[0].(map[string]any); !ok {
+			return
 		}
 	}
+	template, problems := d.table.PodTemplate(at)
+	o.Template = template
+	o.Canonical = replace(o.Written, path, template)
+	for _, p := range problems {
+		p.Path = strings.Join(path, ".") + "." + p.Path
+		o.Schema = append(o.Schema, SchemaProblem{Path: p.Path, Line: o.Line(p.Path), Message: p.Message})
+	}
+}
+
+// replace copies the mappings along a path and puts v at its end.
+func replace(m map[string]any, path []string, v any) map[string]any {
+	out := maps.Clone(m)
+	if len(path) == 1 {
+		out[path[0]] = v
+		return out
+	}
+	next, _ := m[path[0]].(map[string]any)
+	out[path[0]] = replace(next, path[1:], v)
+	return out
 }
