@@ -3,6 +3,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -114,7 +115,7 @@ func find(l []any, key string) int {
 		}
 	}
 	for i, e := range l {
-		if scalar(e) == key || ruleKey(e) == key {
+		if scalar(e) == key || contentKey(e, key) {
 			return i
 		}
 	}
@@ -134,13 +135,57 @@ func scalar(v any) string {
 	return ""
 }
 
-// ruleKey names an RBAC rule by what it says: "get,list secrets".
-func ruleKey(v any) string {
+// contentKey tells whether the key names an element that has no key field of its own by
+// what it says: a rule or subject of RBAC, or a source of environment variables.
+func contentKey(v any, key string) bool {
 	m, ok := v.(map[string]any)
-	if !ok || m["verbs"] == nil {
-		return ""
+	if !ok {
+		return false
 	}
-	return joined(m["verbs"]) + " " + joined(m["resources"])
+	switch {
+	case m["verbs"] != nil:
+		short, whole := ruleKeys(m)
+		return key == short || key == whole
+	case m["kind"] != nil && m["name"] != nil:
+		return key == subjectKey(m)
+	}
+	for _, ref := range []string{"secretRef", "configMapRef"} {
+		if source, ok := m[ref].(map[string]any); ok && scalar(source["name"]) == key {
+			return true
+		}
+	}
+	return false
+}
+
+// ruleKeys name an RBAC rule by its verbs and resources, "get,list secrets", and by all
+// that it says: "get,list deployments in apps named web". The core group goes without
+// saying where it is the only one.
+func ruleKeys(m map[string]any) (short, whole string) {
+	on := joined(m["resources"])
+	if on == "" {
+		on = joined(m["nonResourceURLs"])
+	}
+	short = joined(m["verbs"]) + " " + on
+	whole = short
+	if groups, _ := m["apiGroups"].([]any); len(groups) > 1 || len(groups) == 1 && scalar(groups[0]) != "" {
+		words := make([]string, len(groups))
+		for i, g := range groups {
+			words[i] = cmp.Or(scalar(g), "core")
+		}
+		whole += " in " + strings.Join(words, ",")
+	}
+	if names := joined(m["resourceNames"]); names != "" {
+		whole += " named " + names
+	}
+	return short, whole
+}
+
+// subjectKey names whom a binding binds: "User jane", "ServiceAccount shop/cart".
+func subjectKey(m map[string]any) string {
+	if ns := scalar(m["namespace"]); ns != "" {
+		return scalar(m["kind"]) + " " + ns + "/" + scalar(m["name"])
+	}
+	return scalar(m["kind"]) + " " + scalar(m["name"])
 }
 
 func joined(v any) string {
