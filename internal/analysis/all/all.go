@@ -6,6 +6,7 @@ package all
 import (
 	"github.com/seaworthy-dev/seaworthy/internal/analysis"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/availability"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/backup"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/capacity"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/controlplane"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/deprecation"
@@ -20,6 +21,7 @@ import (
 // Analyzers lists every analyzer in the order in which they run.
 var Analyzers = []*analysis.Analyzer{
 	availability.Analyzer,
+	backup.Analyzer,
 	capacity.Analyzer,
 	controlplane.CIS,
 	controlplane.Analyzer,

@@ -26,8 +26,7 @@ var resourceAnalyzers = []string{"availability", "backup", "capacity", "exposure
 // resourceParams are what the checks of the suites ran with, by a part of the input's
 // path, where the cases do not say so themselves.
 var resourceParams = map[string]map[string]string{
-	"kasten-hourly-rpo/":               {"max-interval": "1h"},
-	"kasten-data-protection-by-label/": {"presets": "kasten-example,none"},
+	"kasten-hourly-rpo/": {"max-interval": "1h"},
 }
 
 // TestResourceAcceptance runs the analyzers of resources over cases that others wrote
