@@ -204,13 +204,12 @@ func (t *chartText) render(values map[string]any, settings chartSettings) error 
 			break
 		}
 		name, line, why := templateError(err)
-		source, known := t.templates[name]
-		if !known {
+		if _, known := t.templates[name]; !known {
 			t.error(chartFile(t.root), 0, fmt.Errorf("the chart cannot be rendered: %s", why))
 			return nil
 		}
 		t.error(t.file(name), line, fmt.Errorf("the template cannot be rendered: %s", why))
-		if n >= retries || !blank(t.chart, name, source) {
+		if n >= retries || !empty(t.chart, name) {
 			t.error(chartFile(t.root), 0, errors.New("the chart's other templates were not rendered"))
 			return nil
 		}
@@ -255,8 +254,8 @@ func templateError(err error) (name string, line int, why string) {
 	return name, line, why
 }
 
-// blank empties a template, wherever in the chart it is; false when it is empty already.
-func blank(c *chartv2.Chart, name, source string) bool {
+// empty empties a template, wherever in the chart it is; false when it is empty already.
+func empty(c *chartv2.Chart, name string) bool {
 	for _, f := range c.Templates {
 		if path.Join(c.ChartFullPath(), f.Name) == name {
 			done := len(f.Data) > 0
@@ -264,7 +263,7 @@ func blank(c *chartv2.Chart, name, source string) bool {
 			return done
 		}
 	}
-	return slices.ContainsFunc(c.Dependencies(), func(sub *chartv2.Chart) bool { return blank(sub, name, source) })
+	return slices.ContainsFunc(c.Dependencies(), func(sub *chartv2.Chart) bool { return empty(sub, name) })
 }
 
 // glued is a --- that the text runs on behind; Helm takes it for a separator.

@@ -20,6 +20,9 @@ import (
 // parse gives the documents of a chunk, which is usually one. What was parsed before an
 // error is given too. Errors know their line.
 func parse(c chunk, limits Limits) ([]document, error) {
+	if blank(c.text) {
+		return nil, nil
+	}
 	if jsonStart(c.text) >= 0 {
 		docs, err := parseJSON(string(c.text), c.line, limits)
 		if err == nil {
@@ -32,6 +35,30 @@ func parse(c chunk, limits Limits) ([]document, error) {
 		return docs, err
 	}
 	return parseYAML(c, limits)
+}
+
+// blank tells whether a chunk has nothing but its --- line, blank lines and comments.
+func blank(text []byte) bool {
+	if isMark(text, '-') {
+		text = text[3:]
+	}
+	for len(text) > 0 {
+		text = bytes.TrimLeft(text, " \n")
+		if len(text) > 0 && text[0] != '#' {
+			return false
+		}
+		i := bytes.IndexByte(text, '\n')
+		if i < 0 {
+			i = len(text)
+		}
+		for _, c := range text[:i] {
+			if c == '\r' || c >= utf8.RuneSelf {
+				return false // perhaps a line break that only YAML knows
+			}
+		}
+		text = text[i:]
+	}
+	return true
 }
 
 // parseYAML reads a chunk with the YAML library. The library's own stream decoder is

@@ -94,11 +94,12 @@ func (r *reader) stream(in io.Reader) error {
 		if err == io.EOF {
 			break
 		}
-		if !p.explicit && s.whole() && !mayHold(s.buf) {
+		if !p.explicit && s.whole(c) && !mayHold(s.buf) {
 			p.reader.skip(name, 0, "holds no Kubernetes object")
 			return nil
 		}
 		if err != nil {
+			p.mentions = true
 			p.trouble(s.line, reason(err))
 			break
 		}

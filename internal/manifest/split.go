@@ -67,8 +67,8 @@ func (s *splitter) next() (chunk, error) {
 	return s.take(n), nil
 }
 
-// whole tells, before the first chunk is used, whether all of the stream is in buf.
-func (s *splitter) whole() bool { return s.eof && s.line == 1 }
+// whole tells whether c is the first chunk and all of the stream is in buf.
+func (s *splitter) whole(c chunk) bool { return s.eof && c.line == 1 }
 
 func (s *splitter) take(n int) chunk {
 	c := chunk{text: s.buf[s.start : s.start+n], line: s.line}
@@ -222,29 +222,25 @@ func (s *splitter) oversized() (chunk, error) {
 		return s.take(n), nil
 	}
 	c := chunk{line: s.line, err: s.limits.documentError()}
-	for first := true; ; first = false {
-		if len(s.buf)-s.start > s.limits.DocumentBytes/2 {
-			// Nothing of this text is needed but its line breaks; the last line may be
-			// the beginning of a mark.
-			cut := bytes.LastIndexByte(s.buf[s.start:], '\n') + 1
-			if cut == 0 && len(s.buf)-s.start > 8 {
-				cut = len(s.buf) - s.start - 1
-			}
-			s.take(cut)
-		}
+	for first, whole := true, true; ; first = false {
 		end, err := s.lineEnd(0)
-		if err != nil && err != errOversized {
+		if err == errOversized {
+			s.take(len(s.buf) - s.start)
+			whole = false // what follows is not the start of a line
+			continue
+		}
+		if err != nil {
 			return chunk{}, err
 		}
-		if err == nil {
-			line := s.buf[s.start : s.start+end]
-			if end == 0 || !first && isMark(line, '-') {
-				return c, nil
-			}
-			s.take(end)
-			if isMark(line, '.') {
-				return c, nil
-			}
+		line := s.buf[s.start : s.start+end]
+		if end == 0 || whole && !first && isMark(line, '-') {
+			return c, nil
 		}
+		ends := whole && isMark(line, '.')
+		s.take(end)
+		if ends {
+			return c, nil
+		}
+		whole = true
 	}
 }
