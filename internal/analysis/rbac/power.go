@@ -32,7 +32,8 @@ type want struct {
 }
 
 var (
-	read    = []string{"get", "list", "watch"}
+	// deletecollection answers with what it deleted, also on a dry run.
+	read    = []string{"get", "list", "watch", "deletecollection"}
 	connect = []string{"create", "get"} // a WebSocket client connects with GET
 	remove  = []string{"delete", "deletecollection"}
 )
