@@ -11,6 +11,13 @@
 // never a pass. Policies cannot reach out: built-in functions that would are refused when
 // they are loaded, and each evaluation ends at a deadline.
 //
+// METADATA comments describe the check of a rule: title, description and, in custom, id,
+// severity, category, controls, remediation, snippet, kinds (which limits its scope) and
+// parameters (of a policy written for Gatekeeper). Rules of one name in one package are one
+// check; those with a title or an id of their own are checks by themselves. On Constraints
+// and ConstraintTemplates the annotations seaworthy.dev/title, rationale, severity,
+// category, controls, remediation, snippet and, on Constraints, id say the same.
+//
 // As in OPA, conftest and Gatekeeper, a built-in function that is given a wrong value is
 // undefined and does not end the evaluation.
 package rego
