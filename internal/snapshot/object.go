@@ -96,6 +96,7 @@ func (o *Object) EffectiveNamespace() string {
 // large and which none reads, does not.
 func (o *Object) Release() {
 	o.Written, o.Source.Node = nil, nil
+	o.slim()
 	if o.Typed != nil || o.Kind == "CustomResourceDefinition" {
 		o.Canonical = nil
 	}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package snapshot
+
+import (
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// lastApplied is the annotation in which kubectl keeps a copy of the whole object.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// slim drops what no analyzer reads from a typed object: it is most of the memory of a
+// large scan. The values of environment variables also have no business in a snapshot.
+func (o *Object) slim() {
+	if m, ok := o.Typed.(metav1.Object); ok {
+		m.SetManagedFields(nil)
+		delete(m.GetAnnotations(), lastApplied)
+	}
+	switch t := o.Typed.(type) {
+	case *corev1.Pod:
+		slimPod(&t.Spec)
+		t.Status = corev1.PodStatus{}
+	case *corev1.PodTemplate:
+		slimPod(&t.Template.Spec)
+	case *corev1.ReplicationController:
+		if t.Spec.Template != nil {
+			slimPod(&t.Spec.Template.Spec)
+		}
+	case *appsv1.Deployment:
+		slimPod(&t.Spec.Template.Spec)
+	case *appsv1.ReplicaSet:
+		slimPod(&t.Spec.Template.Spec)
+	case *appsv1.StatefulSet:
+		slimPod(&t.Spec.Template.Spec)
+	case *appsv1.DaemonSet:
+		slimPod(&t.Spec.Template.Spec)
+	case *batchv1.Job:
+		slimPod(&t.Spec.Template.Spec)
+	case *batchv1.CronJob:
+		slimPod(&t.Spec.JobTemplate.Spec.Template.Spec)
+	case *corev1.Secret:
+		for k := range t.Data {
+			t.Data[k] = nil
+		}
+		t.StringData = nil
+	}
+}
+
+func slimPod(p *corev1.PodSpec) {
+	for _, list := range [][]corev1.Container{p.InitContainers, p.Containers} {
+		for i := range list {
+			c := &list[i]
+			c.Resources = corev1.ResourceRequirements{}
+			c.Env = slimEnv(c)
+		}
+	}
+}
+
+// slimEnv keeps variables only where one refers to another object, since their indices
+// are part of paths, and values only where the command line uses them.
+func slimEnv(c *corev1.Container) []corev1.EnvVar {
+	for _, words := range [][]string{c.Command, c.Args} {
+		for _, w := range words {
+			if strings.Contains(w, "$(") {
+				return c.Env
+			}
+		}
+	}
+	refers := false
+	for i := range c.Env {
+		c.Env[i].Value = ""
+		refers = refers || c.Env[i].ValueFrom != nil
+	}
+	if !refers {
+		return nil
+	}
+	return c.Env
+}
