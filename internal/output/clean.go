@@ -20,8 +20,15 @@ func clean(s string) string {
 	return visible(strings.Join(strings.Fields(s), " "))
 }
 
-// cleanLine is clean for a line whose spaces matter, such as a line of YAML.
-func cleanLine(s string) string { return visible(strings.ReplaceAll(s, "\t", "  ")) }
+// cleanLine is clean for a line whose spaces matter, such as a line of YAML. It may be
+// printed as a line of its own, where "::" begins a command.
+func cleanLine(s string) string {
+	s = visible(strings.ReplaceAll(s, "\t", "  "))
+	if in := strings.TrimLeft(s, " "); strings.HasPrefix(in, "::") {
+		return s[:len(s)-len(in)] + "∷" + in[2:]
+	}
+	return s
+}
 
 // visible puts something to see in the place of every rune that shows as nothing.
 func visible(s string) string {
@@ -29,6 +36,8 @@ func visible(s string) string {
 	b.Grow(len(s))
 	for _, r := range s {
 		switch {
+		case r > ' ' && r < 0x7f:
+			b.WriteByte(byte(r))
 		case unicode.IsSpace(r):
 			b.WriteByte(' ')
 		case r < ' ':
@@ -177,7 +186,7 @@ func wrap(s string, n int) []string {
 		for w > n { // too long for any line
 			head, rest := cut(word, n)
 			lines, word = append(lines, head), rest
-			w = width(word)
+			w -= width(head)
 		}
 		line, used = word, w
 	}

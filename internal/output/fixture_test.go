@@ -252,9 +252,14 @@ func render(t testing.TB, format string, r *seaworthy.Report, o output.Options) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return replay(t, f, r, checks, o)
+}
+
+func replay(t testing.TB, f output.Format, r *seaworthy.Report, checks []seaworthy.Check, o output.Options) []byte {
+	t.Helper()
 	var b bytes.Buffer
 	if err := output.Replay(r, checks, f.New(&b, o)); err != nil {
-		t.Fatalf("Replay to %s: %v", format, err)
+		t.Fatalf("Replay to %s: %v", f.Name, err)
 	}
 	return b.Bytes()
 }

@@ -12,6 +12,7 @@ import (
 	"html/template"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -137,7 +138,7 @@ func (p *htmlPage) view(t *seaworthy.Trailer) *htmlView {
 	v := &htmlView{
 		Style:  template.CSS(htmlStyle),
 		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
-		Kind:   h.Source.Kind, Source: clean(from(h.Source)), Facts: cleaned(append(seen(h.Source.Kind, s), circumstances(h)...)),
+		Kind:   h.Source.Kind, Source: clean(from(h.Source)), Facts: cleaned(slices.Concat(asked(h.Source), seen(h.Source.Kind, s), circumstances(h))),
 		Waived: s.Waived, Known: s.Baseline, About: p.about(t),
 		Foot: "Seaworthy " + clean(h.Tool.Version) + " · catalogue " + clean(h.Catalogue.Version) + " " + clean(h.Catalogue.Digest),
 	}

@@ -21,8 +21,8 @@ func (p *htmlPage) sections(t *seaworthy.Trailer) []htmlSection {
 		}
 	}
 	var out []htmlSection
-	for _, sev := range seaworthy.Severities {
-		section := htmlSection{Severity: string(sev)}
+	for _, sev := range severitiesOf(groups) {
+		section := htmlSection{Severity: named(sev)}
 		n := 0
 		for _, g := range groups {
 			if g.severity == sev {
@@ -44,7 +44,7 @@ func (p *htmlPage) sections(t *seaworthy.Trailer) []htmlSection {
 func (p *htmlPage) check(g *group, rows int, states ...state) htmlCheck {
 	c := htmlCheck{
 		Anchor: anchor("check", g.id, string(g.severity)), ID: clean(g.id), Title: clean(g.check.Title),
-		Severity: string(g.severity), Category: clean(g.check.Category), Findings: count(g.count[open], "finding"),
+		Severity: named(g.severity), Category: clean(g.check.Category), Findings: count(g.count[open], "finding"),
 		Why: clean(g.check.Rationale), Fix: clean(g.check.Remediation), Snippet: snippet(g.check.Snippet),
 		Controls: clean(strings.Join(g.check.Controls, ", ")), OnlyOther: g.count[open] == 0,
 	}

@@ -30,7 +30,7 @@ func large(n int, f func(*seaworthy.Finding)) (seaworthy.Header, []seaworthy.Che
 		}
 	}
 	started := time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
-	t := seaworthy.Trailer{Finished: started.Add(9300 * time.Millisecond), Summary: seaworthy.Summary{
+	t := seaworthy.Trailer{Finished: started.Add(9300 * time.Millisecond), Errors: []seaworthy.Problem{}, Skipped: []seaworthy.Problem{}, Waivers: []seaworthy.WaiverNotice{}, Summary: seaworthy.Summary{
 		Files: 1 + n/5, Objects: 1 + n/3, Workloads: 1 + n/4, FailOn: seaworthy.High, Exit: 3,
 		BySev: map[seaworthy.Severity]int{}, ByStatus: map[seaworthy.Status]int{},
 	}}

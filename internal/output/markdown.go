@@ -14,8 +14,11 @@ import (
 // at least as many.
 const (
 	markdownMost = 59_000
-	markdownTail = 18_000 // of these, at most that many for what is not a finding
+	markdownTail = 24_000 // of these, at most that many for what is not a finding
+	markdownFold = 6_000  // and that many for one section of it
 	markdownRows = 10     // findings shown of a check
+
+	markdownSection = 600 // enough for a section that says only that it has no room
 )
 
 // markdown writes a comment for a pull request: the counts, then a folded section for
@@ -23,8 +26,9 @@ const (
 // below the limit and says what it leaves out.
 type markdown struct {
 	tally
-	w io.Writer
-	o Options
+	w       io.Writer
+	o       Options
+	dropped []string // sections without room
 }
 
 func newMarkdown(w io.Writer, o Options) Handler {
@@ -63,8 +67,12 @@ func (m *markdown) End(t *seaworthy.Trailer) error {
 	foot := m.foot()
 	doc.left -= tail.Len() + len(foot)
 	m.first(doc, groups)
-	for _, s := range seaworthy.Severities {
+	severities := severitiesOf(groups)
+	for i, s := range severities {
+		keep := (len(severities) - 1 - i) * markdownSection // for those that come after
+		doc.left -= keep
 		m.severity(doc, s, groups)
+		doc.left += keep
 	}
 	if _, err := io.WriteString(m.w, doc.String()+tail.String()+foot); err != nil {
 		return fmt.Errorf("write the report: %w", err)
@@ -149,11 +157,12 @@ func (m *markdown) severity(doc *budget, s seaworthy.Severity, groups []*group) 
 	if s == seaworthy.Critical {
 		state = " open"
 	}
-	head := fmt.Sprintf("<details%s><summary><b>%s</b>: %s of %s</summary>\n\n", state, s, count(findings, "finding"), count(len(of), "check"))
-	const reserve = 400 // for the heads, ends and last lines of this and the other sections
-	if !doc.add(head) {
+	head := fmt.Sprintf("<details%s><summary><b>%s</b>: %s of %s</summary>\n\n", state, mdSummary(named(s)), count(findings, "finding"), count(len(of), "check"))
+	const reserve = markdownSection / 2 // for the last lines of the section
+	if len(head)+reserve > doc.left {
 		return
 	}
+	doc.add(head)
 	doc.left -= reserve
 	checks, left := 0, 0
 	for _, g := range of {

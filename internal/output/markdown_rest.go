@@ -8,17 +8,21 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 )
 
-// section folds lines; those that do not fit are counted.
+// section folds lines; those that do not fit are counted, and so is the section.
 func (m *markdown) section(tail *budget, title string, lines []string) {
 	if len(lines) == 0 {
 		return
 	}
 	const end = "\n</details>\n\n"
 	const more = "- … and 1,000,000 more\n"
-	if !tail.add("<details><summary>" + mdSummary(title) + "</summary>\n\n") {
+	head := "<details><summary>" + mdSummary(title) + "</summary>\n\n"
+	if len(head)+len(more)+len(end) > tail.left {
+		m.dropped = append(m.dropped, title)
 		return
 	}
-	tail.left -= len(more) + len(end)
+	tail.add(head)
+	reserve := max(len(more)+len(end), tail.left-markdownFold)
+	tail.left -= reserve
 	shown := 0
 	for _, l := range lines {
 		if !tail.add(l) {
@@ -26,7 +30,7 @@ func (m *markdown) section(tail *budget, title string, lines []string) {
 		}
 		shown++
 	}
-	tail.left += len(more) + len(end)
+	tail.left += reserve
 	if rest := len(lines) - shown; rest > 0 {
 		tail.add("- … and " + number(rest) + " more\n")
 	}
@@ -115,6 +119,10 @@ func (m *markdown) coverage(tail *budget, c seaworthy.FrameworkCoverage) {
 
 func (m *markdown) foot() string {
 	h := &m.header
-	return "<sub>Seaworthy " + mdText(clip(clean(h.Tool.Version), 60)) + " · catalogue " + mdText(clip(clean(h.Catalogue.Version), 60)) +
+	dropped := ""
+	if len(m.dropped) > 0 {
+		dropped = mdText(clip("Not shown for want of room: "+clean(strings.Join(m.dropped, ", ")), 500)) + ".\n\n"
+	}
+	return dropped + "<sub>Seaworthy " + mdText(clip(clean(h.Tool.Version), 60)) + " · catalogue " + mdText(clip(clean(h.Catalogue.Version), 60)) +
 		" " + mdCode(clip(clean(h.Catalogue.Digest), 100)) + " · parameters " + mdCode(clip(clean(h.Catalogue.ParametersDigest), 100)) + "</sub>\n"
 }

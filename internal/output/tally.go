@@ -106,6 +106,7 @@ func (t *tally) Finding(f *seaworthy.Finding) error {
 // check describes the check of a finding, from the finding where need be.
 func (t *tally) check(f *seaworthy.Finding) seaworthy.Check {
 	if c, ok := t.checks[f.Check]; ok {
+		c.Title = cmp.Or(c.Title, c.ID)
 		return c
 	}
 	return seaworthy.Check{
@@ -163,5 +164,18 @@ func (t *tally) sorted(tr *seaworthy.Trailer, s state) []*group {
 			strings.Compare(a.id, b.id),
 		)
 	})
+	return out
+}
+
+// severitiesOf lists the severities of sorted groups, each once; one that nobody knows
+// is not left out.
+func severitiesOf(groups []*group) []seaworthy.Severity {
+	var out []seaworthy.Severity
+	for _, g := range groups {
+		if !slices.Contains(out, g.severity) {
+			out = append(out, g.severity)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b seaworthy.Severity) int { return cmp.Compare(a.Rank(), b.Rank()) })
 	return out
 }

@@ -75,6 +75,32 @@ func (t *terminal) line(n int, spans ...span) {
 	t.write(text + "\n")
 }
 
+// flow writes spans as one line, or as several where the terminal is too narrow: it
+// breaks at spaces and indents what follows by two columns more.
+func (t *terminal) flow(n int, spans ...span) {
+	var row []span
+	used := 0
+	for _, s := range spans {
+		s.text = cleanLine(s.text)
+		if used+width(s.text) <= t.width-n { // the usual case: as it is
+			row, used = append(row, s), used+width(s.text)
+			continue
+		}
+		for i, word := range wrap(s.text, t.width-n-2) {
+			gap := " "
+			if i == 0 {
+				gap = s.text[:len(s.text)-len(strings.TrimLeft(s.text, " "))]
+			}
+			if used > 0 && used+len(gap)+width(word) > t.width-n {
+				t.line(n, row...)
+				row, used, gap = []span{{"  ", ""}}, 2, ""
+			}
+			row, used = append(row, span{gap + word, s.style}), used+len(gap)+width(word)
+		}
+	}
+	t.line(n, row...)
+}
+
 func (t *terminal) paint(text string, s style) string {
 	if !t.color || s == "" || strings.Trim(text, " ") == "" {
 		return text

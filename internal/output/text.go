@@ -4,6 +4,7 @@ package output
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -60,8 +61,8 @@ func (x *text) End(tr *seaworthy.Trailer) error {
 // title says what was scanned, and how.
 func (x *text) title(tr *seaworthy.Trailer) {
 	h := &x.header
-	x.t.line(0, span{"Seaworthy", bold}, span{" " + h.Tool.Version, faint}, span{"  " + from(h.Source), bold})
-	facts := append(seen(h.Source.Kind, tr.Summary), circumstances(h)...)
+	x.t.flow(0, span{"Seaworthy", bold}, span{" " + h.Tool.Version, faint}, span{"  " + from(h.Source), bold})
+	facts := slices.Concat(asked(h.Source), seen(h.Source.Kind, tr.Summary), circumstances(h))
 	facts = append(facts, count(len(tr.Checks), "check"))
 	if d := took(h, tr); d != "" {
 		facts = append(facts, d)
@@ -148,7 +149,7 @@ func outcomes(s seaworthy.Summary) []string {
 // heading starts a section.
 func (x *text) heading(name, note string) {
 	x.t.gap()
-	x.t.line(0, span{name, bold}, span{"  " + note, faint})
+	x.t.flow(0, span{name, bold}, span{"  " + note, faint})
 }
 
 // verdict is the last thing on the screen, so it says the result again, in one line.
@@ -170,9 +171,9 @@ func (x *text) verdict(tr *seaworthy.Trailer) {
 	if why != "" {
 		why = ": " + why
 	}
-	x.t.line(0, result, span{why, ""}, span{"  exit " + number(s.Exit), faint})
+	x.t.flow(0, result, span{why, ""}, span{"  exit " + number(s.Exit), faint})
 	if x.cut && x.o.MoreHint != "" {
 		x.t.line(0, span{x.o.MoreHint + " shows every finding.", faint})
 	}
-	x.t.line(0, span{"catalogue " + x.header.Catalogue.Version + " " + x.header.Catalogue.Digest, faint})
+	x.t.flow(0, span{"catalogue " + x.header.Catalogue.Version + " " + x.header.Catalogue.Digest, faint})
 }

@@ -110,9 +110,9 @@ func (x *text) severity(s seaworthy.Severity, groups []*group) {
 		}
 	}
 	note := count(findings, "finding") + " of " + count(checks, "check")
-	rest := min(x.t.width, 100) - width(string(s)) - width(note) - 2
+	rest := min(x.t.width, 100) - width(named(s)) - width(note) - 2
 	x.t.gap()
-	x.t.line(0, span{string(s), severityStyles[s]}, span{" " + strings.Repeat("─", max(3, rest)) + " ", faint}, span{note, faint})
+	x.t.line(0, span{named(s), severityStyles[s]}, span{" " + strings.Repeat("─", max(3, rest)) + " ", faint}, span{note, faint})
 }
 
 // advice tells why a check matters and how to fix what it found.
@@ -150,7 +150,7 @@ func (x *text) headline(g *group, lead span) {
 		return
 	}
 	x.t.prose(2, lead, title, bold)
-	x.t.line(2+width(lead.text), span{id, faint}, span{"  " + tally, style})
+	x.t.line(2+width(lead.text), span{clip(id, room), faint}, span{"  " + tally, style})
 }
 
 // snippet shows what can be pasted, as it is written.
@@ -214,19 +214,9 @@ func who(f *seaworthy.Finding) string {
 	return name
 }
 
-// finding shows one finding. The place stands beside the object where both fit, else
-// below it: whole, so that it can be clicked or copied.
+// finding shows one finding.
 func (x *text) finding(f *seaworthy.Finding, g *group, n, objects int, message bool) {
-	object, where := clipMiddle(who(f), x.t.width-n), clean(place(f))
-	switch {
-	case where == "":
-		x.t.line(n, span{object, ""})
-	case n+max(objects, width(object))+2+width(where) <= x.t.width:
-		x.t.line(n, span{pad(object, objects), ""}, span{"  " + where, faint})
-	default:
-		x.t.line(n, span{object, ""})
-		x.t.line(n+2, span{clipStart(where, max(20, x.t.width-n-2)), faint})
-	}
+	x.place(f, n, objects)
 	if m := says(f, g.check.Title); message && m != "" {
 		lines := wrap(clean(m), min(x.t.width, 100)-n-2)
 		for i, l := range lines {
@@ -239,6 +229,21 @@ func (x *text) finding(f *seaworthy.Finding, g *group, n, objects int, message b
 	}
 	if f.WaiverRequested != "" {
 		x.t.prose(n+2, span{"waiver requested: ", faint}, f.WaiverRequested, faint)
+	}
+}
+
+// place shows what failed and where. The place stands beside the object where both fit,
+// else below it: whole, so that it can be clicked or copied.
+func (x *text) place(f *seaworthy.Finding, n, objects int) {
+	object, where := clipMiddle(who(f), x.t.width-n), clean(place(f))
+	switch {
+	case where == "":
+		x.t.line(n, span{object, ""})
+	case n+max(objects, width(object))+2+width(where) <= x.t.width:
+		x.t.line(n, span{pad(object, objects), ""}, span{"  " + where, faint})
+	default:
+		x.t.line(n, span{object, ""})
+		x.t.line(n+2, span{clipStart(where, max(20, x.t.width-n-2)), faint})
 	}
 }
 
@@ -270,14 +275,14 @@ func (x *text) notCounted(tr *seaworthy.Trailer) error {
 
 // listed shows findings of one check and state, in one line each and a remark.
 func (x *text) listed(g *group, s state, remark func(*seaworthy.Finding) string) error {
-	x.t.line(2, span{clean(g.check.Title), ""}, span{"  " + g.id, faint}, span{"  " + string(g.severity), severityStyles[g.severity]})
+	x.t.flow(2, span{clean(g.check.Title), ""}, span{"  " + clean(g.id), faint}, span{"  " + named(g.severity), severityStyles[g.severity]})
 	shown := 0
 	err := x.each(g, s, func(f *seaworthy.Finding) bool {
 		if shown == 3 && !x.o.All {
 			return false
 		}
 		shown++
-		x.t.line(4, span{clipMiddle(who(f), x.t.width/2), ""}, span{"  " + clean(place(f)), faint})
+		x.place(f, 4, 0)
 		x.t.prose(6, span{}, remark(f), faint)
 		return x.t.err == nil
 	})

@@ -91,7 +91,8 @@ func (x *text) coverage(c seaworthy.FrameworkCoverage) {
 	if len(c.Categories) > 0 {
 		note += " In scope: " + strings.Join(c.Categories, ", ") + "."
 	}
-	x.heading(clean(c.Title), note)
+	x.heading(clean(c.Title), "")
+	x.t.prose(2, span{}, note, faint)
 	x.t.gap()
 	cols := min(x.t.width, 120)
 	ids, titles, counts := 0, 0, 0
@@ -102,9 +103,12 @@ func (x *text) coverage(c seaworthy.FrameworkCoverage) {
 			counts = max(counts, width(ofN(r)))
 		}
 	}
-	ids = min(ids, 24)
+	ids = min(ids, 24, x.t.width/4)
 	words := width(standingWords[seaworthy.StandingError])
-	titles = max(10, min(titles, cols-2-ids-2-counts-2-words-4))
+	narrow := cols < 2+ids+2+30+2+counts+2+words+2
+	if titles = min(titles, cols-2-ids-2-counts-2-words-4); narrow {
+		titles = cols - 2 - ids - 2
+	}
 	rest := map[seaworthy.Standing][]string{}
 	for _, r := range c.Requirements {
 		if r.InScope == 0 && r.Standing != seaworthy.StandingError {
@@ -112,15 +116,27 @@ func (x *text) coverage(c seaworthy.FrameworkCoverage) {
 			continue
 		}
 		s := standingStyles[r.Standing]
-		x.t.line(2,
-			span{pad(clip(clean(r.ID), ids), ids), bold},
-			span{"  " + pad(clip(clean(r.Title), titles), titles), ""},
-			span{"  " + padLeft(ofN(r), counts), ""},
-			span{"  " + standingMarks[r.Standing] + " " + standingWords[r.Standing], s})
+		title := wrap(clean(r.Title), titles)
+		if len(title) == 0 {
+			title = []string{""}
+		}
+		lead := span{pad(clip(clean(r.ID), ids), ids), bold}
+		facts := []span{{"  " + padLeft(ofN(r), counts), ""}, {"  " + standingMarks[r.Standing] + " " + standingWords[r.Standing], s}}
+		if narrow {
+			x.t.line(2, lead, span{"  " + title[0], ""})
+		} else {
+			x.t.line(2, append([]span{lead, {"  " + pad(title[0], titles), ""}}, facts...)...)
+		}
+		for _, l := range title[1:] {
+			x.t.line(2+ids+2, span{l, ""})
+		}
+		if narrow {
+			x.t.flow(2+ids, facts...)
+		}
 	}
 	for _, s := range standings {
 		if all := rest[s]; len(all) > 0 {
-			x.t.prose(2, span{standingMarks[s] + " " + pad(standingWords[s]+":", 31), standingStyles[s]}, strings.Join(all, " "), faint)
+			x.t.prose(2, span{standingMarks[s] + " " + pad(standingWords[s]+":", min(31, x.t.width/2)), standingStyles[s]}, strings.Join(all, " "), faint)
 		}
 	}
 	x.t.prose(2, span{}, "n of N counts an object once for each check that judged it.", faint)

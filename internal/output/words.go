@@ -78,13 +78,13 @@ func sentence(s string) string {
 }
 
 // says is what a finding's message adds to the title of its check; nothing where it
-// only says again what its title or its path do.
+// only says the title again. What is longer than anyone reads is cut; JSON has it all.
 func says(f *seaworthy.Finding, title string) string {
 	m := strings.TrimSuffix(strings.TrimSpace(f.Message), ".")
 	if strings.EqualFold(m, strings.TrimSuffix(title, ".")) {
 		return ""
 	}
-	return m
+	return clip(m, 2000)
 }
 
 // from names the source as the title of a report does.
@@ -116,6 +116,24 @@ func circumstances(h *seaworthy.Header) []string {
 		out = append(out, "only "+count(len(s.Namespaces), "namespace")+": "+strings.Join(s.Namespaces, ", "))
 	}
 	return out
+}
+
+// named is the word for a severity.
+func named(s seaworthy.Severity) string {
+	return cmp.Or(clean(string(s)), "no severity")
+}
+
+// asked names what was asked for, where the name of the source does not say it.
+func asked(s seaworthy.Source) []string {
+	if s.Kind == seaworthy.SourceCluster || len(s.Asked) == 0 || len(s.Asked) == 1 && s.Asked[0] == s.Name {
+		return nil
+	}
+	const most = 3
+	out := slices.Clone(s.Asked[:min(most, len(s.Asked))])
+	if rest := len(s.Asked) - len(out); rest > 0 {
+		out = append(out, "and "+number(rest)+" more paths")
+	}
+	return []string{strings.Join(out, ", ")}
 }
 
 // seen counts what was looked at.
