@@ -156,17 +156,18 @@ func (v *variables) Type() ref.Type { return variablesType }
 // Value is itself.
 func (v *variables) Value() any { return v }
 
-// stringList reads a CEL list of strings; other elements are left out.
+// stringList reads a CEL list of strings, each once; other elements are left out. An
+// item that is listed twice is one item: the expressions have no way to drop repeats.
 func stringList(v ref.Val) []string {
 	l, ok := v.(traits.Lister)
 	if !ok {
 		return nil
 	}
 	n, _ := l.Size().(types.Int)
-	out := make([]string, 0, int(n))
+	out, seen := make([]string, 0, int(n)), make(map[string]bool, int(n))
 	for i := range n {
-		if s, ok := l.Get(i).Value().(string); ok {
-			out = append(out, s)
+		if s, ok := l.Get(i).Value().(string); ok && !seen[s] {
+			out, seen[s] = append(out, s), true
 		}
 	}
 	return out
