@@ -22,7 +22,7 @@ type text struct {
 
 func newText(w io.Writer, o Options) Handler {
 	x := &text{t: newTerminal(w, o), o: o}
-	x.keep = max(o.Examples, 5)
+	x.keep = max(3*o.Examples, 15) // neighbours are shown together
 	if o.All {
 		x.keep, x.onDisk = -1, true
 	}
@@ -165,6 +165,9 @@ func (x *text) verdict(tr *seaworthy.Trailer) {
 	case s.Exit == 2:
 		result.style = red
 		why = "not everything could be read or judged"
+		if s.Failing > 0 && s.FailOn != "" {
+			why = number(s.Failing) + " at or above " + string(s.FailOn) + ", and " + why
+		}
 	case s.Exit == 0 && s.Findings == 0:
 		result.style = green
 	}

@@ -34,7 +34,7 @@ func (x *text) detail(s seaworthy.Severity, checks int) detail {
 	case s.AtLeast(seaworthy.High):
 		d.examples = 3
 	case s == seaworthy.Medium:
-		d = detail{examples: 2, fix: true}
+		d = detail{examples: 1, fix: true}
 	default:
 		d = detail{examples: 1, together: true}
 	}
@@ -177,32 +177,29 @@ func (x *text) where(g *group, n int, d detail) error {
 		same = says(&seaworthy.Finding{Message: g.message}, g.check.Title)
 		x.t.prose(n, span{}, same, "")
 	}
-	shown := 0
-	objects := min(g.widest, 48)
-	if d.examples >= 0 {
-		objects = x.column(g, d.examples)
+	if d.examples < 0 { // as they come: nobody has seen the widest yet
+		return x.spots(g, same == "", func(s *spot) bool {
+			x.spot(s, n+2, min(g.widest, 48))
+			return x.t.err == nil
+		})
 	}
-	err := x.each(g, open, func(f *seaworthy.Finding) bool {
-		if d.examples >= 0 && shown == d.examples {
+	var all []*spot
+	widest, shown := 0, 0
+	err := x.spots(g, same == "", func(s *spot) bool {
+		if len(all) == d.examples {
 			return false
 		}
-		shown++
-		x.finding(f, g, n+2, objects, same == "")
-		return x.t.err == nil
+		all = append(all, s)
+		widest, shown = max(widest, width(s.who())), shown+s.findings
+		return true
 	})
+	for _, s := range all {
+		x.spot(s, n+2, min(widest, 48))
+	}
 	if !d.together {
 		x.more(n+2, g.count[open]-shown)
 	}
 	return err
-}
-
-// column is how wide the column of objects is for the findings that are shown.
-func (x *text) column(g *group, examples int) int {
-	widest := 0
-	for i := range g.kept[open][:min(examples, len(g.kept[open]))] {
-		widest = max(widest, width(who(&g.kept[open][i])))
-	}
-	return min(widest, 48)
 }
 
 // who names the object and the container.
@@ -212,39 +209,6 @@ func who(f *seaworthy.Finding) string {
 		name += " (" + clean(f.Container) + ")"
 	}
 	return name
-}
-
-// finding shows one finding.
-func (x *text) finding(f *seaworthy.Finding, g *group, n, objects int, message bool) {
-	x.place(f, n, objects)
-	if m := says(f, g.check.Title); message && m != "" {
-		lines := wrap(clean(m), min(x.t.width, 100)-n-2)
-		for i, l := range lines {
-			if i == 2 && !x.o.All && len(lines) > 3 {
-				x.t.line(n+2, span{"…", faint})
-				break
-			}
-			x.t.line(n+2, span{l, faint})
-		}
-	}
-	if f.WaiverRequested != "" {
-		x.t.prose(n+2, span{"waiver requested: ", faint}, f.WaiverRequested, faint)
-	}
-}
-
-// place shows what failed and where. The place stands beside the object where both fit,
-// else below it: whole, so that it can be clicked or copied.
-func (x *text) place(f *seaworthy.Finding, n, objects int) {
-	object, where := clipMiddle(who(f), x.t.width-n), clean(place(f))
-	switch {
-	case where == "":
-		x.t.line(n, span{object, ""})
-	case n+max(objects, width(object))+2+width(where) <= x.t.width:
-		x.t.line(n, span{pad(object, objects), ""}, span{"  " + where, faint})
-	default:
-		x.t.line(n, span{object, ""})
-		x.t.line(n+2, span{clipStart(where, max(20, x.t.width-n-2)), faint})
-	}
 }
 
 // notCounted lists the findings that do not count: waived ones with who answers for
@@ -282,7 +246,7 @@ func (x *text) listed(g *group, s state, remark func(*seaworthy.Finding) string)
 			return false
 		}
 		shown++
-		x.place(f, 4, 0)
+		x.place(who(f), place(f), 4, 0)
 		x.t.prose(6, span{}, remark(f), faint)
 		return x.t.err == nil
 	})
