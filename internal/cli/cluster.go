@@ -3,14 +3,60 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/config"
+	"github.com/seaworthy-dev/seaworthy/internal/kube"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
+	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
 )
 
 // clusterInput opens the live cluster of the kubeconfig.
-func (p *program) clusterInput(context.Context, *config.Config, *scan.Config) (*scan.Input, error) {
-	return nil, seaworthy.Invalid("this build cannot read a live cluster")
+func (p *program) clusterInput(ctx context.Context, cfg *config.Config, sc *scan.Config) (*scan.Input, error) {
+	cluster, err := kube.Open(kube.Options{
+		Kubeconfig: cfg.Cluster.Kubeconfig, Context: cfg.Cluster.Context, Namespaces: cfg.Cluster.Namespaces,
+		Secrets: cfg.Cluster.Secrets, UserAgent: "seaworthy/" + Version(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	source, problems, err := cluster.Source(ctx)
+	if err != nil {
+		return nil, err
+	}
+	source.Name = cmp.Or(cfg.Source, source.Name)
+	source.Provider = cmp.Or(cfg.Provider, source.Provider)
+	if cfg.KubernetesVersion == "" {
+		sc.Target = cmp.Or(minor(source.KubernetesVersion), sc.Target)
+	}
+	var unlisted map[string]string
+	return &scan.Input{
+		Source:   source,
+		Unlisted: func() map[string]string { return unlisted },
+		Batches: func(ctx context.Context, next func(scan.Batch) error) (scan.Yield, error) {
+			result, err := cluster.Batches(ctx, snapshot.NewDecoder(), func(b kube.Batch) error {
+				return next(func(_ context.Context, emit func(*snapshot.Object) error) (scan.Yield, error) {
+					problems, err := b(emit)
+					return scan.Yield{Errors: problems}, err
+				})
+			})
+			if err != nil {
+				return scan.Yield{}, err
+			}
+			unlisted = result.Unlisted
+			return scan.Yield{Errors: append(append([]seaworthy.Problem{}, problems...), result.Errors...)}, nil
+		},
+	}, nil
+}
+
+// minor is "1.36" of "v1.36.3-gke.100".
+func minor(version string) string {
+	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	if len(parts) < 2 {
+		return ""
+	}
+	return parts[0] + "." + strings.TrimRight(parts[1], "+")
 }

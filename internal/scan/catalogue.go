@@ -54,7 +54,8 @@ type Catalogue struct {
 	Problems, Skipped []seaworthy.Problem
 
 	engine    *cel.Engine
-	policies  []string // check ids by index of the engine's policies
+	policies  []string       // check ids by index of the engine's policies
+	natives   []*rego.Native // by the same index: constraints in CEL; nil for others
 	analyzers []*analysis.Analyzer
 	bundles   []*rego.Bundle
 	settings  map[string]Setting
@@ -84,14 +85,21 @@ func NewCatalogue(ctx context.Context, s Selection) (*Catalogue, error) {
 	if err := c.choose(known, s); err != nil {
 		return nil, err
 	}
+	constraints := map[string]*rego.Native{}
+	for _, b := range c.bundles {
+		for i, n := range b.Natives() {
+			constraints[n.Check.ID] = &b.Natives()[i]
+		}
+	}
 	var wanted []cel.Policy
 	for _, p := range policies {
 		if c.Runs(p.ID) {
-			if params := c.params(p.ID); len(params) > 0 && len(p.Bindings) == 0 {
+			if params := c.params(p.ID); len(params) > 0 && len(p.Bindings) == 0 && constraints[p.ID] == nil {
 				p.Params = []map[string]any{paramsObject(p.ID, params)}
 			}
 			wanted = append(wanted, p)
 			c.policies = append(c.policies, p.ID)
+			c.natives = append(c.natives, constraints[p.ID])
 		}
 	}
 	c.engine = cel.New(wanted)
@@ -277,6 +285,14 @@ func (c *Catalogue) load(ctx context.Context, dir string, known map[string]seawo
 	var out []cel.Policy
 	for _, k := range bundle.Checks() {
 		add(k)
+	}
+	for _, n := range bundle.Natives() {
+		p, err := native(n)
+		if err != nil {
+			c.Problems = append(c.Problems, seaworthy.Problem{File: n.Check.File, Check: n.Check.ID, Message: err.Error()})
+			continue
+		}
+		out = append(out, p)
 	}
 	for i, k := range own.checks {
 		if add(k) {

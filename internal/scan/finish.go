@@ -10,7 +10,6 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis"
-	"github.com/seaworthy-dev/seaworthy/internal/cel"
 	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
 )
 
@@ -18,7 +17,7 @@ import (
 func (g *gathering) analyze(ctx context.Context) error {
 	g.yield(g.last)
 	g.summary.Workloads = len(g.snapshot.Workloads())
-	if err := g.judgeLate(); err != nil {
+	if err := g.judgeLate(ctx); err != nil {
 		return err
 	}
 	for _, a := range g.cfg.Catalogue.analyzers {
@@ -36,37 +35,6 @@ func (g *gathering) analyze(ctx context.Context) error {
 			return r.err
 		}
 	}
-	return nil
-}
-
-// judgeLate judges objects by the policies that look at their namespace.
-func (g *gathering) judgeLate() error {
-	if len(g.lateness) == 0 {
-		return nil
-	}
-	namespaces := map[string]map[string]any{}
-	for _, l := range g.lateness {
-		if l.object.Kind == "Namespace" && l.object.Group() == "" {
-			namespaces[l.object.Name] = l.request.Object
-		}
-	}
-	j := newJudge(g.cfg)
-	for _, l := range g.lateness {
-		if ns := namespaces[l.request.Namespace]; ns != nil {
-			l.request.NamespaceObject = ns
-		}
-		var found []verdict
-		j.eval.Judge(l.request, func(i int) bool { return j.wants(i, l.object) && j.later[i] }, func(i int, v cel.Verdict) {
-			found = append(found, j.verdict(j.checkOf[i], l.object, v))
-		})
-		for i := range found {
-			if err := g.verdict(l.object, &found[i]); err != nil {
-				return err
-			}
-		}
-		l.object.Release()
-	}
-	g.lateness = nil
 	return nil
 }
 

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
-	"github.com/seaworthy-dev/seaworthy/internal/cel"
 	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
 )
 
@@ -33,11 +32,6 @@ type gathering struct {
 	seed     maphash.Seed
 	seen     map[uint64]string // identity of an object → where it was first seen
 	lateness []late
-}
-
-type late struct {
-	object  *snapshot.Object
-	request *cel.Request
 }
 
 // tally counts one check.

@@ -4,6 +4,7 @@ package scan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -53,10 +54,11 @@ func newJudge(cfg *Config) *judge {
 	for i, id := range c.policies {
 		k := c.index[id]
 		j.checkOf = append(j.checkOf, k)
-		j.later = append(j.later, c.engine.NeedsNamespace(i))
+		j.later = append(j.later, c.natives[i] != nil || c.engine.NeedsNamespace(i))
 		j.anyLate = j.anyLate || j.later[i]
 		j.lacks = append(j.lacks, c.lacksParams(c.Checks[k]))
 	}
+	j.anyLate = j.anyLate || len(c.bundles) > 0 && slices.ContainsFunc(c.Checks, func(k seaworthy.Check) bool { return k.Custom })
 	return j
 }
 
