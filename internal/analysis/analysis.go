@@ -20,6 +20,9 @@ type Analyzer struct {
 	// half is a policy under checks/, holds only ID and Scope: the policy describes it.
 	Checks []seaworthy.Check
 	Run    func(context.Context, *Pass) error
+	// PerObject says that Run judges each object for itself. It may then be given a
+	// snapshot of one object, as it is read, from several goroutines.
+	PerObject bool
 }
 
 // Pass is one run of one analyzer: what it may look at and where it reports to.

@@ -54,9 +54,10 @@ type Catalogue struct {
 	Problems, Skipped []seaworthy.Problem
 
 	engine    *cel.Engine
-	policies  []string       // check ids by index of the engine's policies
-	natives   []*rego.Native // by the same index: constraints in CEL; nil for others
-	analyzers []*analysis.Analyzer
+	policies  []string             // check ids by index of the engine's policies
+	natives   []*rego.Native       // by the same index: constraints in CEL; nil for others
+	analyzers []*analysis.Analyzer // of the whole snapshot
+	perObject []*analysis.Analyzer // of each object, as it is read
 	bundles   []*rego.Bundle
 	settings  map[string]Setting
 	index     map[string]int // id → index in Checks
@@ -105,7 +106,11 @@ func NewCatalogue(ctx context.Context, s Selection) (*Catalogue, error) {
 	c.engine = cel.New(wanted)
 	for _, a := range all.Analyzers {
 		if slices.ContainsFunc(a.Checks, func(k seaworthy.Check) bool { return c.Runs(k.ID) }) {
-			c.analyzers = append(c.analyzers, a)
+			if a.PerObject {
+				c.perObject = append(c.perObject, a)
+			} else {
+				c.analyzers = append(c.analyzers, a)
+			}
 		}
 	}
 	c.digest, err = digest(c.Checks, wanted)

@@ -12,8 +12,9 @@ import (
 
 // Files makes the input of a plan: each unit is a batch.
 func Files(source seaworthy.Source, plan *manifest.Plan, dec *snapshot.Decoder) Input {
+	locator := plan.Locator(dec)
 	return Input{
-		Source: source, Total: len(plan.Units),
+		Source: source, Total: len(plan.Units), Line: locator.Line,
 		Batches: func(ctx context.Context, next func(Batch) error) (Yield, error) {
 			for _, u := range plan.Units {
 				err := next(func(ctx context.Context, emit func(*snapshot.Object) error) (Yield, error) {

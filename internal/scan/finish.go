@@ -21,7 +21,7 @@ func (g *gathering) analyze(ctx context.Context) error {
 		return err
 	}
 	for _, a := range g.cfg.Catalogue.analyzers {
-		r := &reporter{g: g}
+		r := &reporter{ctx: ctx, g: g}
 		pass := &analysis.Pass{Snapshot: g.snapshot, Params: g.cfg.Catalogue.params, Enabled: g.cfg.Catalogue.Runs, Report: r}
 		if err := a.Run(ctx, pass); err != nil {
 			if ctx.Err() != nil {
@@ -40,6 +40,7 @@ func (g *gathering) analyze(ctx context.Context) error {
 
 // reporter takes the verdicts of one analyzer.
 type reporter struct {
+	ctx context.Context // of the scan
 	g   *gathering
 	err error // of the handler
 }
@@ -66,7 +67,7 @@ func (r *reporter) line(o *snapshot.Object, path string) int {
 	if path == "" || r.g.in.Line == nil || o.Source.File == "" {
 		return o.Source.Line
 	}
-	return r.g.in.Line(o, path)
+	return r.g.in.Line(r.ctx, o, path)
 }
 
 // NotEvaluated remembers why the check could not judge.

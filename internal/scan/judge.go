@@ -3,12 +3,14 @@
 package scan
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/checks"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis"
 	"github.com/seaworthy-dev/seaworthy/internal/cel"
 	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
 )
@@ -39,8 +41,10 @@ type item struct {
 
 // judge evaluates the single-object checks, one goroutine each.
 type judge struct {
-	cfg  *Config
-	eval *cel.Evaluator
+	ctx    context.Context // of the scan
+	cfg    *Config
+	source seaworthy.Source
+	eval   *cel.Evaluator
 	// checkOf maps the engine's policies to checks; later tells which wait for namespaces.
 	checkOf []int
 	later   []bool
@@ -48,9 +52,9 @@ type judge struct {
 	lacks   []bool // the check's parameters are not set
 }
 
-func newJudge(cfg *Config) *judge {
+func newJudge(ctx context.Context, cfg *Config, source seaworthy.Source) *judge {
 	c := cfg.Catalogue
-	j := &judge{cfg: cfg, eval: c.engine.Evaluator()}
+	j := &judge{ctx: ctx, cfg: cfg, source: source, eval: c.engine.Evaluator()}
 	for i, id := range c.policies {
 		k := c.index[id]
 		j.checkOf = append(j.checkOf, k)
@@ -77,6 +81,7 @@ func (j *judge) judge(o *snapshot.Object) *judged {
 	j.eval.Judge(req, func(i int) bool { return j.wants(i, o) && !j.later[i] }, func(i int, v cel.Verdict) {
 		out.verdicts = append(out.verdicts, j.verdict(j.checkOf[i], o, v))
 	})
+	j.analyze(o, out)
 	if j.anyLate {
 		out.deferred = req // released once it was judged
 	} else {
@@ -84,6 +89,61 @@ func (j *judge) judge(o *snapshot.Object) *judged {
 	}
 	return out
 }
+
+// analyze runs the analyzers that judge each object for itself, while its positions in
+// the source are at hand.
+func (j *judge) analyze(o *snapshot.Object, out *judged) {
+	if len(j.cfg.Catalogue.perObject) == 0 {
+		return
+	}
+	s := snapshot.New(j.source)
+	s.Target = j.cfg.Target
+	s.Add(o)
+	r := &objectReporter{judge: j, out: out}
+	for _, a := range j.cfg.Catalogue.perObject {
+		pass := &analysis.Pass{Snapshot: s, Params: j.cfg.Catalogue.params, Enabled: j.cfg.Catalogue.Runs, Report: r}
+		if err := a.Run(j.ctx, pass); err != nil {
+			for _, k := range a.Checks {
+				r.Error(k.ID, o, err)
+			}
+		}
+	}
+}
+
+// objectReporter takes the verdicts about one object.
+type objectReporter struct {
+	judge *judge
+	out   *judged
+}
+
+func (r *objectReporter) add(check string, o *snapshot.Object, v verdict) {
+	i, ok := r.judge.cfg.Catalogue.index[check]
+	if !ok || r.judge.cfg.Modes != nil && !r.judge.cfg.Modes(check, o.EffectiveNamespace()) {
+		return
+	}
+	v.check = i
+	r.out.verdicts = append(r.out.verdicts, v)
+}
+
+// Judge takes the items with their lines.
+func (r *objectReporter) Judge(check string, o *snapshot.Object, items ...seaworthy.Item) {
+	var v verdict
+	for _, it := range items {
+		v.items = append(v.items, item{it, o.Line(it.Path)})
+	}
+	r.add(check, o, v)
+}
+
+// Error takes an error about the object.
+func (r *objectReporter) Error(check string, o *snapshot.Object, err error) {
+	r.add(check, o, verdict{err: err})
+}
+
+// NotEvaluated and Provider say nothing about a single object: such a check has its data.
+func (r *objectReporter) NotEvaluated(string, string) {}
+
+// Provider is of no use here, as NotEvaluated.
+func (r *objectReporter) Provider(string, string) {}
 
 func (j *judge) wants(i int, o *snapshot.Object) bool {
 	return !j.lacks[i] && (j.cfg.Modes == nil || j.cfg.Modes(j.cfg.Catalogue.policies[i], o.EffectiveNamespace()))

@@ -32,7 +32,7 @@ func (g *gathering) judgeLate(ctx context.Context) error {
 			namespaces[l.object.Name] = l.request.Object
 		}
 	}
-	j := newJudge(g.cfg)
+	j := newJudge(ctx, g.cfg, g.in.Source)
 	crosses := make([]*rego.Cross, len(g.cfg.Catalogue.bundles))
 	for i, b := range g.cfg.Catalogue.bundles {
 		crosses[i] = b.Cross()
@@ -55,7 +55,7 @@ func (g *gathering) judgeLate(ctx context.Context) error {
 		if c == nil {
 			continue
 		}
-		r := &reporter{g: g}
+		r := &reporter{ctx: ctx, g: g}
 		err := c.Evaluate(ctx, g.snapshot.Unlisted, func(req *rego.Request, v rego.Verdict) { r.rego(req, v) })
 		if err != nil || r.err != nil {
 			return firstError(err, r.err)
@@ -91,7 +91,7 @@ func (g *gathering) judgeLateOne(ctx context.Context, j *judge, l late, req *reg
 			return err
 		}
 	}
-	r := &reporter{g: g}
+	r := &reporter{ctx: ctx, g: g}
 	for _, b := range g.cfg.Catalogue.bundles {
 		err := b.Evaluate(ctx, req, func(v rego.Verdict) { r.rego(req, v) })
 		if err != nil || r.err != nil {

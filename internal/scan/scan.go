@@ -49,7 +49,7 @@ type Input struct {
 	// Unlisted names kinds that could not be listed. It is read after the last batch.
 	Unlisted func() map[string]string
 	// Line finds the line of a JSON path of an object of a file that was read before.
-	Line func(o *snapshot.Object, path string) int
+	Line func(ctx context.Context, o *snapshot.Object, path string) int
 }
 
 // Config says how to scan.
@@ -167,7 +167,7 @@ func judgeAll(ctx context.Context, cfg *Config, in Input, g *gathering) error {
 	})
 	for range cfg.Workers {
 		group.Go(func() error {
-			j := newJudge(cfg)
+			j := newJudge(ctx, cfg, in.Source)
 			for l := range work {
 				l.yield, l.err = l.batch(ctx, func(o *snapshot.Object) error {
 					select {

@@ -13,6 +13,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -49,11 +50,16 @@ var Analyzer = &analysis.Analyzer{
 			Controls: []string{"workload-hardening", "pod-security-admission"},
 		},
 	},
-	Run: run,
+	Run: run, PerObject: true,
 }
 
+// standards makes Kubernetes' evaluator of the Pod Security Standards.
+var standards = sync.OnceValues(func() (policy.Evaluator, error) {
+	return policy.NewEvaluator(policy.DefaultChecks(), nil)
+})
+
 func run(ctx context.Context, p *analysis.Pass) error {
-	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	evaluator, err := standards()
 	if err != nil {
 		return fmt.Errorf("set up the Pod Security evaluator: %w", err)
 	}

@@ -33,7 +33,8 @@ var Analyzer = &analysis.Analyzer{
 		Snippet:     "kubectl apply --dry-run=server --validate=strict -f FILE",
 		Controls:    []string{"configuration-management"},
 	}},
-	Run: run,
+	Run:       run,
+	PerObject: true,
 }
 
 func run(ctx context.Context, p *analysis.Pass) error {
