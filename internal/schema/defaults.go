@@ -2,7 +2,10 @@
 
 package schema
 
-import "strings"
+import (
+	"encoding/base64"
+	"strings"
+)
 
 // The fillers below set what kube-apiserver defaults when it decodes an object, for the
 // kinds and fields that checks read. They follow the SetDefaults functions of
@@ -312,8 +315,7 @@ func fillService(o object) {
 	}
 }
 
-// fillSecret also folds stringData into data, as the server does. The values are not
-// encoded: nothing may read them, only the keys count.
+// fillSecret also folds stringData into data, as the server does.
 func fillSecret(o object) {
 	set(o, "type", "Opaque")
 	plain := sub(o, "stringData")
@@ -321,8 +323,9 @@ func fillSecret(o object) {
 		return
 	}
 	set(o, "data", object{})
-	for k := range plain {
-		sub(o, "data")[k] = ""
+	for k, v := range plain {
+		text, _ := v.(string)
+		sub(o, "data")[k] = base64.StdEncoding.EncodeToString([]byte(text))
 	}
 	delete(o, "stringData")
 }

@@ -84,7 +84,11 @@ func run(ctx context.Context, p *analysis.Pass) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	for _, kind := range []string{"PersistentVolumeClaim", "StatefulSet", "Schedule", "Policy"} {
+	kinds := []string{"PersistentVolumeClaim", "StatefulSet", "CronJob"}
+	for _, r := range readers {
+		kinds = append(kinds, r.kind)
+	}
+	for _, kind := range kinds {
 		if reason := p.Snapshot.Unlisted[kind]; reason != "" {
 			p.Report.NotEvaluated(missing, kind+" objects could not be listed: "+reason)
 			return nil

@@ -65,7 +65,11 @@ func run(ctx context.Context, p *analysis.Pass) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	for _, kind := range []string{"Service", "Ingress"} {
+	kinds := append([]string{"Service", "Ingress", "VirtualService"}, gatewayRouteKinds...)
+	for _, k := range otherRoutes {
+		kinds = append(kinds, k[1])
+	}
+	for _, kind := range kinds {
 		if reason := p.Snapshot.Unlisted[kind]; reason != "" {
 			p.Report.NotEvaluated(exposed, kind+" objects could not be listed: "+reason)
 			return nil

@@ -149,17 +149,20 @@ type route struct {
 	} `json:"spec"`
 }
 
+// otherRoutes are routes that are custom resources of ingress controllers.
+var otherRoutes = [][2]string{
+	{"route.openshift.io", "Route"},
+	{"traefik.io", "IngressRoute"}, {"traefik.io", "IngressRouteTCP"}, {"traefik.io", "IngressRouteUDP"},
+	{"traefik.containo.us", "IngressRoute"}, {"traefik.containo.us", "IngressRouteTCP"}, {"traefik.containo.us", "IngressRouteUDP"},
+	{"projectcontour.io", "HTTPProxy"},
+	{"getambassador.io", "Mapping"}, {"getambassador.io", "TCPMapping"},
+	{"apisix.apache.org", "ApisixRoute"},
+	{"configuration.konghq.com", "TCPIngress"},
+}
+
 // others follows routes that are custom resources of ingress controllers.
 func (d *doors) others() {
-	for _, k := range [][2]string{
-		{"route.openshift.io", "Route"},
-		{"traefik.io", "IngressRoute"}, {"traefik.io", "IngressRouteTCP"}, {"traefik.io", "IngressRouteUDP"},
-		{"traefik.containo.us", "IngressRoute"}, {"traefik.containo.us", "IngressRouteTCP"}, {"traefik.containo.us", "IngressRouteUDP"},
-		{"projectcontour.io", "HTTPProxy"},
-		{"getambassador.io", "Mapping"}, {"getambassador.io", "TCPMapping"},
-		{"apisix.apache.org", "ApisixRoute"},
-		{"configuration.konghq.com", "TCPIngress"},
-	} {
+	for _, k := range otherRoutes {
 		for _, o := range d.s.Custom(k[0], k[1]) {
 			r, err := snapshot.As[route](o)
 			if err != nil {

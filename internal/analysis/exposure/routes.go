@@ -147,8 +147,10 @@ type gateway struct {
 
 const gatewayGroup = "gateway.networking.k8s.io"
 
+var gatewayRouteKinds = []string{"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"}
+
 func (d *doors) gatewayRoutes() {
-	for _, kind := range []string{"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"} {
+	for _, kind := range gatewayRouteKinds {
 		for _, o := range d.s.Custom(gatewayGroup, kind) {
 			route, err := snapshot.As[gatewayRoute](o)
 			if err != nil {

@@ -42,13 +42,11 @@ var Analyzer = &analysis.Analyzer{
 
 func run(ctx context.Context, p *analysis.Pass) error {
 	s := p.Snapshot
-	for kind, reason := range s.Unlisted {
-		if policyKinds[kind] {
-			for _, c := range checks {
-				p.Report.NotEvaluated(c.ID, fmt.Sprintf("%s objects could not be listed: %s", kind, reason))
-			}
-			return nil
+	if kind, reason := unlisted(s); kind != "" {
+		for _, c := range checks {
+			p.Report.NotEvaluated(c.ID, fmt.Sprintf("%s objects could not be listed: %s", kind, reason))
 		}
+		return nil
 	}
 	set := read(s)
 	pods := snapshot.IndexPods(s)
@@ -60,6 +58,20 @@ func run(ctx context.Context, p *analysis.Pass) error {
 		step()
 	}
 	return nil
+}
+
+// unlisted names a kind of policy that could not be listed: without it nothing can be
+// said of what is open.
+func unlisted(s *snapshot.Snapshot) (kind, reason string) {
+	if reason := s.Unlisted["NetworkPolicy"]; reason != "" {
+		return "NetworkPolicy", reason
+	}
+	for _, r := range readers {
+		if reason := s.Unlisted[r.kind]; reason != "" {
+			return r.kind, reason
+		}
+	}
+	return "", ""
 }
 
 type judge struct {

@@ -43,13 +43,6 @@ type policies struct {
 	unknown map[string]*policy // namespaces with a policy of unknown subject
 }
 
-// policyKinds are the kinds that decide; where one cannot be listed, nothing can be said.
-var policyKinds = map[string]bool{
-	"NetworkPolicy": true, "CiliumNetworkPolicy": true, "CiliumClusterwideNetworkPolicy": true,
-	"GlobalNetworkPolicy": true, "AdminNetworkPolicy": true, "BaselineAdminNetworkPolicy": true,
-	"ClusterNetworkPolicy": true,
-}
-
 // read gathers the policies of a snapshot.
 func read(s *snapshot.Snapshot) *policies {
 	set := &policies{in: map[string][]*policy{}, unknown: map[string]*policy{}}
