@@ -12,10 +12,12 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/deprecation"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/exposure"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/netpol"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/observability"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/podsecurity"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/rbac"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/references"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/schemacheck"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/storage"
 )
 
 // Analyzers lists every analyzer in the order in which they run.
@@ -28,8 +30,10 @@ var Analyzers = []*analysis.Analyzer{
 	deprecation.Analyzer,
 	exposure.Analyzer,
 	netpol.Analyzer,
+	observability.Analyzer,
 	podsecurity.Analyzer,
 	rbac.Analyzer,
 	references.Analyzer,
 	schemacheck.Analyzer,
+	storage.Analyzer,
 }
