@@ -146,7 +146,7 @@ func (p *htmlPage) view(t *seaworthy.Trailer) *htmlView {
 	v.Title = v.Source + ": " + v.Verdict
 	groups := p.sorted(t, open)
 	p.counts(v, s, groups)
-	v.Errors, v.Skipped = htmlProblems(t.Errors), htmlProblems(t.Skipped)
+	v.Errors, v.Skipped = htmlProblems(t.Errors, p.o.Root), htmlProblems(t.Skipped, p.o.Root)
 	if len(groups) > 3 {
 		for _, g := range groups[:3] {
 			v.First = append(v.First, p.check(g, 3, open))
@@ -252,14 +252,14 @@ func cleaned(all []string) []string {
 	return out
 }
 
-func htmlProblems(all []seaworthy.Problem) []htmlProblem {
+func htmlProblems(all []seaworthy.Problem, root string) []htmlProblem {
 	var out []htmlProblem
 	for i, p := range all {
 		if i == htmlRows {
 			out = append(out, htmlProblem{Message: "… and " + number(len(all)-i) + " more, all of them in the JSON report"})
 			break
 		}
-		out = append(out, htmlProblem{clean(subject(p)), clean(p.Message)})
+		out = append(out, htmlProblem{clean(subject(p, root)), clean(p.Message)})
 	}
 	return out
 }

@@ -83,7 +83,7 @@ func (p *htmlPage) check(g *group, rows int, states ...state) htmlCheck {
 
 func (p *htmlPage) row(f *seaworthy.Finding, g *group, s state) htmlRow {
 	r := htmlRow{
-		State: string(s), Object: clean(f.Object.String()), Container: clean(f.Container), Where: clean(place(f)),
+		State: string(s), Object: clean(f.Object.String()), Container: clean(f.Container), Where: clean(placeIn(f, p.o.Root)),
 		What: clean(says(f, g.check.Title)), Path: clean(f.Path), Fingerprint: clean(f.Fingerprint),
 	}
 	switch {

@@ -67,7 +67,7 @@ func (j *junit) End(t *seaworthy.Trailer) error {
 		s := suite{tests: n, errors: n}
 		j.print("  <testsuite name=\"could not be read or judged\"%s>\n", s.attributes())
 		for _, p := range t.Errors {
-			j.testcase("error", subject(p), p.File, "error", p.Message, "")
+			j.testcase("error", subject(p, ""), p.File, "error", p.Message, "")
 		}
 		j.print("  </testsuite>\n")
 	}

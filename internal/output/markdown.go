@@ -201,7 +201,7 @@ func (m *markdown) check(g *group, rows int) string {
 			says = strings.TrimSpace(says + " Waiver requested: " + mdText(clip(clean(f.WaiverRequested), 200)))
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n",
-			mdCell(clipMiddle(clean(f.Object.String()), 120)), mdCell(clipMiddle(clean(f.Container), 63)), mdCell(clipStart(clean(place(f)), 160)), says)
+			mdCell(clipMiddle(clean(f.Object.String()), 120)), mdCell(clipMiddle(clean(f.Container), 63)), mdCell(clipStart(clean(placeIn(f, m.o.Root)), 160)), says)
 	}
 	if rest := g.count[open] - len(kept); rest > 0 {
 		b.WriteString("\n… and " + number(rest) + " more\n")

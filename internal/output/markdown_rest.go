@@ -62,7 +62,7 @@ func (m *markdown) problems(tail *budget, title string, all []seaworthy.Problem)
 	var lines []string
 	for _, p := range all[:min(len(all), 50)] {
 		line := "- "
-		if s := clean(subject(p)); s != "" {
+		if s := clean(subject(p, m.o.Root)); s != "" {
 			line += mdCode(clipStart(s, 200)) + " "
 		}
 		lines = append(lines, line+mdText(clip(clean(p.Message), 300))+"\n")

@@ -39,7 +39,7 @@ func (x *text) problems(name, note string, all []seaworthy.Problem) {
 	}
 	var r reasons
 	for _, p := range all {
-		r.add(p.Message, subject(p))
+		r.add(p.Message, subject(p, ""))
 	}
 	x.heading(name, note)
 	for i, reason := range r.sorted() {

@@ -54,12 +54,15 @@ func enumerate(words []string) string {
 
 // place says where a finding is: file:line, with the chart or kustomization that
 // rendered the object where the file does not say so itself.
-func place(f *seaworthy.Finding) string {
-	where := at(f.File, f.Line)
+func place(f *seaworthy.Finding) string { return placeIn(f, "") }
+
+// placeIn is place for readers in a repository: names are relative to its root.
+func placeIn(f *seaworthy.Finding, root string) string {
+	where := at(relative(f.File, root), f.Line)
 	if f.Origin == "" || strings.HasPrefix(f.File, strings.TrimSuffix(f.Origin, "/")+"/") {
 		return where
 	}
-	return strings.TrimSpace(where + " (" + f.Origin + ")")
+	return strings.TrimSpace(where + " (" + relative(f.Origin, root) + ")")
 }
 
 func at(file string, line int) string {
@@ -249,11 +252,12 @@ func byReason(t *seaworthy.Trailer, s seaworthy.Status) *reasons {
 	return &r
 }
 
-// subject names what a problem is about.
-func subject(p seaworthy.Problem) string {
+// subject names what a problem is about; its file is relative to root where it lies
+// there.
+func subject(p seaworthy.Problem, root string) string {
 	var parts []string
 	if p.File != "" {
-		parts = append(parts, at(p.File, p.Line))
+		parts = append(parts, at(relative(p.File, root), p.Line))
 	}
 	if p.Object != "" {
 		parts = append(parts, p.Object)
