@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -96,5 +97,41 @@ func TestReleaseKeepsCustomResources(t *testing.T) {
 	}
 	if o := decode(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "c"}}); o.Canonical != nil {
 		t.Error("a built-in object keeps its canonical form, want nil")
+	}
+}
+
+func TestReleaseKeepsWhatIsJudged(t *testing.T) {
+	d := snapshot.NewDecoder()
+	o, err := d.Decode(map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "s"},
+		"stringData": map[string]any{"alertmanager.yaml": "route: {}", "password": "changeme"},
+	}, snapshot.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Release()
+	want := map[string][]byte{"alertmanager.yaml": []byte("route: {}"), "password": nil}
+	if diff := cmp.Diff(want, o.Typed.(*corev1.Secret).Data); diff != "" {
+		t.Errorf("data of the Secret differs (-want +got):\n%s", diff)
+	}
+	env := []any{
+		map[string]any{"name": "DD_LOGS_ENABLED", "value": "true"},
+		map[string]any{"name": "TOKEN", "value": "changeme"},
+	}
+	o, err = d.Decode(map[string]any{
+		"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "p"},
+		"spec":   map[string]any{"containers": []any{map[string]any{"name": "a", "image": "a:1", "env": env}}},
+		"status": map[string]any{"phase": "Succeeded", "podIP": "10.0.0.1"},
+	}, snapshot.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Release()
+	p := o.Typed.(*corev1.Pod)
+	if diff := cmp.Diff([]corev1.EnvVar{{Name: "DD_LOGS_ENABLED", Value: "true"}, {Name: "TOKEN"}}, p.Spec.Containers[0].Env); diff != "" {
+		t.Errorf("variables differ (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(corev1.PodStatus{Phase: corev1.PodSucceeded}, p.Status); diff != "" {
+		t.Errorf("status differs (-want +got):\n%s", diff)
 	}
 }

@@ -14,6 +14,13 @@ import (
 // lastApplied is the annotation in which kubectl keeps a copy of the whole object.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
+// alertmanagerKey begins the keys under which a Secret holds where alerts go, the only
+// content of Secrets that is judged.
+const alertmanagerKey = "alertmanager."
+
+// logsSwitch is a variable that decides whether an agent collects logs.
+const logsSwitch = "DD_LOGS_ENABLED"
+
 // slim drops what no analyzer reads from a typed object: it is most of the memory of a
 // large scan. The values of environment variables also have no business in a snapshot.
 func (o *Object) slim() {
@@ -24,7 +31,7 @@ func (o *Object) slim() {
 	switch t := o.Typed.(type) {
 	case *corev1.Pod:
 		slimPod(&t.Spec)
-		t.Status = corev1.PodStatus{}
+		t.Status = corev1.PodStatus{Phase: t.Status.Phase}
 	case *corev1.PodTemplate:
 		slimPod(&t.Template.Spec)
 	case *corev1.ReplicationController:
@@ -45,7 +52,9 @@ func (o *Object) slim() {
 		slimPod(&t.Spec.JobTemplate.Spec.Template.Spec)
 	case *corev1.Secret:
 		for k := range t.Data {
-			t.Data[k] = nil
+			if !strings.HasPrefix(k, alertmanagerKey) {
+				t.Data[k] = nil
+			}
 		}
 		t.StringData = nil
 	}
@@ -62,7 +71,7 @@ func slimPod(p *corev1.PodSpec) {
 }
 
 // slimEnv keeps variables only where one refers to another object, since their indices
-// are part of paths, and values only where the command line uses them.
+// are part of paths, and values only where the command line or an analyzer uses them.
 func slimEnv(c *corev1.Container) []corev1.EnvVar {
 	for _, words := range [][]string{c.Command, c.Args} {
 		for _, w := range words {
@@ -73,8 +82,10 @@ func slimEnv(c *corev1.Container) []corev1.EnvVar {
 	}
 	refers := false
 	for i := range c.Env {
-		c.Env[i].Value = ""
-		refers = refers || c.Env[i].ValueFrom != nil
+		if c.Env[i].Name != logsSwitch {
+			c.Env[i].Value = ""
+		}
+		refers = refers || c.Env[i].ValueFrom != nil || c.Env[i].Name == logsSwitch
 	}
 	if !refers {
 		return nil
