@@ -18,8 +18,11 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // content of Secrets that is judged.
 const alertmanagerKey = "alertmanager."
 
-// logsSwitch is a variable that decides whether an agent collects logs.
-const logsSwitch = "DD_LOGS_ENABLED"
+// settings tells whether a variable is a setting that an analyzer judges: whether an
+// agent collects logs, and etcd's, which may be set by its flags or so.
+func settings(name string) bool {
+	return name == "DD_LOGS_ENABLED" || strings.HasPrefix(name, "ETCD_") && !strings.Contains(name, "PASSWORD")
+}
 
 // slim drops what no analyzer reads from a typed object: it is most of the memory of a
 // large scan. The values of environment variables also have no business in a snapshot.
@@ -82,10 +85,11 @@ func slimEnv(c *corev1.Container) []corev1.EnvVar {
 	}
 	refers := false
 	for i := range c.Env {
-		if c.Env[i].Name != logsSwitch {
+		kept := settings(c.Env[i].Name)
+		if !kept {
 			c.Env[i].Value = ""
 		}
-		refers = refers || c.Env[i].ValueFrom != nil || c.Env[i].Name == logsSwitch
+		refers = refers || kept || c.Env[i].ValueFrom != nil
 	}
 	if !refers {
 		return nil

@@ -99,6 +99,9 @@ func Judge(t *testing.T, a *analysis.Analyzer, file, check string) *Recorder {
 	if err := Add(s, filepath.ToSlash(file), data); err != nil {
 		t.Fatal(err)
 	}
+	for _, o := range s.Objects() {
+		o.Release() // as a scan does before analyzers run
+	}
 	return Analyze(t, a, s, check, params)
 }
 
