@@ -24,7 +24,7 @@ func (g *generator) serviceAccount(name, team string) string {
 func (g *generator) configMap(name, team string) string {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "apiVersion: v1\nkind: ConfigMap\n%sdata:\n  settings.conf: |\n", meta(name, team, g))
-	for range g.rnd.IntN(300) {
+	for range g.rnd.IntN(200) {
 		fmt.Fprintf(&b, "    %s.%s.%s = %d\n", g.pick(tiers), g.pick(nouns), g.pick(roles), g.rnd.IntN(100000))
 	}
 	fmt.Fprintf(&b, "  level: info\n")
@@ -55,4 +55,8 @@ func pdb(name, team string) string {
 
 func networkPolicy(name, team string) string {
 	return fmt.Sprintf("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n%sspec:\n  podSelector:\n    matchLabels:\n      app.kubernetes.io/name: %s\n  policyTypes: [Ingress]\n  ingress:\n  - from:\n    - podSelector: {}\n", meta(name, team, nil), name)
+}
+
+func externalSecret(name, team string) string {
+	return fmt.Sprintf("apiVersion: external-secrets.io/v1\nkind: ExternalSecret\n%sspec:\n  refreshInterval: 1h\n  secretStoreRef: {kind: ClusterSecretStore, name: vault}\n  target: {name: %s}\n  dataFrom:\n  - extract: {key: %s/%s}\n", meta(name, team, nil), name, team, name)
 }

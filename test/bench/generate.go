@@ -14,9 +14,9 @@ import (
 )
 
 // Generate writes the manifests of n workloads below dir, a file for each object, and
-// gives the number of files and bytes. The same seed makes the same files. For each
-// workload there is, at most times, a Service, a ServiceAccount, a ConfigMap and now and
-// then RBAC, an Ingress, an HPA, a budget and a network policy, as in real repositories.
+// gives the number of files and bytes. The same seed makes the same files. Beside a
+// workload stands what it refers to, a Service where it serves, and now and then RBAC, an
+// Ingress, an HPA, a budget and a network policy, as in real repositories.
 func Generate(dir string, n int, seed uint64) (files, size int, err error) {
 	g := &generator{rnd: rand.New(rand.NewPCG(seed, 0)), dir: dir}
 	for i := range n {
@@ -31,13 +31,18 @@ type generator struct {
 	rnd         *rand.Rand
 	dir         string
 	files, size int
+
+	// Of the workload being written: its name, and what it refers to.
+	name                    string
+	secret, config, account bool
 }
 
 var (
-	nouns = strings.Fields("cart order invoice stock price search login user audit mail image report ledger refund coupon feed basket parcel route quote claim ticket badge asset meter")
-	roles = strings.Fields("api worker web cache sync gateway store index cron proxy")
-	tiers = strings.Fields("frontend backend data edge batch")
-	hosts = strings.Fields("registry.example.com ghcr.example.net quay.example.org docker.io eu.images.example")
+	nouns       = strings.Fields("cart order invoice stock price search login user audit mail image report ledger refund coupon feed basket parcel route quote claim ticket badge asset meter")
+	roles       = strings.Fields("api worker web cache sync gateway store index cron proxy")
+	tiers       = strings.Fields("frontend backend data edge batch")
+	controllers = strings.Fields("Deployment Deployment Deployment Deployment Deployment StatefulSet DaemonSet CronJob Job")
+	hosts       = strings.Fields("registry.example.com ghcr.example.net quay.example.org docker.io eu.images.example")
 )
 
 func (g *generator) pick(from []string) string { return from[g.rnd.IntN(len(from))] }
@@ -59,27 +64,41 @@ func (g *generator) workload(i int) error {
 	name := fmt.Sprintf("%s-%s-%d", g.pick(nouns), g.pick(roles), i)
 	team := fmt.Sprintf("team-%d", g.rnd.IntN(60))
 	at := team + "/" + name
-	kinds := []string{"Deployment", "Deployment", "Deployment", "Deployment", "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job"}
-	kind := g.pick(kinds)
-	if err := g.write(at, strings.ToLower(kind), g.controller(kind, name, team)); err != nil {
-		return err
+	g.name, g.secret, g.config, g.account = name, false, false, false
+	kind := g.pick(controllers)
+	main := g.controller(kind, name, team)
+	serves := 0
+	if kind == "Deployment" || kind == "StatefulSet" {
+		serves = 100
+	}
+	// Now and then what a workload refers to is not there.
+	here := func(refers bool) int {
+		if refers {
+			return 98
+		}
+		return 0
 	}
 	for _, extra := range []struct {
 		percent int
 		kind    string
 		text    func(name, team string) string
 	}{
-		{55, "service", g.service}, {30, "serviceaccount", g.serviceAccount}, {25, "configmap", g.configMap},
+		{serves, "service", g.service}, {here(g.account), "serviceaccount", g.serviceAccount}, {here(g.config), "configmap", g.configMap},
+		{here(g.secret), "externalsecret", externalSecret},
 		{6, "hpa", hpa}, {5, "pdb", pdb}, {3, "networkpolicy", networkPolicy}, {3, "role", g.role}, {1, "ingress", g.ingress},
 	} {
 		if !g.chance(extra.percent) {
+			continue
+		}
+		if g.chance(50) { // many repositories keep what belongs together in one file
+			main += "---\n" + extra.text(name, team)
 			continue
 		}
 		if err := g.write(at, extra.kind, extra.text(name, team)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return g.write(at, strings.ToLower(kind), main)
 }
 
 func meta(name, team string, g *generator) string {
@@ -138,6 +157,7 @@ func (g *generator) template(b *bytes.Buffer, in, kind, name, team string) {
 		p("    restartPolicy: OnFailure")
 	}
 	if g.chance(60) {
+		g.account = true
 		p("    serviceAccountName: %s", name)
 	}
 	if g.chance(30) {
@@ -164,6 +184,7 @@ func (g *generator) template(b *bytes.Buffer, in, kind, name, team string) {
 			p("    - name: vol-%d", v)
 			switch {
 			case g.chance(40):
+				g.config = true
 				p("      configMap:")
 				p("        name: %s", name)
 			case g.chance(10):
@@ -207,14 +228,15 @@ func (g *generator) container(p func(string, ...any), name string, volumes int) 
 	p("      ports:")
 	p("      - name: http")
 	p("        containerPort: %d", 8000+g.rnd.IntN(999))
-	if n := g.rnd.IntN(26); n > 0 {
+	if n := g.rnd.IntN(20); n > 0 {
 		p("      env:")
 		for e := range n {
 			p("      - name: %s_%s_%d", strings.ToUpper(g.pick(nouns)), strings.ToUpper(g.pick(roles)), e)
 			if g.chance(20) {
+				g.secret = true
 				p("        valueFrom:")
 				p("          secretKeyRef:")
-				p("            name: %s", g.pick(nouns))
+				p("            name: %s", g.name)
 				p("            key: %s", g.pick(roles))
 			} else {
 				p("        value: \"%s-%d\"", g.pick(tiers), g.rnd.IntN(100000))
