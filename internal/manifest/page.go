@@ -249,7 +249,7 @@ func (p *page) emit(it item, kind string) error {
 		return nil
 	}
 	p.objects++
-	for _, d := range it.dups {
+	for _, d := range ordered(it.dups) {
 		at := jsonPath(d.steps)
 		o.Schema = append(o.Schema, snapshot.SchemaProblem{Path: at, Line: d.line, Message: fmt.Sprintf("duplicate field %q", at)})
 	}

@@ -34,6 +34,9 @@ func parse(c chunk, limits Limits) ([]document, error) {
 		}
 		return docs, err
 	}
+	if d, ok := parseFast(c, limits); ok {
+		return []document{d}, nil
+	}
 	return parseYAML(c, limits)
 }
 

@@ -3,8 +3,10 @@
 package manifest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,6 +24,15 @@ type document struct {
 type duplicate struct {
 	steps []step
 	line  int
+}
+
+// ordered sorts duplicates as they stand in the file: the readers find them in an order
+// of their own.
+func ordered(dups []duplicate) []duplicate {
+	slices.SortStableFunc(dups, func(a, b duplicate) int {
+		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(jsonPath(a.steps), jsonPath(b.steps)))
+	})
+	return dups
 }
 
 // step is one step of a path into a document: a key, or an index where the key is
