@@ -15,6 +15,7 @@ import (
 // remembers answers and is not safe for concurrent use. The lists that it returns must
 // not be changed.
 type Pods struct {
+	s          *Snapshot
 	namespaces map[string]*labelled
 	// running are the pods that a controller made, so that a selector which only a
 	// running pod matches is not taken for one that matches nothing.
@@ -34,7 +35,7 @@ type labelled struct {
 
 // IndexPods indexes the workloads of a snapshot.
 func IndexPods(s *Snapshot) *Pods {
-	p := &Pods{namespaces: make(map[string]*labelled, len(s.podsIn)), running: map[string][]labels.Set{}, operated: map[string][]labels.Set{}}
+	p := &Pods{s: s, namespaces: make(map[string]*labelled, len(s.podsIn)), running: map[string][]labels.Set{}, operated: map[string][]labels.Set{}}
 	for ns, ws := range s.podsIn {
 		in := &labelled{
 			all: ws, sets: make([]labels.Set, len(ws)),
@@ -93,13 +94,29 @@ func (p *Pods) Select(namespace string, sel labels.Selector) []*Workload {
 	return ws
 }
 
-// Selected is [Pods.Select] for the selector of an object; no selector selects nothing.
-func (p *Pods) Selected(namespace string, sel *metav1.LabelSelector) ([]*Workload, error) {
+// SelectFor is [Pods.Select] for the selector of an object: it leaves out workloads that
+// are never in one cluster with it.
+func (p *Pods) SelectFor(o *Object, namespace string, sel labels.Selector) []*Workload {
+	ws := p.Select(namespace, sel)
+	if len(p.s.twins) == 0 {
+		return ws
+	}
+	var out []*Workload
+	for _, w := range ws {
+		if p.s.Together(o, w.Object) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// SelectedFor is [Pods.SelectFor] in the object's namespace; no selector selects nothing.
+func (p *Pods) SelectedFor(o *Object, sel *metav1.LabelSelector) ([]*Workload, error) {
 	s, err := metav1.LabelSelectorAsSelector(sel)
 	if err != nil {
 		return nil, err
 	}
-	return p.Select(namespace, s), nil
+	return p.SelectFor(o, o.EffectiveNamespace(), s), nil
 }
 
 // match goes through the shortest list of candidates that the selector allows.
@@ -154,10 +171,11 @@ func (in *labelled) candidates(r labels.Requirement) ([]int, bool) {
 	return nil, false
 }
 
-// MayMatch tells whether some pod of the namespace matches, or may match once it runs:
-// labels that controllers set on running pods are taken to match, and pods that some
-// controller made count too. It is the question of what dangles, not of what is covered.
-func (p *Pods) MayMatch(namespace string, sel labels.Selector) bool {
+// MayMatch tells whether the selector of an object matches some pod of the namespace, or
+// may match once it runs: labels that controllers set on running pods are taken to
+// match, and pods that some controller made count too. It is the question of what
+// dangles, not of what is covered.
+func (p *Pods) MayMatch(o *Object, namespace string, sel labels.Selector) bool {
 	reqs, selectable := sel.Requirements()
 	if !selectable {
 		return false
@@ -168,7 +186,7 @@ func (p *Pods) MayMatch(namespace string, sel labels.Selector) bool {
 			static = static.Add(r)
 		}
 	}
-	if len(p.Select(namespace, static)) > 0 {
+	if len(p.SelectFor(o, namespace, static)) > 0 {
 		return true
 	}
 	for _, set := range p.running[namespace] {

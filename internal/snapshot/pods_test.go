@@ -67,7 +67,7 @@ func TestPodsSelect(t *testing.T) {
 				t.Errorf("Select(%s, %s) differs (-want +got):\n%s", tc.namespace, tc.selector, diff)
 			}
 		}
-		if got := pods.MayMatch(tc.namespace, sel); got != tc.may {
+		if got := pods.MayMatch(s.Objects()[0], tc.namespace, sel); got != tc.may {
 			t.Errorf("MayMatch(%s, %s) = %v, want %v", tc.namespace, tc.selector, got, tc.may)
 		}
 	}
@@ -133,5 +133,37 @@ func TestReleaseKeepsWhatIsJudged(t *testing.T) {
 	}
 	if diff := cmp.Diff(corev1.PodStatus{Phase: corev1.PodSucceeded}, p.Status); diff != "" {
 		t.Errorf("status differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestTwins(t *testing.T) {
+	s := snapshot.New(seaworthy.Source{Kind: seaworthy.SourceFiles})
+	add := func(name, file, root string) *snapshot.Object {
+		o := pod(t, "shop", name, map[string]any{"app": "web"}, nil)
+		o.Source.File, o.Source.Root = file, root
+		s.Add(o)
+		return o
+	}
+	dev, prod := add("web", "dev/web.yaml", ""), add("web", "apps/prod/kustomization.yaml", "apps/prod")
+	only := add("only-prod", "apps/prod/kustomization.yaml", "apps/prod")
+	shared, beside := add("shared", "shared/all.yaml", ""), add("beside", "dev/other.yaml", "")
+	for _, tc := range []struct {
+		a, b *snapshot.Object
+		want bool
+	}{
+		{dev, prod, false}, {dev, only, false}, {prod, only, true}, {shared, dev, true}, {shared, prod, true},
+		{beside, dev, true}, {beside, prod, false}, {beside, only, true},
+	} {
+		if got, back := s.Together(tc.a, tc.b), s.Together(tc.b, tc.a); got != tc.want || back != tc.want {
+			t.Errorf("Together(%s in %s, %s in %s) = %v, %v, want %v", tc.a.Name, tc.a.Source.File, tc.b.Name, tc.b.Source.File, got, back, tc.want)
+		}
+	}
+	for _, tc := range []struct{ from, want *snapshot.Object }{{dev, dev}, {beside, dev}, {prod, prod}, {only, prod}, {shared, dev}} {
+		if got := s.LookupFor(tc.from, "", "Pod", "shop", "web"); got != tc.want {
+			t.Errorf("LookupFor(%s in %s) found the one in %s, want %s", tc.from.Name, tc.from.Source.File, got.Source.File, tc.want.Source.File)
+		}
+	}
+	if got := s.LookupFor(dev, "", "Pod", "shop", "only-prod"); got != nil {
+		t.Errorf("LookupFor found %s of another environment, want nothing", got)
 	}
 }

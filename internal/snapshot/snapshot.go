@@ -32,6 +32,7 @@ type Snapshot struct {
 	named     map[ref]*Object
 	workloads []*Workload
 	podsIn    map[string][]*Workload // by effective namespace
+	twins     map[ref]map[string]*Object
 }
 
 type ref struct{ group, kind, namespace, name string }
@@ -41,6 +42,7 @@ func New(source seaworthy.Source) *Snapshot {
 	return &Snapshot{
 		Source: source, Unlisted: map[string]string{},
 		kinds: map[string][]*Object{}, named: map[ref]*Object{}, podsIn: map[string][]*Workload{},
+		twins: map[ref]map[string]*Object{},
 	}
 }
 
@@ -49,8 +51,10 @@ func (s *Snapshot) Add(o *Object) {
 	s.objects = append(s.objects, o)
 	s.kinds[o.Kind] = append(s.kinds[o.Kind], o)
 	r := ref{o.Group(), o.Kind, o.EffectiveNamespace(), o.Name}
-	if _, ok := s.named[r]; !ok {
+	if first, ok := s.named[r]; !ok {
 		s.named[r] = o
+	} else if !s.Cluster() {
+		s.twin(r, first, o)
 	}
 	if w := workload(o); w != nil {
 		s.workloads = append(s.workloads, w)

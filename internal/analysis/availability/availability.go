@@ -94,7 +94,7 @@ func budgets(p *analysis.Pass, pods *snapshot.Pods) {
 	scalers := scalersOf(p.Snapshot)
 	covered := map[*snapshot.Workload]bool{}
 	for o, pdb := range snapshot.All[*policyv1.PodDisruptionBudget](p.Snapshot, "PodDisruptionBudget") {
-		ws, err := pods.Selected(o.EffectiveNamespace(), pdb.Spec.Selector)
+		ws, err := pods.SelectedFor(o, pdb.Spec.Selector)
 		if err != nil {
 			p.Report.Error(missing, o, fmt.Errorf("read spec.selector: %w", err))
 			continue
@@ -143,19 +143,36 @@ type target struct{ namespace, kind, name string }
 
 // scaler is what sets the number of pods of a workload.
 type scaler struct {
-	name string
-	min  int32
+	object *snapshot.Object
+	min    int32
 }
 
-func scalersOf(s *snapshot.Snapshot) map[target]scaler {
-	out := map[target]scaler{}
+type scalers struct {
+	s  *snapshot.Snapshot
+	of map[target][]scaler
+}
+
+// find gives what scales a workload, or nil.
+func (x *scalers) find(w *snapshot.Workload) *scaler {
+	list := x.of[target{w.EffectiveNamespace(), w.Kind, w.Name}]
+	for i := range list {
+		if x.s.Together(list[i].object, w.Object) {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+func scalersOf(s *snapshot.Snapshot) *scalers {
+	out := &scalers{s, map[target][]scaler{}}
+	add := func(t target, o *snapshot.Object, fewest int32) { out.of[t] = append(out.of[t], scaler{o, fewest}) }
 	for o, hpa := range snapshot.All[*autoscalingv2.HorizontalPodAutoscaler](s, "HorizontalPodAutoscaler") {
 		n := int32(1)
 		if hpa.Spec.MinReplicas != nil {
 			n = *hpa.Spec.MinReplicas
 		}
 		ref := hpa.Spec.ScaleTargetRef
-		out[target{o.EffectiveNamespace(), ref.Kind, ref.Name}] = scaler{"HorizontalPodAutoscaler " + o.Name, n}
+		add(target{o.EffectiveNamespace(), ref.Kind, ref.Name}, o, n)
 	}
 	for _, o := range s.Custom("keda.sh", "ScaledObject") {
 		keda, err := snapshot.As[struct {
@@ -174,7 +191,7 @@ func scalersOf(s *snapshot.Snapshot) map[target]scaler {
 		if kind == "" {
 			kind = "Deployment"
 		}
-		out[target{o.EffectiveNamespace(), kind, keda.Spec.ScaleTargetRef.Name}] = scaler{"ScaledObject " + o.Name, max(keda.Spec.MinReplicaCount, 1)}
+		add(target{o.EffectiveNamespace(), kind, keda.Spec.ScaleTargetRef.Name}, o, max(keda.Spec.MinReplicaCount, 1))
 	}
 	return out
 }

@@ -17,7 +17,7 @@ import (
 // judgeBudget reports a budget that lets no pod go when all of them are healthy. A
 // budget that says so by itself is the policy's finding, and its passes are the
 // policy's too: only what the number of pods shows is told here.
-func judgeBudget(p *analysis.Pass, o *snapshot.Object, spec *policyv1.PodDisruptionBudgetSpec, ws []*snapshot.Workload, scalers map[target]scaler) {
+func judgeBudget(p *analysis.Pass, o *snapshot.Object, spec *policyv1.PodDisruptionBudgetSpec, ws []*snapshot.Workload, scalers *scalers) {
 	if static(spec) != "" {
 		return
 	}
@@ -71,15 +71,15 @@ func zero(v *intstr.IntOrString) bool {
 // expectedPods counts the pods that a budget is about when all run, and says of which
 // workloads. It is unknown where a workload runs a pod on every node or pods that come
 // and go.
-func expectedPods(ws []*snapshot.Workload, scalers map[target]scaler) (n int, says string, ok bool) {
+func expectedPods(ws []*snapshot.Workload, scalers *scalers) (n int, says string, ok bool) {
 	var names []string
 	for _, w := range ws {
 		if w.Replicas < 0 || !w.LongRunning() {
 			return 0, "", false
 		}
 		replicas, name := w.Replicas, w.Kind+" "+w.Name
-		if s, ok := scalers[target{w.EffectiveNamespace(), w.Kind, w.Name}]; ok {
-			replicas, name = s.min, fmt.Sprintf("%s at the minimum of %s", name, s.name)
+		if s := scalers.find(w); s != nil {
+			replicas, name = s.min, fmt.Sprintf("%s at the minimum of %s %s", name, s.object.Kind, s.object.Name)
 		}
 		n += int(replicas)
 		names = append(names, name)

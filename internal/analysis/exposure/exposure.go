@@ -101,14 +101,19 @@ func workloads(p *analysis.Pass) error {
 			continue
 		}
 		ns := o.EffectiveNamespace()
-		in := slices.Clone(doors.to[target{ns, o.Name}])
+		var in []entrance
+		for _, e := range doors.to[target{ns, o.Name}] {
+			if p.Snapshot.Together(e.object, o) {
+				in = append(in, e)
+			}
+		}
 		if how := opens(svc); how != "" {
 			in = append(in, entrance{o, how + " Service " + ns + "/" + o.Name})
 		}
 		if len(in) == 0 {
 			continue
 		}
-		for _, w := range pods.Select(ns, labels.SelectorFromSet(svc.Spec.Selector)) {
+		for _, w := range pods.SelectFor(o, ns, labels.SelectorFromSet(svc.Spec.Selector)) {
 			reached[w] = append(reached[w], in...)
 		}
 	}

@@ -67,7 +67,7 @@ func (d *doors) istioGatewayOutside(o *snapshot.Object, name string) bool {
 		}
 		name = short
 	}
-	gw := d.s.Lookup("networking.istio.io", "Gateway", ns, name)
+	gw := d.s.LookupFor(o, "networking.istio.io", "Gateway", ns, name)
 	if gw == nil {
 		return true
 	}

@@ -175,7 +175,7 @@ func (d *doors) outside(o *snapshot.Object, route *gatewayRoute) bool {
 		if ref.Namespace != nil && *ref.Namespace != "" {
 			ns = *ref.Namespace
 		}
-		parent := d.s.Lookup(gatewayGroup, "Gateway", ns, ref.Name)
+		parent := d.s.LookupFor(o, gatewayGroup, "Gateway", ns, ref.Name)
 		if parent == nil {
 			return true
 		}

@@ -147,7 +147,7 @@ func (j *judge) namespaces() {
 // bare tells whether a namespace has no policy: none of its own, and none of the whole
 // cluster that is about all of its pods.
 func (j *judge) bare(ns string) []seaworthy.Item {
-	if len(j.set.in[ns]) > 0 || j.cover.whole(ns).selected || j.allSelected(ns) {
+	if len(j.set.in[ns]) > 0 || j.cover.whole(ns) || j.allSelected(ns) {
 		return nil
 	}
 	return []seaworthy.Item{{Message: fmt.Sprintf("namespace %s has no network policy", ns)}}
@@ -221,7 +221,7 @@ func (j *judge) danglingRules(rules []*policy) {
 			return
 		}
 		sel, ok := p.subject(p.namespace, nil)
-		if !ok || sel.Empty() || j.mayMatch(p.namespace, sel) {
+		if !ok || sel.Empty() || j.mayMatch(p, sel) {
 			continue
 		}
 		key := p.path

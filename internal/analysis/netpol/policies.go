@@ -3,6 +3,8 @@
 package netpol
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -178,15 +180,20 @@ func (c *coverage) of(w *snapshot.Workload, ns string) covered {
 	return covered{own.selected || space.selected, own.ingress || space.ingress, own.egress || space.egress}
 }
 
-func (c *coverage) whole(ns string) covered { return c.spaces[ns] }
+// whole tells whether some policy is about every pod of a namespace.
+func (c *coverage) whole(ns string) bool {
+	return slices.ContainsFunc(c.wholePolicies[ns], func(p *policy) bool { return !p.external })
+}
 
 // cover works out the coverage of each namespace. Policies with the same selector are
-// taken together, so that many of them cost one look-up.
+// taken together, so that many of them cost one look-up; where the input holds twins,
+// each is matched with the workloads that it can be in a cluster with.
 func (set *policies) cover(s *snapshot.Snapshot, pods *snapshot.Pods) *coverage {
 	c := &coverage{
 		workloads: map[*snapshot.Workload]covered{}, spaces: map[string]covered{},
 		wholePolicies: map[string][]*policy{},
 	}
+	twins := s.Twins()
 	for _, ns := range s.Namespaces() {
 		same := map[string]covered{}
 		selectors := map[string]labels.Selector{}
@@ -198,31 +205,40 @@ func (set *policies) cover(s *snapshot.Snapshot, pods *snapshot.Pods) *coverage 
 					continue
 				}
 				if sel.Empty() {
-					c.spaces[ns] = c.spaces[ns].with(p)
 					c.wholePolicies[ns] = append(c.wholePolicies[ns], p)
-					continue
 				}
-				key := sel.String()
-				same[key], selectors[key] = same[key].with(p), sel
+				switch {
+				case twins:
+					c.add(pods.SelectFor(p.object, ns, sel), covered{}.with(p))
+				case sel.Empty():
+					c.spaces[ns] = c.spaces[ns].with(p)
+				default:
+					key := sel.String()
+					same[key], selectors[key] = same[key].with(p), sel
+				}
 			}
 		}
 		for key, what := range same {
-			for _, w := range pods.Select(ns, selectors[key]) {
-				had := c.workloads[w]
-				c.workloads[w] = covered{had.selected || what.selected, had.ingress || what.ingress, had.egress || what.egress}
-			}
+			c.add(pods.Select(ns, selectors[key]), what)
 		}
 	}
 	return c
 }
 
+func (c *coverage) add(ws []*snapshot.Workload, what covered) {
+	for _, w := range ws {
+		had := c.workloads[w]
+		c.workloads[w] = covered{had.selected || what.selected, had.ingress || what.ingress, had.egress || what.egress}
+	}
+}
+
 // mayMatch tells whether some pod of the namespace may match. Selectors that are no
 // lists of requirements (Calico's) are matched against the workloads as they are.
-func (j *judge) mayMatch(ns string, sel labels.Selector) bool {
+func (j *judge) mayMatch(p *policy, sel labels.Selector) bool {
 	if _, ok := sel.(*expression); ok {
-		return len(j.pods.Select(ns, sel)) > 0
+		return len(j.pods.SelectFor(p.object, p.namespace, sel)) > 0
 	}
-	return j.pods.MayMatch(ns, sel)
+	return j.pods.MayMatch(p.object, p.namespace, sel)
 }
 
 // finished tells whether a pod has ended and will not run again.

@@ -124,7 +124,7 @@ func (j *judge) scrapes() *scrapes {
 	for o, svc := range snapshot.All[*corev1.Service](j.Snapshot, "Service") {
 		if annotated(svc.Annotations) && len(svc.Spec.Selector) > 0 {
 			sc.any = true
-			cover(pods.Select(o.EffectiveNamespace(), labels.SelectorFromSet(svc.Spec.Selector)))
+			cover(pods.SelectFor(o, o.EffectiveNamespace(), labels.SelectorFromSet(svc.Spec.Selector)))
 		}
 	}
 	for _, k := range monitorKinds {
@@ -144,11 +144,11 @@ func (j *judge) scrapes() *scrapes {
 			}
 			for _, ns := range namespaces {
 				if !k.services {
-					cover(pods.Select(ns, sel))
+					cover(pods.SelectFor(o, ns, sel))
 					continue
 				}
 				for _, svc := range services.matching(ns, sel) {
-					cover(pods.Select(ns, labels.SelectorFromSet(svc.Spec.Selector)))
+					cover(pods.SelectFor(o, ns, labels.SelectorFromSet(svc.Spec.Selector)))
 				}
 			}
 		})

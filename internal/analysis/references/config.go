@@ -36,7 +36,7 @@ func configs(p *analysis.Pass) {
 				unknown[r.kind], undecided = true, true
 				continue
 			}
-			if message := there.missing(w.EffectiveNamespace(), r); message != "" {
+			if message := there.missing(w.Object, r); message != "" {
 				items = append(items, seaworthy.Item{Key: r.id, Path: r.path, Container: r.container, Message: message})
 			}
 		}

@@ -64,15 +64,15 @@ var makers = []struct {
 func own(kind string, names ...string) func(*provided, *snapshot.Object) error {
 	return func(p *provided, o *snapshot.Object) error {
 		for _, name := range names {
-			p.add(kind, o.EffectiveNamespace(), strings.ReplaceAll(name, "%n", o.Name))
+			p.add(o, kind, o.EffectiveNamespace(), strings.ReplaceAll(name, "%n", o.Name))
 		}
 		return nil
 	}
 }
 
 func both(p *provided, o *snapshot.Object) error {
-	p.add("Secret", o.EffectiveNamespace(), o.Name)
-	p.add("ConfigMap", o.EffectiveNamespace(), o.Name)
+	p.add(o, "Secret", o.EffectiveNamespace(), o.Name)
+	p.add(o, "ConfigMap", o.EffectiveNamespace(), o.Name)
 	return nil
 }
 
@@ -92,8 +92,8 @@ func sealed(p *provided, o *snapshot.Object) error {
 		return err
 	}
 	keys := append(slices.Collect(maps.Keys(r.Spec.EncryptedData)), slices.Collect(maps.Keys(r.Spec.Template.Data))...)
-	p.add("Secret", o.EffectiveNamespace(), o.Name, keys...)
-	p.add("Secret", o.EffectiveNamespace(), r.Spec.Template.Metadata.Name, keys...)
+	p.add(o, "Secret", o.EffectiveNamespace(), o.Name, keys...)
+	p.add(o, "Secret", o.EffectiveNamespace(), r.Spec.Template.Metadata.Name, keys...)
 	return nil
 }
 
@@ -133,7 +133,7 @@ func external(p *provided, o *snapshot.Object) error {
 	if len(template.TemplateFrom) > 0 {
 		keys = nil
 	}
-	p.add("Secret", o.EffectiveNamespace(), name, keys...)
+	p.add(o, "Secret", o.EffectiveNamespace(), name, keys...)
 	return nil
 }
 
@@ -153,7 +153,7 @@ func clusterExternal(p *provided, o *snapshot.Object) error {
 	}
 	for _, name := range []string{r.Spec.ExternalSecretSpec.Target.Name, r.Spec.ExternalSecretName, o.Name} {
 		if name != "" {
-			p.addEverywhere("Secret", name)
+			p.addEverywhere(o, "Secret", name)
 			break
 		}
 	}
@@ -167,7 +167,7 @@ func certificate(p *provided, o *snapshot.Object) error {
 		} `json:"spec"`
 	}](o)
 	if err == nil {
-		p.add("Secret", o.EffectiveNamespace(), r.Spec.SecretName, "tls.crt", "tls.key", "ca.crt",
+		p.add(o, "Secret", o.EffectiveNamespace(), r.Spec.SecretName, "tls.crt", "tls.key", "ca.crt",
 			"tls-combined.pem", "key.der", "keystore.jks", "truststore.jks", "keystore.p12", "truststore.p12")
 	}
 	return err
@@ -192,15 +192,15 @@ func providerClass(p *provided, o *snapshot.Object) error {
 		for _, d := range s.Data {
 			keys = append(keys, d.Key)
 		}
-		p.add("Secret", o.EffectiveNamespace(), s.SecretName, keys...)
+		p.add(o, "Secret", o.EffectiveNamespace(), s.SecretName, keys...)
 	}
 	return nil
 }
 
 // bundle: trust-manager writes to every namespace that the target selects.
 func bundle(p *provided, o *snapshot.Object) error {
-	p.addEverywhere("ConfigMap", o.Name)
-	p.addEverywhere("Secret", o.Name)
+	p.addEverywhere(o, "ConfigMap", o.Name)
+	p.addEverywhere(o, "Secret", o.Name)
 	return nil
 }
 
@@ -238,10 +238,10 @@ func named(p *provided, o *snapshot.Object) error {
 			ns = o.EffectiveNamespace()
 		}
 		found = found || name != ""
-		p.add("Secret", ns, name)
+		p.add(o, "Secret", ns, name)
 	}
 	if !found {
-		p.add("Secret", o.EffectiveNamespace(), o.Name)
+		p.add(o, "Secret", o.EffectiveNamespace(), o.Name)
 	}
 	return nil
 }
@@ -264,11 +264,11 @@ func postgresUsers(pattern string, names ...string) func(*provided, *snapshot.Ob
 		}
 		ns := o.EffectiveNamespace()
 		add := func(user, db string) {
-			p.add("Secret", ns, strings.NewReplacer("%n", o.Name, "%u", user, "%d", db).Replace(pattern))
+			p.add(o, "Secret", ns, strings.NewReplacer("%n", o.Name, "%u", user, "%d", db).Replace(pattern))
 		}
 		for _, u := range r.Spec.Users {
 			add(u.Name, u.DB)
-			p.add("Secret", ns, u.ConnectionStringSecretName)
+			p.add(o, "Secret", ns, u.ConnectionStringSecretName)
 		}
 		add(o.Name, o.Name)
 		return own("Secret", names...)(p, o)
@@ -285,7 +285,7 @@ func zalandoUsers(p *provided, o *snapshot.Object) error {
 		return err
 	}
 	for _, user := range append(slices.Collect(maps.Keys(r.Spec.Users)), "postgres", "standby", "pooler") {
-		p.add("Secret", o.EffectiveNamespace(), strings.ReplaceAll(user, "_", "-")+"."+o.Name+".credentials.postgresql.acid.zalan.do")
+		p.add(o, "Secret", o.EffectiveNamespace(), strings.ReplaceAll(user, "_", "-")+"."+o.Name+".credentials.postgresql.acid.zalan.do")
 	}
 	return nil
 }
@@ -311,7 +311,7 @@ func (p *provided) generated(s *snapshot.Snapshot, unreadable func(*snapshot.Obj
 			}
 			for _, rule := range r.Spec.Rules {
 				if k := rule.Generate.Kind; k == "Secret" || k == "ConfigMap" {
-					p.addEverywhere(k, rule.Generate.Name)
+					p.addEverywhere(o, k, rule.Generate.Name)
 				}
 			}
 		}
@@ -328,7 +328,7 @@ func (p *provided) generated(s *snapshot.Snapshot, unreadable func(*snapshot.Obj
 			if ns == "" {
 				ns = o.EffectiveNamespace()
 			}
-			p.add("Secret", ns, name)
+			p.add(o, "Secret", ns, name)
 		}
 	}
 }

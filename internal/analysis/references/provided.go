@@ -15,9 +15,10 @@ import (
 
 // provided is which ConfigMaps and Secrets are there, or will be.
 type provided struct {
-	objects map[place]*content
+	s       *snapshot.Snapshot
+	objects map[place][]content
 	// everywhere are those that a controller puts into every namespace that it likes.
-	everywhere map[place]*content
+	everywhere map[place][]content
 }
 
 // place of a ConfigMap or Secret; the namespace is empty for everywhere.
@@ -25,61 +26,53 @@ type place struct{ kind, namespace, name string }
 
 // content is what is known of an object's keys.
 type content struct {
-	keys map[string]bool
+	from *snapshot.Object // itself or who makes it; nil: every cluster has it
+	keys []string
 	any  bool // keys are filled in by someone
 }
 
-func (p *provided) add(kind, namespace, name string, keys ...string) {
+// add says that an object is there. No keys mean that they are not known.
+func (p *provided) add(from *snapshot.Object, kind, namespace, name string, keys ...string) {
 	if name != "" {
-		p.content(p.objects, place{kind, namespace, name}).take(keys)
+		at := place{kind, namespace, name}
+		p.objects[at] = append(p.objects[at], content{from, keys, len(keys) == 0})
 	}
 }
 
-func (p *provided) addEverywhere(kind, name string, keys ...string) {
+func (p *provided) addEverywhere(from *snapshot.Object, kind, name string, keys ...string) {
 	if name != "" {
-		p.content(p.everywhere, place{kind: kind, name: name}).take(keys)
+		at := place{kind: kind, name: name}
+		p.everywhere[at] = append(p.everywhere[at], content{from, keys, len(keys) == 0})
 	}
 }
 
-func (p *provided) content(of map[place]*content, at place) *content {
-	c := of[at]
-	if c == nil {
-		c = &content{keys: map[string]bool{}}
-		of[at] = c
+// missing says what a reference of an object misses, or nothing.
+func (p *provided) missing(o *snapshot.Object, r reference) string {
+	there := false
+	for _, list := range [][]content{p.objects[place{r.kind, o.EffectiveNamespace(), r.name}], p.everywhere[place{kind: r.kind, name: r.name}]} {
+		for _, c := range list {
+			if c.from != nil && !p.s.Together(o, c.from) {
+				continue
+			}
+			there = true
+			if r.key == "" || c.any || slices.Contains(c.keys, r.key) {
+				return ""
+			}
+		}
+		if there {
+			return fmt.Sprintf("%s %s has no key %s", r.kind, r.name, r.key)
+		}
 	}
-	return c
-}
-
-// take adds keys; none means that they are not known.
-func (c *content) take(keys []string) {
-	c.any = c.any || len(keys) == 0
-	for _, k := range keys {
-		c.keys[k] = true
-	}
-}
-
-// missing says what a reference misses, or nothing.
-func (p *provided) missing(namespace string, r reference) string {
-	c := p.objects[place{r.kind, namespace, r.name}]
-	if c == nil {
-		c = p.everywhere[place{kind: r.kind, name: r.name}]
-	}
-	switch {
-	case c == nil:
-		return fmt.Sprintf("namespace %s has no %s %s", namespace, r.kind, r.name)
-	case r.key == "" || c.any || c.keys[r.key]:
-		return ""
-	}
-	return fmt.Sprintf("%s %s has no key %s", r.kind, r.name, r.key)
+	return fmt.Sprintf("namespace %s has no %s %s", o.EffectiveNamespace(), r.kind, r.name)
 }
 
 // provide gathers what is there: the objects themselves, and what controllers and Jobs
 // of the snapshot will make.
 func provide(s *snapshot.Snapshot, unreadable func(*snapshot.Object, error)) *provided {
-	p := &provided{map[place]*content{}, map[place]*content{}}
-	p.addEverywhere("ConfigMap", "kube-root-ca.crt", "ca.crt")
-	p.addEverywhere("ConfigMap", "openshift-service-ca.crt", "service-ca.crt")
-	p.addEverywhere("ConfigMap", "istio-ca-root-cert", "root-cert.pem")
+	p := &provided{s, map[place][]content{}, map[place][]content{}}
+	p.addEverywhere(nil, "ConfigMap", "kube-root-ca.crt", "ca.crt")
+	p.addEverywhere(nil, "ConfigMap", "openshift-service-ca.crt", "service-ca.crt")
+	p.addEverywhere(nil, "ConfigMap", "istio-ca-root-cert", "root-cert.pem")
 	for o, cm := range snapshot.All[*corev1.ConfigMap](s, "ConfigMap") {
 		keys := slices.Collect(maps.Keys(cm.Data))
 		p.object(s, o, cm.Labels, cm.Annotations, append(keys, slices.Collect(maps.Keys(cm.BinaryData))...))
@@ -94,7 +87,7 @@ func provide(s *snapshot.Snapshot, unreadable func(*snapshot.Object, error)) *pr
 	}
 	for o, svc := range snapshot.All[*corev1.Service](s, "Service") {
 		for _, prefix := range []string{"beta", "alpha"} {
-			p.add("Secret", o.EffectiveNamespace(), svc.Annotations["service."+prefix+".openshift.io/serving-cert-secret-name"], "tls.crt", "tls.key")
+			p.add(o, "Secret", o.EffectiveNamespace(), svc.Annotations["service."+prefix+".openshift.io/serving-cert-secret-name"], "tls.crt", "tls.key")
 		}
 	}
 	for _, w := range s.Workloads() {
@@ -136,12 +129,12 @@ func (p *provided) object(s *snapshot.Snapshot, o *snapshot.Object, labels, anno
 	case has(filled) || len(keys) == 0 && !s.Cluster():
 		keys = nil
 	case len(keys) == 0:
-		p.content(p.objects, at) // there, and empty
+		p.objects[at] = append(p.objects[at], content{from: o}) // there, and empty
 		return
 	case has(copied):
-		p.addEverywhere(o.Kind, o.Name, keys...)
+		p.addEverywhere(o, o.Kind, o.Name, keys...)
 	}
-	p.add(o.Kind, at.namespace, o.Name, keys...)
+	p.add(o, o.Kind, at.namespace, o.Name, keys...)
 }
 
 // jobs adds the Secrets that well-known set-up programs make: certificate generators
@@ -157,10 +150,10 @@ func (p *provided) jobs(w *snapshot.Workload) {
 					name, ok = words[i+1], true
 				}
 				if ok && !w.LongRunning() {
-					p.add("Secret", ns, name)
+					p.add(w.Object, "Secret", ns, name)
 				}
 				if word == "redis-initial-password" {
-					p.add("Secret", ns, "argocd-redis")
+					p.add(w.Object, "Secret", ns, "argocd-redis")
 				}
 			}
 		}

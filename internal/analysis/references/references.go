@@ -113,7 +113,7 @@ func accounts(p *analysis.Pass) {
 		}
 		ns := w.EffectiveNamespace()
 		var items []seaworthy.Item
-		if p.Snapshot.Lookup("", "ServiceAccount", ns, name) == nil && !openShiftAccount(p.Snapshot, name) {
+		if p.Snapshot.LookupFor(w.Object, "", "ServiceAccount", ns, name) == nil && !openShiftAccount(p.Snapshot, name) {
 			path := w.PodPath + "." + field
 			items = append(items, seaworthy.Item{Key: w.PodPath + ".serviceAccountName", Path: path, Message: "namespace " + ns + " has no service account " + name})
 		}

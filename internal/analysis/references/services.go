@@ -28,7 +28,7 @@ func services(p *analysis.Pass) {
 		}
 		var items []seaworthy.Item
 		ns := o.EffectiveNamespace()
-		if sel := labels.SelectorFromSet(svc.Spec.Selector); !pods.MayMatch(ns, sel) {
+		if sel := labels.SelectorFromSet(svc.Spec.Selector); !pods.MayMatch(o, ns, sel) {
 			items = append(items, seaworthy.Item{
 				Key: "spec.selector", Path: "spec.selector",
 				Message: fmt.Sprintf("no pod of namespace %s has the labels %s", ns, sel),
@@ -45,7 +45,7 @@ func ingresses(p *analysis.Pass) {
 	}
 	made := operatorServices(p.Snapshot)
 	for o, ing := range snapshot.All[*networkingv1.Ingress](p.Snapshot, "Ingress") {
-		j := backends{s: p.Snapshot, made: made, namespace: o.EffectiveNamespace()}
+		j := backends{s: p.Snapshot, made: made, ingress: o, namespace: o.EffectiveNamespace()}
 		if b := ing.Spec.DefaultBackend; b != nil {
 			j.judge(b, "spec.defaultBackend", "spec.defaultBackend")
 		}
@@ -69,6 +69,7 @@ func ingresses(p *analysis.Pass) {
 type backends struct {
 	s         *snapshot.Snapshot
 	made      map[[2]string]bool
+	ingress   *snapshot.Object
 	namespace string
 
 	judged bool
@@ -83,7 +84,7 @@ func (j *backends) judge(b *networkingv1.IngressBackend, key, path string) {
 	}
 	j.judged = true
 	message := ""
-	o := j.s.Lookup("", "Service", j.namespace, ref.Name)
+	o := j.s.LookupFor(j.ingress, "", "Service", j.namespace, ref.Name)
 	switch {
 	case o == nil && j.made[[2]string{j.namespace, ref.Name}]:
 	case o == nil:
