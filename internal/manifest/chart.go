@@ -50,6 +50,7 @@ func newChartSettings(opts Options) (chartSettings, error) {
 		}
 		s.capabilities.KubeVersion = *v
 	}
+	s.capabilities.APIVersions = servedAPIs(s.capabilities.KubeVersion)
 	for _, file := range opts.ValuesFiles {
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -112,7 +113,7 @@ func (r *reader) chart() error {
 	c, err := l.load(r.unit.Path)
 	if err != nil {
 		r.result.Files++
-		r.error(chartFile(root), 0, fmt.Errorf("the chart cannot be rendered: %w", err))
+		r.broken(root, err)
 		return nil
 	}
 	if c.Metadata.Type == "library" {
@@ -135,6 +136,23 @@ func (r *reader) chart() error {
 		return err
 	}
 	return t.render(values, settings)
+}
+
+// broken reports a chart that cannot be loaded: where one of its own YAML files is
+// malformed with its line, which Helm does not tell.
+func (r *reader) broken(root string, err error) {
+	for _, name := range []string{"Chart.yaml", "values.yaml"} {
+		file := path.Join(root, name)
+		if text, terr := readLimited(file, r.limits); terr == nil {
+			for _, perr := range chunks(text, r.limits) {
+				if perr != nil {
+					r.error(file, 0, perr)
+					return
+				}
+			}
+		}
+	}
+	r.error(chartFile(root), 0, fmt.Errorf("the chart cannot be rendered: %w", err))
 }
 
 // chartFile is the file to name where a chart as a whole is wrong.

@@ -196,7 +196,7 @@ func TestChartTrouble(t *testing.T) {
 				"a/Chart.yaml": "name: [", "b/Chart.yaml": "apiVersion: v2\nname: b\n", "c/Chart.yaml": chart + "kubeVersion: '<1.20'\n", "c/templates/a.yaml": pod,
 				"d/Chart.yaml": strings.ReplaceAll(chart, "name: c", "name: d"), "d/values.yaml": "a: [\n", "d/templates/a.yaml": pod,
 			},
-			errors: []string{"a/Chart.yaml:0 cannot load Chart.yaml", "b/Chart.yaml:0 chart.metadata.version", "c/Chart.yaml:0 is for Kubernetes <1.20", "d/Chart.yaml:0 values.yaml"},
+			errors: []string{"a/Chart.yaml:2 is not valid YAML", "b/Chart.yaml:0 chart.metadata.version", "c/Chart.yaml:0 is for Kubernetes <1.20", "d/values.yaml:2 is not valid YAML"},
 		},
 		{
 			name: "values_against_their_schema",

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -41,7 +42,8 @@ func problem(file string, line int, err error) seaworthy.Problem {
 	if errors.As(err, &at) {
 		line = at.line
 	}
-	return seaworthy.Problem{File: file, Line: line, Message: err.Error()}
+	// Libraries write messages of several lines; a problem is one.
+	return seaworthy.Problem{File: file, Line: line, Message: strings.Join(strings.Fields(err.Error()), " ")}
 }
 
 // reason says why a file could not be read, without its name: the problem has that.
