@@ -58,7 +58,9 @@ type Origin struct {
 	// for a plain manifest.
 	Root string
 	// Node is the YAML node of the object in File, for positions; nil when the object
-	// was rendered, came from a cluster, or once the single-object checks have run.
+	// came from a cluster, or once the single-object checks have run. Of an object that
+	// was rendered (Root is set) it tells the lines of the template, or of the document
+	// that a kustomization changed, as near as can be; it may lack what was rendered.
 	Node *yaml.Node
 }
 
