@@ -1,0 +1,46 @@
+# Everything that a developer runs; `make` lists it. Go, git and make are all it needs.
+
+export CGO_ENABLED := 0
+export GOFLAGS := -tags=kustomize_disable_go_plugin_support
+
+.DEFAULT_GOAL := help
+.PHONY: help build example test test-full bench soak lint docs controlplane run ci
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build dist/seaworthy
+	go build -trimpath -o dist/seaworthy ./cmd/seaworthy
+
+example: ## Scan the example company and show what it says about SOC 2
+	@go run ./cmd/seaworthy scan --config examples/shop/seaworthy.yaml --coverage --fail-on none
+
+run: ## Run the program: make run ARGS="scan deploy/"
+	@go run ./cmd/seaworthy $(ARGS)
+
+test: ## Run the short tests; no network, no control plane
+	go test -short ./...
+
+test-full: controlplane ## Run all tests, with a real kube-apiserver
+	SEAWORTHY_REQUIRE_CONTROLPLANE=1 go test -timeout 30m ./...
+
+controlplane: ## Build etcd and kube-apiserver for the tests, once
+	$(MAKE) -C test/controlplane server
+
+bench: ## Measure scans of 400 and 10,000 workloads
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench
+
+soak: ## Fuzz every target for FUZZTIME (default 10m) each
+	.ci/fuzz $(or $(FUZZTIME),10m)
+
+# staticcheck stands beside go.mod and not in it: what it needs would move what we ship.
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+docs: ## Write the generated parts of the documentation
+	go test . ./frameworks -run 'Document|Docs|Readme' -update
+
+ci: ## What is run for every change
+	.ci/run
