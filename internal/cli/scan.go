@@ -40,6 +40,7 @@ type scanOptions struct {
 	color         string
 	includePassed bool
 	noProgress    bool
+	fixes         fixOptions
 }
 
 func (p *program) scanCommand() *cobra.Command {
@@ -66,6 +67,7 @@ func (p *program) scanCommand() *cobra.Command {
 	f.StringVar(&o.color, "color", "auto", "auto, always or never")
 	f.BoolVar(&o.includePassed, "include-passed", false, "Report also what passed")
 	f.BoolVar(&o.noProgress, "no-progress", false, "Show no progress bar")
+	o.fixes.flags(f)
 	addSettings(f, flags)
 	return cmd
 }
@@ -82,6 +84,9 @@ func (p *program) scan(cmd *cobra.Command, args []string, o *scanOptions, flags 
 	if o.cluster == (len(args) > 0) {
 		return usageError{errors.New("give paths to scan ('-' is standard input), or --cluster for a live cluster; 'seaworthy scan --help' has examples")}
 	}
+	if err := o.fixes.validate(cmd, args, o.cluster); err != nil {
+		return err
+	}
 	format, err := output.Named(o.output)
 	if err != nil {
 		return err
@@ -89,6 +94,9 @@ func (p *program) scan(cmd *cobra.Command, args []string, o *scanOptions, flags 
 	sc, err := scanConfig(cmd.Context(), cfg)
 	if err != nil {
 		return err
+	}
+	if o.fixes.fix {
+		return p.fix(cmd, cfg, sc, args, o)
 	}
 	sc.IncludePassed = o.includePassed
 	in, err := p.input(cmd.Context(), cfg, sc, args, o.cluster)
@@ -232,24 +240,37 @@ func (p *program) input(ctx context.Context, cfg *config.Config, sc *scan.Config
 	if cluster {
 		return p.clusterInput(ctx, cfg, sc)
 	}
-	root, name := sourceOf(args[0])
-	sc.Base = root
+	plan, dec, err := p.manifests(ctx, cfg, sc, args)
+	if err != nil {
+		return nil, err
+	}
+	in := scan.Files(source(cfg, sc, args), plan, dec)
+	return &in, nil
+}
+
+// manifests plans what to read of paths, and learns the custom kinds that they define.
+func (p *program) manifests(ctx context.Context, cfg *config.Config, sc *scan.Config, args []string) (*manifest.Plan, *snapshot.Decoder, error) {
+	sc.Base, _ = sourceOf(args[0])
 	plan, err := manifest.NewPlan(ctx, manifest.Options{
 		Paths: args, Stdin: p.in, ValuesFiles: cfg.Helm.Values, Set: cfg.Helm.Set, ReleaseName: cfg.Helm.Release,
 		Namespace: cfg.Helm.Namespace, KubernetesVersion: sc.Target, AllowNetwork: cfg.Inputs.AllowNetwork,
 		RespectGitignore: cfg.Inputs.Gitignore, SkipVendored: cfg.Inputs.SkipVendored,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	dec := snapshot.NewDecoder()
 	plan.Learn(ctx, dec)
-	source := seaworthy.Source{
+	return plan, dec, nil
+}
+
+// source is what the report says of the paths.
+func source(cfg *config.Config, sc *scan.Config, args []string) seaworthy.Source {
+	_, name := sourceOf(args[0])
+	return seaworthy.Source{
 		Kind: seaworthy.SourceFiles, Name: cmp.Or(cfg.Source, name), Provider: cfg.Provider,
 		KubernetesVersion: sc.Target, Asked: args,
 	}
-	in := scan.Files(source, plan, dec)
-	return &in, nil
 }
 
 // sourceOf finds the root of the repository of a path and a name for it that does not
