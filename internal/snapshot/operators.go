@@ -74,8 +74,11 @@ var operated = map[[2]string]labels.Set{
 // operatedLabels are the labels known of the pods that an operator will make for the
 // object, or nil. Labels that a resource asks for on its pods are among them.
 func operatedLabels(o *Object) labels.Set {
+	if o.Typed != nil {
+		return nil
+	}
 	known := operated[[2]string{o.Group(), o.Kind}]
-	if known == nil || o.Typed != nil {
+	if known == nil {
 		return nil
 	}
 	fill := strings.NewReplacer("%n", o.Name, "%s", o.EffectiveNamespace())

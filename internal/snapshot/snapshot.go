@@ -10,8 +10,8 @@
 package snapshot
 
 import (
-	"cmp"
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -32,6 +32,7 @@ type Snapshot struct {
 	named     map[ref]*Object
 	workloads []*Workload
 	podsIn    map[string][]*Workload // by effective namespace
+	spaces    map[string]bool        // effective namespaces
 	twins     map[ref]map[string]*Object
 }
 
@@ -42,7 +43,7 @@ func New(source seaworthy.Source) *Snapshot {
 	return &Snapshot{
 		Source: source, Unlisted: map[string]string{},
 		kinds: map[string][]*Object{}, named: map[ref]*Object{}, podsIn: map[string][]*Workload{},
-		twins: map[ref]map[string]*Object{},
+		spaces: map[string]bool{}, twins: map[ref]map[string]*Object{},
 	}
 }
 
@@ -50,7 +51,12 @@ func New(source seaworthy.Source) *Snapshot {
 func (s *Snapshot) Add(o *Object) {
 	s.objects = append(s.objects, o)
 	s.kinds[o.Kind] = append(s.kinds[o.Kind], o)
-	r := ref{o.Group(), o.Kind, o.EffectiveNamespace(), o.Name}
+	r := refOf(o)
+	if o.Kind == "Namespace" && r.group == "" {
+		s.spaces[o.Name] = true
+	} else if r.namespace != "" {
+		s.spaces[r.namespace] = true
+	}
 	if first, ok := s.named[r]; !ok {
 		s.named[r] = o
 	} else if !s.Cluster() {
@@ -85,22 +91,7 @@ func (s *Snapshot) WorkloadsIn(namespace string) []*Workload { return s.podsIn[n
 
 // Namespaces lists the effective namespaces that hold an object, and those declared as
 // Namespace objects, sorted.
-func (s *Snapshot) Namespaces() []string {
-	seen := map[string]bool{}
-	for _, o := range s.objects {
-		if o.Kind == "Namespace" && o.Group() == "" {
-			seen[o.Name] = true
-		} else if ns := o.EffectiveNamespace(); ns != "" {
-			seen[ns] = true
-		}
-	}
-	out := make([]string, 0, len(seen))
-	for ns := range seen {
-		out = append(out, ns)
-	}
-	slices.SortFunc(out, cmp.Compare[string])
-	return out
-}
+func (s *Snapshot) Namespaces() []string { return slices.Sorted(maps.Keys(s.spaces)) }
 
 // All yields the objects whose built-in type is T (a pointer type such as
 // *corev1.Service), with the object that each was decoded from.

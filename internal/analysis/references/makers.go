@@ -317,10 +317,10 @@ func (p *provided) generated(s *snapshot.Snapshot, unreadable func(*snapshot.Obj
 		}
 	}
 	for _, o := range s.Objects() {
-		spec, _ := o.Canonical["spec"].(map[string]any)
-		if o.Typed != nil || spec == nil {
+		if o.Typed != nil {
 			continue
 		}
+		spec, _ := o.Canonical["spec"].(map[string]any)
 		for _, field := range []string{"writeConnectionSecretToRef", "connectionSecretToRef", "connectionDetailsSecretRef"} {
 			ref, _ := spec[field].(map[string]any)
 			name, _ := ref["name"].(string)
