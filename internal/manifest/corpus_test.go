@@ -13,9 +13,9 @@ import (
 
 // explained are the errors that real manifests have reason to give.
 var explained = []string{
-	"names the remote http",                // released with kustomizations that fetch
-	"leads to the same errors as",          // another root of the same
-	"looks like an unrendered template;",   // examples that a script fills in
+	"names the remote http",              // released with kustomizations that fetch
+	"leads to the same errors as",        // another root of the same
+	"looks like an unrendered template;", // examples that a script fills in
 }
 
 // Real manifests are read without an error that nobody can explain.

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -171,36 +173,55 @@ func mutate(r *rand.Rand, doc []byte) []byte {
 	return doc
 }
 
-func TestFastOnMutations(t *testing.T) {
+// mutations calls f with small changes of real documents and parts of them, until the
+// test fails.
+func mutations(t *testing.T, n int, f func(doc []byte)) {
 	var docs [][]byte
 	for _, s := range samples(t) {
 		if len(s) < 2<<10 {
 			docs = append(docs, s)
 		}
 	}
-	for _, s := range append(structures, blocks...) {
+	for _, s := range slices.Concat(structures, blocks) {
 		docs = append(docs, []byte(s), []byte(s))
 	}
-	n := 60_000
-	if testing.Short() {
-		n = 5_000
-	}
-	seed := uint64(1)
-	r := rand.New(rand.NewPCG(seed, 2))
-	taken := 0
-	for range n {
+	r := rand.New(rand.NewPCG(1, 7))
+	for i := 0; i < n && !t.Failed(); i++ {
 		doc := docs[r.IntN(len(docs))]
 		if len(doc) > 300 && r.IntN(4) > 0 { // short ones fail more tellingly
 			i := r.IntN(len(doc) - 200)
 			doc = doc[bytes.LastIndexByte(doc[:i], '\n')+1 : i+200]
 		}
-		if sameAsLibrary(t, mutate(r, doc)) {
+		f(mutate(r, doc))
+	}
+}
+
+// amount is how many mutations a test makes; SEAWORTHY_MUTATIONS asks for more.
+func amount(t *testing.T) int {
+	if n, err := strconv.Atoi(os.Getenv("SEAWORTHY_MUTATIONS")); err == nil {
+		return n
+	}
+	if testing.Short() {
+		return 5_000
+	}
+	return 60_000
+}
+
+func TestMutationsAsKubectl(t *testing.T) {
+	mutations(t, amount(t), func(doc []byte) {
+		if jsonStart(doc) < 0 && !loneTag.Match(doc) {
+			sameAsKubectl(t, doc)
+		}
+	})
+}
+
+func TestFastOnMutations(t *testing.T) {
+	n, taken := amount(t), 0
+	mutations(t, n, func(doc []byte) {
+		if sameAsLibrary(t, doc) {
 			taken++
 		}
-		if t.Failed() {
-			return
-		}
-	}
+	})
 	t.Logf("%d of %d mutations are taken", taken, n)
 	if taken < n/10 {
 		t.Errorf("only %d of %d mutations are taken: the test says little", taken, n)
@@ -208,7 +229,7 @@ func TestFastOnMutations(t *testing.T) {
 }
 
 func FuzzFast(f *testing.F) {
-	for _, s := range append(structures, blocks...) {
+	for _, s := range slices.Concat(structures, blocks) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

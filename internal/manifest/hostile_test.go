@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -104,14 +105,22 @@ func TestLargeFileIsStreamed(t *testing.T) {
 	}
 	doc := []byte("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  a: |\n" + strings.Repeat("    text of no interest\n", 4000))
 	n := (100<<20)/len(doc) - 1
-	out := make(chan int, 1)
 	plan, err := manifest.NewPlan(context.Background(), manifest.Options{Paths: []string{"-"}, Stdin: io.LimitReader(&repeater{doc: doc}, int64(n*len(doc)))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := 0
-	r, err := plan.Units[0].Read(context.Background(), snapshot.NewDecoder(), func(*snapshot.Object) error { seen++; return nil })
-	close(out)
+	seen, peak := 0, uint64(0)
+	r, err := plan.Units[0].Read(context.Background(), snapshot.NewDecoder(), func(*snapshot.Object) error {
+		if seen++; seen%100 == 0 {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			peak = max(peak, m.HeapAlloc)
+		}
+		return nil
+	})
+	if peak > 64<<20 {
+		t.Errorf("the heap grew to %d MB over a file of 100 MB", peak>>20)
+	}
 	if err != nil || len(r.Errors) > 0 || seen != n {
 		t.Errorf("read %d objects of %d: %v %v", seen, n, err, lines(r.Errors))
 	}
