@@ -221,18 +221,11 @@ func TestForbiddenImports(t *testing.T) {
 			}
 			for _, i := range imports {
 				if b.covers(i) {
-					t.Errorf("%s imports %s: only %s may, because %s", p.ImportPath, i, or(strings.Join(b.only, ", "), "nobody"), b.why)
+					t.Errorf("%s imports %s; allowed in %v, because %s", p.ImportPath, i, b.only, b.why)
 				}
 			}
 		}
 	}
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 // The domain is plain: it needs the standard library only, and does no input or output.
