@@ -99,6 +99,7 @@ func (o *Object) EffectiveNamespace() string {
 func (o *Object) Release() {
 	o.Written, o.Source.Node = nil, nil
 	o.slim()
+	defer o.detach()
 	if o.Typed != nil || o.Kind == "CustomResourceDefinition" {
 		o.Canonical = nil
 	}
