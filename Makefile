@@ -10,7 +10,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build dist/seaworthy
-	go build -trimpath -o dist/seaworthy ./cmd/seaworthy
+	go build -o dist/seaworthy ./cmd/seaworthy
 
 example: ## Scan the example company and show what it says about SOC 2
 	@go run ./cmd/seaworthy scan --config examples/shop/seaworthy.yaml --coverage --fail-on none

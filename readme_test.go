@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy/internal/cli"
 )
@@ -17,6 +18,9 @@ import (
 // insideReadme is set for the commands that TestReadmeCommands runs, so that a test run
 // from there does not run them again.
 const insideReadme = "SEAWORTHY_INSIDE_README"
+
+// testsTake is how long the README's second command may take on a slow machine.
+const testsTake = 15 * time.Minute
 
 func readme(t *testing.T) string {
 	t.Helper()
@@ -58,8 +62,11 @@ func TestReadmeCommands(t *testing.T) {
 	if testing.Short() {
 		commands = commands[:1]
 	}
-	for _, command := range commands {
+	for i, command := range commands {
 		t.Run(strings.ReplaceAll(command, " ", "_"), func(t *testing.T) {
+			if end, ok := t.Deadline(); ok && i > 0 && time.Until(end) < testsTake {
+				t.Skipf("SKIPPED: the tests may take longer than is left; run this with -timeout 30m")
+			}
 			if _, err := exec.LookPath(strings.Fields(command)[0]); err != nil {
 				t.Skipf("SKIPPED: %v", err)
 			}
