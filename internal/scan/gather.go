@@ -32,6 +32,14 @@ type gathering struct {
 	seed     maphash.Seed
 	seen     map[uint64]string // identity of an object → where it was first seen
 	lateness []late
+	// halves remembers what the policy of a single+cross check said of an object (true:
+	// failed), so that the analyzer's half does not count the object once more.
+	halves map[half]bool
+}
+
+type half struct {
+	check  int
+	object *snapshot.Object
 }
 
 // tally counts one check.
@@ -49,7 +57,7 @@ func newGathering(cfg *Config, in Input, out Handler) *gathering {
 	g := &gathering{
 		cfg: cfg, in: in, out: out, snapshot: snapshot.New(in.Source),
 		tallies: make([]tally, len(cfg.Catalogue.Checks)), requires: seaworthy.RequirementsOf(cfg.Frameworks),
-		seed: maphash.MakeSeed(), seen: map[uint64]string{},
+		seed: maphash.MakeSeed(), seen: map[uint64]string{}, halves: map[half]bool{},
 		errors: slices.Clone(cfg.Catalogue.Problems), skipped: slices.Clone(cfg.Catalogue.Skipped),
 	}
 	g.snapshot.Target = cfg.Target
@@ -174,8 +182,11 @@ func (g *gathering) relative(path string) string {
 // verdict counts a verdict and hands on its findings.
 func (g *gathering) verdict(o *snapshot.Object, v *verdict) error {
 	t := &g.tallies[v.check]
-	t.inScope++
 	k := &g.cfg.Catalogue.Checks[v.check]
+	if k.Scope == seaworthy.ScopeSingleCross && !g.merge(t, o, v) {
+		return nil
+	}
+	t.inScope++
 	if v.err != nil {
 		t.errors++
 		g.errors = append(g.errors, seaworthy.Problem{
@@ -207,6 +218,26 @@ func (g *gathering) verdict(o *snapshot.Object, v *verdict) error {
 		t.waived++
 	}
 	return nil
+}
+
+// merge makes one verdict of the two halves of a single+cross check: the object counts
+// once, and fails if one half fails. It tells whether there is still something to count.
+func (g *gathering) merge(t *tally, o *snapshot.Object, v *verdict) bool {
+	key := half{v.check, o}
+	failed, before := g.halves[key]
+	g.halves[key] = failed || len(v.items) > 0
+	switch {
+	case !before || v.err != nil:
+	case len(v.items) == 0:
+		return false
+	case failed:
+		t.inScope--
+		t.failed--
+	default:
+		t.inScope--
+		t.passed--
+	}
+	return true
 }
 
 func (g *gathering) finding(k *seaworthy.Check, o *snapshot.Object, it *item) *seaworthy.Finding {

@@ -33,7 +33,7 @@ type want struct {
 
 var (
 	// deletecollection answers with what it deleted, also on a dry run.
-	read    = []string{"get", "list", "watch", "deletecollection"}
+	read    = []string{"get", "list", "watch", "patch", "deletecollection"}
 	connect = []string{"create", "get"} // a WebSocket client connects with GET
 	remove  = []string{"delete", "deletecollection"}
 )
