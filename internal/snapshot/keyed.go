@@ -119,6 +119,11 @@ func find(l []any, key string) int {
 			return i
 		}
 	}
+	for i, e := range l {
+		if m, ok := e.(map[string]any); ok && m["verbs"] != nil && shortRuleKey(m) == key {
+			return i
+		}
+	}
 	if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < len(l) {
 		return i
 	}
@@ -144,8 +149,7 @@ func contentKey(v any, key string) bool {
 	}
 	switch {
 	case m["verbs"] != nil:
-		short, whole := ruleKeys(m)
-		return key == short || key == whole
+		return key == ruleKey(m)
 	case m["kind"] != nil && m["name"] != nil:
 		return key == subjectKey(m)
 	}
@@ -157,27 +161,26 @@ func contentKey(v any, key string) bool {
 	return false
 }
 
-// ruleKeys name an RBAC rule by its verbs and resources, "get,list secrets", and by all
-// that it says: "get,list deployments in apps named web". The core group goes without
-// saying where it is the only one.
-func ruleKeys(m map[string]any) (short, whole string) {
-	on := joined(m["resources"])
-	if on == "" {
-		on = joined(m["nonResourceURLs"])
-	}
-	short = joined(m["verbs"]) + " " + on
-	whole = short
+// shortRuleKey names an RBAC rule by its verbs and resources: "get,list secrets".
+func shortRuleKey(m map[string]any) string {
+	return joined(m["verbs"]) + " " + cmp.Or(joined(m["resources"]), joined(m["nonResourceURLs"]))
+}
+
+// ruleKey names an RBAC rule by all that it says: "get,list deployments in apps named
+// web". The core group goes without saying where it is the only one.
+func ruleKey(m map[string]any) string {
+	key := shortRuleKey(m)
 	if groups, _ := m["apiGroups"].([]any); len(groups) > 1 || len(groups) == 1 && scalar(groups[0]) != "" {
 		words := make([]string, len(groups))
 		for i, g := range groups {
 			words[i] = cmp.Or(scalar(g), "core")
 		}
-		whole += " in " + strings.Join(words, ",")
+		key += " in " + strings.Join(words, ",")
 	}
 	if names := joined(m["resourceNames"]); names != "" {
-		whole += " named " + names
+		key += " named " + names
 	}
-	return short, whole
+	return key
 }
 
 // subjectKey names whom a binding binds: "User jane", "ServiceAccount shop/cart".

@@ -18,6 +18,7 @@ rules:
 - {apiGroups: [example.org], resources: ["*"], verbs: ["*"]}
 - {apiGroups: ["", apps], resources: [pods], resourceNames: [web, db], verbs: [get]}
 - {nonResourceURLs: [/healthz], verbs: [get]}
+- {nonResourceURLs: ["*"], verbs: ["*"]}
 subjects:
 - {kind: User, name: shop}
 - {kind: ServiceAccount, name: shop, namespace: a}
@@ -34,7 +35,8 @@ envFrom:
 		"rules[get,list secrets]":                   "rules[0]",
 		"rules[* * in example.com]":                 "rules[1]",
 		"rules[* * in example.org]":                 "rules[2]",
-		"rules[* *]":                                "rules[1]",
+		"rules[* *]":                                "rules[5]",
+		"rules[get pods]":                           "rules[3]",
 		"rules[get pods in core,apps named web,db]": "rules[3]",
 		"rules[get /healthz]":                       "rules[4]",
 		"rules[get nodes]":                          "rules",
