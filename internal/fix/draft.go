@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
@@ -71,20 +70,36 @@ func (d *draft) edit() {
 	d.new = out.Bytes()
 }
 
-// tally counts findings by file, check and object, and what could not be read by file.
-type tally map[string]int
+// subject is an object of a file, or the file as a whole. Groups and versions are left
+// out, since an edit may change them.
+type subject struct{ file, kind, namespace, name string }
 
-func key(f *seaworthy.Finding) string {
-	o := f.Object
-	return fmt.Sprintf("%s\x00%s\x00%s\x00%s\x00%s", f.File, f.Check, o.Kind, o.Namespace, o.Name)
+func subjectOf(f *seaworthy.Finding) subject {
+	return subject{f.File, f.Object.Kind, f.Object.Namespace, f.Object.Name}
 }
 
-func exact(f *seaworthy.Finding) string { return key(f) + "\x00" + f.Path }
+// offence is a check that fails on a subject; no check stands for what cannot be read.
+type offence struct {
+	subject
+	check string
+}
+
+// spotted is one finding, whatever its line.
+type spotted struct {
+	offence
+	path string
+}
+
+func spottedOf(f *seaworthy.Finding) spotted {
+	return spotted{offence{subjectOf(f), f.Check}, f.Path}
+}
 
 // judged is what a scan says of texts.
 type judged struct {
-	counts tally           // by key, and by file for errors
-	found  map[string]bool // exact
+	// counts leaves out checks that look at other objects too: those judge more as an object
+	// is better confined, and a file on its own gives them no ground.
+	counts map[offence]int
+	found  map[spotted]bool
 }
 
 func (c *Collector) judge(ctx context.Context, drafts []*draft, text func(*draft) []byte) (*judged, error) {
@@ -96,26 +111,44 @@ func (c *Collector) judge(ctx context.Context, drafts []*draft, text func(*draft
 	if err != nil {
 		return nil, fmt.Errorf("scan what was fixed: %w", err)
 	}
-	j := &judged{counts: tally{}, found: map[string]bool{}}
+	j := &judged{counts: map[offence]int{}, found: map[spotted]bool{}}
 	for i := range findings {
-		f := &findings[i]
-		j.counts[key(f)]++
-		j.found[exact(f)] = true
+		at := spottedOf(&findings[i])
+		j.found[at] = true
+		if !c.crossed[at.check] {
+			j.counts[at.offence]++
+		}
 	}
 	for _, p := range problems {
-		j.counts[p.File]++
+		j.counts[offence{subject: subject{file: p.File}}]++
 	}
 	return j, nil
 }
 
-const (
-	errStays  = refusal("the edit does not settle the finding")
-	errBrings = refusal("the edit would bring other findings")
-)
+// worse gives, for each subject of which more is found than before, a check that finds it.
+func (j *judged) worse(before *judged) map[subject]string {
+	out := map[subject]string{}
+	for at, n := range j.counts {
+		if n > before.counts[at] && (out[at.subject] == "" || at.check < out[at.subject]) {
+			out[at.subject] = at.check
+		}
+	}
+	return out
+}
+
+const errStays = refusal("the edit does not settle the finding")
+
+// brings is the reason against an edit that makes a check fail.
+func brings(check string) error {
+	if check == "" {
+		return refusal("the file could not be read after the edit")
+	}
+	return refusal("the edit would bring a finding of " + check)
+}
 
 // prove scans the old and the new texts. The old ones must still have the findings, the
-// new ones must not, and no check may find more than before. What fails is taken out and
-// the rest tried again.
+// new ones must not, and no check of single objects may find more than before. What
+// fails is taken out and the rest tried again.
 func (c *Collector) prove(ctx context.Context, drafts []*draft) error {
 	before, err := c.judge(ctx, drafts, func(d *draft) []byte { return d.old })
 	if err != nil {
@@ -124,7 +157,7 @@ func (c *Collector) prove(ctx context.Context, drafts []*draft) error {
 	for _, d := range drafts {
 		again := false
 		for _, it := range d.items {
-			if it.reason == nil && !before.found[exact(&it.finding)] {
+			if it.reason == nil && !before.found[spottedOf(&it.finding)] {
 				it.reason, again = errChanged, true
 			}
 		}
@@ -137,15 +170,10 @@ func (c *Collector) prove(ctx context.Context, drafts []*draft) error {
 		if err != nil {
 			return err
 		}
-		worse := map[string]bool{}
-		for k, n := range after.counts {
-			if file, _, _ := strings.Cut(k, "\x00"); n > before.counts[k] {
-				worse[file] = true
-			}
-		}
+		worse := after.worse(before)
 		var again []*draft
 		for _, d := range drafts {
-			if d.settle(after, worse[d.file]) {
+			if d.settle(after, worse) {
 				c.done(d)
 				continue
 			}
@@ -158,14 +186,20 @@ func (c *Collector) prove(ctx context.Context, drafts []*draft) error {
 }
 
 // settle takes out the items that did not work. It tells whether all that are left did.
-func (d *draft) settle(after *judged, worse bool) bool {
+func (d *draft) settle(after *judged, worse map[subject]string) bool {
 	ok := true
 	for _, it := range d.items {
+		if it.reason != nil {
+			continue
+		}
+		check, bad := worse[subjectOf(&it.finding)]
+		if !bad {
+			check, bad = worse[subject{file: d.file}]
+		}
 		switch {
-		case it.reason != nil:
-		case worse:
-			it.reason, ok = errBrings, false
-		case after.found[exact(&it.finding)]:
+		case bad:
+			it.reason, ok = brings(check), false
+		case after.found[spottedOf(&it.finding)]:
 			it.reason, ok = errStays, false
 		}
 	}

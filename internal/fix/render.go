@@ -65,8 +65,8 @@ func flow(value any) string {
 // unquoted are texts that no YAML library takes for anything but a text, beside those in
 // ambiguous.
 var (
-	unquoted  = regexp.MustCompile(`^[A-Za-z]{3,}$|^[A-Za-z][A-Za-z0-9]*([./_-][A-Za-z0-9]+)+$`)
-	ambiguous = regexp.MustCompile(`(?i)^(null|true|false|yes|off|nan|inf)$`)
+	unquoted  = regexp.MustCompile(`^[A-Za-z]+$|^[A-Za-z][A-Za-z0-9]*([./_-][A-Za-z0-9]+)+$`)
+	ambiguous = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|null|true|false|nan|inf)$`)
 )
 
 // scalar writes a text or truth value.
