@@ -18,6 +18,7 @@ type jsonReport struct {
 	findings int
 	passes   int
 	spool    spool
+	encoder  findingWriter
 }
 
 func newJSON(w io.Writer, _ Options) Handler { return &jsonReport{jsonWriter: newJSONWriter(w)} }
@@ -38,9 +39,11 @@ func (j *jsonReport) Start(h *seaworthy.Header, _ []seaworthy.Check) error {
 
 // Finding implements [Handler].
 func (j *jsonReport) Finding(f *seaworthy.Finding) error {
-	whole := *f
-	whole.Controls, whole.Requirements = list(f.Controls), list(f.Requirements)
-	j.element(j.findings, j.encode(whole))
+	b, err := j.encoder.encode(f)
+	if err != nil {
+		return err
+	}
+	j.element(j.findings, terminalSafe(b))
 	j.findings++
 	return j.err
 }
