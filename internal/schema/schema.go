@@ -15,6 +15,7 @@ import (
 	"reflect"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -38,7 +39,20 @@ type Table struct{ shapes shapes }
 func New() *Table { return &Table{shapes{byGo: map[reflect.Type]*shape{}}} }
 
 // Known tells whether the kind is built in.
-func Known(gvk kschema.GroupVersionKind) bool { return scheme.Scheme.Recognizes(gvk) }
+func Known(gvk kschema.GroupVersionKind) bool {
+	return gvk == definitionKind || scheme.Scheme.Recognizes(gvk)
+}
+
+var definitionKind = apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition")
+
+// typeOf makes an empty object of a built-in kind. The scheme of client-go lacks
+// definitions of custom resources, unless some library has put them there.
+func typeOf(gvk kschema.GroupVersionKind) (runtime.Object, error) {
+	if gvk == definitionKind {
+		return &apiextensionsv1.CustomResourceDefinition{}, nil
+	}
+	return scheme.Scheme.New(gvk)
+}
 
 // Decode gives the canonical form of an object as written, which stays unchanged. An
 // error is returned only where the mapping is no object at all.
@@ -60,7 +74,7 @@ func (t *Table) Decode(written map[string]any) (*Decoded, error) {
 		d.GVK, d.Replaced = gv.WithKind(kind), true
 	}
 	d.Resource = resourceOf(d.GVK)
-	typed, err := scheme.Scheme.New(d.GVK)
+	typed, err := typeOf(d.GVK)
 	if err != nil { // not a built-in kind: judged as written
 		return d, nil
 	}

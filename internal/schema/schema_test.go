@@ -109,7 +109,7 @@ func compare(t *testing.T, table *Table, written map[string]any) int {
 	}
 	w := &walker{}
 	got, _ := w.walk(written, table.shapes.of(reflect.TypeOf(d.Typed).Elem()))
-	fresh, _ := scheme.Scheme.New(d.GVK)
+	fresh, _ := typeOf(d.GVK)
 	want := reference(t, written, fresh)
 	if len(w.problems) > 0 {
 		return 0
