@@ -2,7 +2,11 @@
 
 package analysis
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // managed lists the services that run the control plane for their customers, by the
 // names that a scan gives or --provider takes, in lower case.
@@ -22,3 +26,6 @@ func Managed(provider string) (string, bool) {
 	name, ok := managed[strings.ToLower(strings.TrimSpace(provider))]
 	return name, ok
 }
+
+// Providers lists what [Managed] knows, in lower case.
+func Providers() []string { return slices.Sorted(maps.Keys(managed)) }

@@ -20,17 +20,8 @@ import (
 )
 
 func (p *program) checksCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "checks", Short: "List, show, test and export the checks",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("there is no command 'checks %s'; there are list, show, test, export", args[0])}
-			}
-			return cmd.Help()
-		},
-	}
-	cmd.AddCommand(p.checksListCommand(), p.checksShowCommand(), p.checksTestCommand(), p.checksExportCommand())
-	return cmd
+	return p.group(&cobra.Command{Use: "checks", Short: "List, show, test and export the checks"},
+		p.checksListCommand(), p.checksShowCommand(), p.checksTestCommand(), p.checksExportCommand())
 }
 
 func (p *program) checksListCommand() *cobra.Command {
@@ -53,8 +44,8 @@ func (p *program) checksListCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
-	cmd.Flags().StringVar(&category, "category", "", "Only checks of this category")
-	cmd.Flags().StringVar(&control, "control", "", "Only checks that support this control")
+	cmd.Flags().StringVar(&category, "category", "", "Only checks of this `CATEGORY`")
+	cmd.Flags().StringVar(&control, "control", "", "Only checks that support this `CONTROL`")
 	return cmd
 }
 

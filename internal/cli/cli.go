@@ -10,9 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -28,10 +30,23 @@ type program struct {
 	exit     int // of a command that ran without error
 }
 
+// Run is the whole program, with the streams and arguments of its process.
+func Run() int {
+	errOut := os.Stderr
+	// Libraries that print by themselves speak to nobody here: what matters of it is in
+	// the report, and the rest would break the output of the terminal.
+	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		os.Stderr = null
+	}
+	log.SetOutput(io.Discard)
+	return Main(os.Args[1:], os.Stdin, os.Stdout, errOut)
+}
+
 // Main runs the program with its arguments and gives its exit code.
 func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	p := &program{in: in, out: out, err: errOut}
 	root := p.root()
 	root.SetArgs(args)
@@ -42,40 +57,38 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	if err == nil {
 		return p.exit
 	}
-	fmt.Fprintln(errOut, "seaworthy: "+err.Error())
+	if ctx.Err() != nil {
+		p.warn("interrupted; there is no whole report")
+		return scan.ExitInput
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		p.warn("%s", line)
+	}
 	var known *seaworthy.Error
 	var usage usageError
-	switch {
-	case errors.As(err, &usage), errors.As(err, &known) && known.Kind != seaworthy.KindInternal:
-		return scan.ExitInput
-	case errors.Is(err, context.Canceled):
+	if errors.As(err, &usage) || errors.As(err, &known) && known.Kind != seaworthy.KindInternal {
 		return scan.ExitInput
 	}
 	return scan.ExitInternal
+}
+
+func (p *program) warn(format string, args ...any) {
+	fmt.Fprintf(p.err, "seaworthy: "+format+"\n", args...)
 }
 
 // usageError is a mistake on the command line.
 type usageError struct{ error }
 
 func (p *program) root() *cobra.Command {
-	root := &cobra.Command{
+	root := p.group(&cobra.Command{
 		Use:   "seaworthy",
 		Short: "Keep a company that runs on Kubernetes ready for its SOC 2 audit",
 		Long: "Seaworthy checks manifests, charts, kustomizations and live clusters, and shows\n" +
 			"what the result says about SOC 2.\n\nStart with: seaworthy scan PATH",
 		SilenceUsage: true, SilenceErrors: true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("there is no command %q; 'seaworthy --help' lists them", args[0])}
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; '%s --help' lists the flags", err, cmd.CommandPath())}
-	})
-	root.AddCommand(p.scanCommand(), p.checksCommand(), p.configCommand(), p.versionCommand())
+	}, p.scanCommand(), p.checksCommand(), p.configCommand(), p.versionCommand())
+	root.SetHelpFunc(p.help)
+	root.SetFlagErrorFunc(flagError)
 	return root
 }
 

@@ -5,6 +5,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -14,8 +15,16 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
 )
 
-// clusterInput opens the live cluster of the kubeconfig.
-func (p *program) clusterInput(ctx context.Context, cfg *config.Config, sc *scan.Config) (*scan.Input, error) {
+// live is a cluster that answers.
+type live struct {
+	cluster  *kube.Cluster
+	source   seaworthy.Source
+	problems []seaworthy.Problem
+}
+
+// openCluster opens the live cluster of the kubeconfig. Where no version is set, its own
+// is the one to judge against.
+func openCluster(ctx context.Context, cfg *config.Config) (*live, error) {
 	cluster, err := kube.Open(kube.Options{
 		Kubeconfig: cfg.Cluster.Kubeconfig, Context: cfg.Cluster.Context, Namespaces: cfg.Cluster.Namespaces,
 		Secrets: cfg.Cluster.Secrets, UserAgent: "seaworthy/" + Version(),
@@ -29,15 +38,17 @@ func (p *program) clusterInput(ctx context.Context, cfg *config.Config, sc *scan
 	}
 	source.Name = cmp.Or(cfg.Source, source.Name)
 	source.Provider = cmp.Or(cfg.Provider, source.Provider)
-	if cfg.KubernetesVersion == "" {
-		sc.Target = cmp.Or(minor(source.KubernetesVersion), sc.Target)
-	}
+	cfg.KubernetesVersion = cmp.Or(cfg.KubernetesVersion, source.KubernetesVersion)
+	return &live{cluster, source, problems}, nil
+}
+
+func (l *live) input() *scan.Input {
 	var unlisted map[string]string
 	return &scan.Input{
-		Source:   source,
+		Source:   l.source,
 		Unlisted: func() map[string]string { return unlisted },
 		Batches: func(ctx context.Context, next func(scan.Batch) error) (scan.Yield, error) {
-			result, err := cluster.Batches(ctx, snapshot.NewDecoder(), func(b kube.Batch) error {
+			result, err := l.cluster.Batches(ctx, snapshot.NewDecoder(), func(b kube.Batch) error {
 				return next(func(_ context.Context, emit func(*snapshot.Object) error) (scan.Yield, error) {
 					problems, err := b(emit)
 					return scan.Yield{Errors: problems}, err
@@ -47,9 +58,9 @@ func (p *program) clusterInput(ctx context.Context, cfg *config.Config, sc *scan
 				return scan.Yield{}, err
 			}
 			unlisted = result.Unlisted
-			return scan.Yield{Errors: append(append([]seaworthy.Problem{}, problems...), result.Errors...)}, nil
+			return scan.Yield{Errors: slices.Concat(l.problems, result.Errors)}, nil
 		},
-	}, nil
+	}
 }
 
 // minor is "1.36" of "v1.36.3-gke.100".

@@ -11,16 +11,7 @@ import (
 )
 
 func (p *program) configCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "config", Short: "Check the configuration and print its schema",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("there is no command 'config %s'; there are check and schema", args[0])}
-			}
-			return cmd.Help()
-		},
-	}
-	cmd.AddCommand(
+	return p.group(&cobra.Command{Use: "config", Short: "Check the configuration and print its schema"},
 		&cobra.Command{
 			Use: "schema", Short: "Print the JSON Schema of " + config.FileName, Args: noArgs,
 			RunE: func(*cobra.Command, []string) error {
@@ -60,5 +51,4 @@ func (p *program) configCommand() *cobra.Command {
 			},
 		},
 	)
-	return cmd
 }

@@ -49,9 +49,9 @@ func (p *program) checksExportCommand() *cobra.Command {
 			return p.export(o)
 		},
 	}
-	cmd.Flags().StringVar(&o.version, "kubernetes-version", newestKubernetes, "Version of the API server")
-	cmd.Flags().StringVar(&o.action, "action", "Audit", "What bindings do: Audit, Warn or Deny")
-	cmd.Flags().StringVar(&o.config, "config", "", "Configuration file with parameters and modes")
+	cmd.Flags().StringVar(&o.version, "kubernetes-version", newestKubernetes, "`VERSION` of the API server")
+	cmd.Flags().StringVar(&o.action, "action", "Audit", "What bindings do where the configuration sets no mode: `ACTION` Audit, Warn or Deny")
+	cmd.Flags().StringVar(&o.config, "config", "", "Configuration `FILE` with parameters and modes")
 	cmd.Flags().BoolVar(&o.withoutBindings, "without-bindings", false, "Write the policies alone")
 	return cmd
 }

@@ -7,11 +7,15 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/strict"
@@ -30,11 +34,11 @@ type Config struct {
 	Checks            map[string]Check `yaml:"checks" doc:"Settings of single checks, by id"`
 	Only              []string         `yaml:"only" flag:"only" doc:"Run only these checks (ids or categories)"`
 	Except            []string         `yaml:"except" flag:"except" doc:"Leave out these checks (ids or categories)"`
-	Scopes            []Scope          `yaml:"scopes" doc:"Where checks do not run: by namespace"`
+	Scopes            []Scope          `yaml:"scopes" flag:"scope" doc:"Where checks do not run, by namespace, and why"`
 	Policies          []string         `yaml:"policies" flag:"policies" doc:"Folders of your own checks: ValidatingAdmissionPolicies, Rego, Gatekeeper templates with constraints"`
 	Controls          []string         `yaml:"controls" flag:"controls" doc:"Folders of your own controls"`
 	Frameworks        []string         `yaml:"frameworks" flag:"frameworks" doc:"Folders of your own frameworks"`
-	Coverage          []string         `yaml:"coverage" doc:"Frameworks whose coverage the report holds. Default: soc2"`
+	Coverage          []string         `yaml:"coverage" flag:"coverage" doc:"Frameworks whose coverage the report holds; the flag also shows it in text. Default: soc2"`
 	Categories        []string         `yaml:"categories" flag:"categories" doc:"Categories of criteria in scope. Default: security, availability, confidentiality"`
 	FailOn            string           `yaml:"failOn" flag:"fail-on" doc:"Exit 3 on findings of this severity or worse: critical, high, medium, low, info or none. Default: high"`
 	Baseline          string           `yaml:"baseline" flag:"baseline" doc:"A JSON report; only findings that it does not hold fail"`
@@ -49,15 +53,15 @@ type Config struct {
 
 // Check is the setting of one check.
 type Check struct {
-	Mode       string            `yaml:"mode" doc:"off switches the check off; audit, warn and deny all run it in a scan"`
-	Severity   string            `yaml:"severity" doc:"Severity of its findings here"`
-	Parameters map[string]string `yaml:"parameters" doc:"Its parameters; 'seaworthy checks show ID' lists them"`
+	Mode       string            `yaml:"mode" flag:"mode" doc:"How a check runs: off switches it off; audit, warn and deny all run it in a scan, and tell an export what to do"`
+	Severity   string            `yaml:"severity" flag:"severity" doc:"Severity of a check's findings"`
+	Parameters map[string]string `yaml:"parameters" flag:"parameter" doc:"Parameters of a check; 'seaworthy checks show ID' lists them"`
 }
 
 // Scope switches checks off in some namespaces.
 type Scope struct {
 	Namespaces []string `yaml:"namespaces" doc:"Names or patterns such as dev-*"`
-	Off        []string `yaml:"off" doc:"Ids of checks that do not run there"`
+	Off        []string `yaml:"off" doc:"Ids or categories of checks that do not run there"`
 	Reason     string   `yaml:"reason" doc:"Why; required"`
 }
 
@@ -72,7 +76,7 @@ type Inputs struct {
 // Helm says how charts are rendered.
 type Helm struct {
 	Values    []string `yaml:"values" flag:"values" doc:"Values files for every chart"`
-	Set       []string `yaml:"set" flag:"set" doc:"Single values, as of helm --set"`
+	Set       []string `yaml:"set" flag:"set" commas:"kept" doc:"Single values, as of helm --set"`
 	Release   string   `yaml:"release" flag:"release" doc:"Release name. Default: release-name"`
 	Namespace string   `yaml:"namespace" flag:"release-namespace" doc:"Namespace of the release. Default: default"`
 }
@@ -103,7 +107,7 @@ func Load(file string) (*Config, error) {
 		return nil, err
 	}
 	c.file = file
-	if err := c.validate(); err != nil {
+	if err := c.Validate(func(path, _ string) string { return file + ": " + path }); err != nil {
 		return nil, err
 	}
 	dir := filepath.Dir(file)
@@ -156,32 +160,47 @@ func relative(dir, p string) string {
 	return filepath.Join(dir, p)
 }
 
-func (c *Config) validate() error {
-	if _, err := ParseFailOn(c.FailOn); err != nil {
-		return seaworthy.Invalid("%s: failOn: %v", c.file, err)
+// Validate finds values that no setting takes. Each problem names the setting as name
+// gives it, of the path in the file and the flag: "failOn" and "fail-on".
+func (c *Config) Validate(name func(path, flag string) string) error {
+	var problems []string
+	bad := func(path, flag, format string, args ...any) {
+		problems = append(problems, name(path, flag)+": "+fmt.Sprintf(format, args...))
 	}
-	for id, k := range c.Checks {
+	if _, err := ParseFailOn(c.FailOn); err != nil {
+		bad("failOn", "fail-on", "%v", err)
+	}
+	if c.KubernetesVersion != "" && !kubernetesVersion.MatchString(c.KubernetesVersion) {
+		bad("kubernetesVersion", "kubernetes-version", "%q is not of the form 1.36", c.KubernetesVersion)
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Checks)) {
+		k := c.Checks[id]
 		if k.Mode != "" && !slices.Contains(Modes, k.Mode) {
-			return seaworthy.Invalid("%s: checks.%s.mode: %q is not one of off, audit, warn, deny", c.file, id, k.Mode)
+			bad("checks."+id+".mode", "mode", "%q is not one of %s", k.Mode, strings.Join(Modes, ", "))
 		}
-		if k.Severity != "" {
-			if _, err := seaworthy.ParseSeverity(k.Severity); err != nil {
-				return seaworthy.Invalid("%s: checks.%s: %v", c.file, id, err)
-			}
+		if _, err := seaworthy.ParseSeverity(k.Severity); k.Severity != "" && err != nil {
+			bad("checks."+id+".severity", "severity", "%v", err)
 		}
 	}
 	for i, s := range c.Scopes {
+		at := fmt.Sprintf("scopes[%d]", i)
 		if len(s.Namespaces) == 0 || len(s.Off) == 0 || s.Reason == "" {
-			return seaworthy.Invalid("%s: scopes[%d] needs namespaces, off and a reason", c.file, i)
+			bad(at, "scope", "it needs namespaces, checks that are off there, and a reason")
 		}
 		for _, p := range s.Namespaces {
 			if _, err := path.Match(p, ""); err != nil {
-				return seaworthy.Invalid("%s: scopes[%d]: pattern %q is malformed", c.file, i, p)
+				bad(at, "scope", "the pattern %q is malformed", p)
 			}
 		}
 	}
+	if len(problems) > 0 {
+		return seaworthy.Invalid("%s", strings.Join(problems, "\n"))
+	}
 	return nil
 }
+
+// kubernetesVersion is what versions look like, also those of providers: v1.36.2-eks-99d6cc0.
+var kubernetesVersion = regexp.MustCompile(`^v?\d+\.\d+(\.\d+.*)?$`)
 
 // ParseFailOn reads a threshold; "none" and "" mean that nothing fails.
 func ParseFailOn(s string) (seaworthy.Severity, error) {
@@ -193,21 +212,6 @@ func ParseFailOn(s string) (seaworthy.Severity, error) {
 		return "", seaworthy.Invalid("severity %q is not one of critical, high, medium, low, info, none", s)
 	}
 	return v, nil
-}
-
-// Runs tells whether a check runs in a namespace (empty for cluster-scoped objects).
-func (c *Config) Runs(check, namespace string) bool {
-	for _, s := range c.Scopes {
-		if !slices.Contains(s.Off, check) {
-			continue
-		}
-		for _, p := range s.Namespaces {
-			if ok, err := path.Match(p, namespace); err == nil && ok {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // Waivers is a file of waivers.

@@ -90,8 +90,12 @@ func flagDoc(t reflect.Type, flag string) string {
 		if f.Tag.Get("flag") == flag {
 			return f.Tag.Get("doc")
 		}
-		if f.Type.Kind() == reflect.Struct {
-			if doc := flagDoc(f.Type, flag); doc != "" {
+		of := f.Type
+		if of.Kind() == reflect.Map {
+			of = of.Elem()
+		}
+		if of.Kind() == reflect.Struct {
+			if doc := flagDoc(of, flag); doc != "" {
 				return doc
 			}
 		}

@@ -150,3 +150,22 @@ func nodeProvider(n *corev1.Node) string {
 	}
 	return ""
 }
+
+// Providers lists what a cluster may be found to be, sorted.
+func Providers() []string {
+	out := []string{SelfManaged, "OpenShift", "Talos"}
+	for _, h := range hosts {
+		out = append(out, h.provider)
+	}
+	for _, v := range versions {
+		out = append(out, v.provider)
+	}
+	for _, l := range nodeLabels {
+		out = append(out, l.provider)
+	}
+	for _, p := range providerIDs {
+		out = append(out, p.provider)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

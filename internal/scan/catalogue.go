@@ -21,29 +21,6 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/rego"
 )
 
-// Setting is what the configuration says of one check.
-type Setting struct {
-	Off        bool
-	Severity   seaworthy.Severity // empty: the check's own
-	Parameters map[string]string
-}
-
-// Selection says which checks run and how.
-type Selection struct {
-	Settings map[string]Setting
-	// Only, when not empty, lists the checks to run (ids or categories); Except those
-	// to leave out.
-	Only, Except []string
-	// Policies are folders of the user's own checks.
-	Policies []string
-	// Target is the Kubernetes version to judge against; checks that follow versions
-	// take it as their parameter kubernetes-version. Empty: the newest.
-	Target string
-}
-
-// targetParam is the parameter by which a check follows Kubernetes versions.
-const targetParam = "kubernetes-version"
-
 // Catalogue is every check that a scan runs: built-in policies, analyzers, and the
 // user's own policies.
 type Catalogue struct {
@@ -60,7 +37,10 @@ type Catalogue struct {
 	perObject []*analysis.Analyzer // of each object, as it is read
 	bundles   []*rego.Bundle
 	settings  map[string]Setting
-	index     map[string]int // id → index in Checks
+	scopes    []Scope
+	off       [][]string      // by index in Checks: patterns of namespaces that a scope takes out
+	index     map[string]int  // id → index in Checks
+	known     map[string]bool // ids of all checks, also of those that do not run
 	files     []string
 	digest    string
 }
@@ -68,7 +48,7 @@ type Catalogue struct {
 // NewCatalogue assembles the catalogue. What the user brings and cannot be read is a
 // problem of the report; an error is a mistake in the selection.
 func NewCatalogue(ctx context.Context, s Selection) (*Catalogue, error) {
-	c := &Catalogue{settings: maps.Clone(s.Settings), index: map[string]int{}}
+	c := &Catalogue{settings: maps.Clone(s.Settings), scopes: s.Scopes, index: map[string]int{}, known: map[string]bool{}}
 	if c.settings == nil {
 		c.settings = map[string]Setting{}
 	}
@@ -161,57 +141,6 @@ func sorted(known map[string]seaworthy.Check) []seaworthy.Check {
 	return out
 }
 
-// choose fills Checks with those that the selection wants.
-func (c *Catalogue) choose(known map[string]seaworthy.Check, s Selection) error {
-	names := map[string]bool{}
-	for id, k := range known {
-		names[id], names[k.Category] = true, true
-	}
-	for _, list := range [][]string{s.Only, s.Except, slices.Collect(maps.Keys(s.Settings))} {
-		for _, name := range list {
-			if !names[name] {
-				return seaworthy.Invalid("there is no check %q%s; 'seaworthy checks list' lists them", name, nearest(name, names))
-			}
-		}
-	}
-	for _, k := range sorted(known) {
-		set := s.Settings[k.ID]
-		listed := func(list []string) bool { return slices.Contains(list, k.ID) || slices.Contains(list, k.Category) }
-		if set.Off || listed(s.Except) || len(s.Only) > 0 && !listed(s.Only) {
-			continue
-		}
-		k.Severity = cmp.Or(set.Severity, k.Severity)
-		for name := range set.Parameters {
-			if !k.Custom && !slices.ContainsFunc(k.Params, func(p seaworthy.Param) bool { return p.Name == name }) {
-				return seaworthy.Invalid("check %s has no parameter %q", k.ID, name)
-			}
-		}
-		follows := slices.ContainsFunc(k.Params, func(p seaworthy.Param) bool { return p.Name == targetParam })
-		if _, given := set.Parameters[targetParam]; follows && !given && s.Target != "" {
-			set.Parameters = maps.Clone(set.Parameters)
-			if set.Parameters == nil {
-				set.Parameters = map[string]string{}
-			}
-			set.Parameters[targetParam] = s.Target
-			c.settings[k.ID] = set
-		}
-		c.index[k.ID] = len(c.Checks)
-		c.Checks = append(c.Checks, k)
-	}
-	if len(c.Checks) == 0 {
-		return seaworthy.Invalid("no check is left to run")
-	}
-	return nil
-}
-
-// nearest suggests the name that was probably meant.
-func nearest(name string, names map[string]bool) string {
-	if near := seaworthy.Nearest(name, slices.Sorted(maps.Keys(names))); near != "" {
-		return fmt.Sprintf(" (did you mean %q?)", near)
-	}
-	return ""
-}
-
 // Runs tells whether the check is part of this scan.
 func (c *Catalogue) Runs(id string) bool { _, ok := c.index[id]; return ok }
 
@@ -239,7 +168,10 @@ func paramsObject(check string, values map[string]string) map[string]any {
 func (c *Catalogue) Describe(version string) seaworthy.Catalogue {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
-	_ = enc.Encode(c.settings) // a map of strings always encodes, in key order
+	_ = enc.Encode(c.settings) // maps and lists of strings always encode, in key order
+	if len(c.scopes) > 0 {
+		_ = enc.Encode(c.scopes)
+	}
 	return seaworthy.Catalogue{
 		Version: version, Digest: c.digest, ParametersDigest: "sha256:" + hex.EncodeToString(h.Sum(nil)),
 		Checks: len(c.Checks), Policies: append([]string{}, c.files...),

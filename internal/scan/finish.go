@@ -48,7 +48,7 @@ type reporter struct {
 // Judge counts the object and hands on a finding for each item.
 func (r *reporter) Judge(check string, o *snapshot.Object, items ...seaworthy.Item) {
 	i, ok := r.g.cfg.Catalogue.index[check]
-	if !ok || r.err != nil || r.g.cfg.Modes != nil && !r.g.cfg.Modes(check, o.EffectiveNamespace()) {
+	if !ok || r.err != nil || !r.g.cfg.Catalogue.judges(i, o) {
 		return
 	}
 	v := verdict{check: i}
@@ -59,15 +59,24 @@ func (r *reporter) Judge(check string, o *snapshot.Object, items ...seaworthy.It
 }
 
 func (r *reporter) line(o *snapshot.Object, path string) int {
-	for _, p := range o.Schema {
-		if p.Path == path && p.Line > 0 {
-			return p.Line
-		}
+	if line := schemaLine(o, path); line > 0 {
+		return line
 	}
 	if path == "" || r.g.in.Line == nil || o.Source.File == "" {
 		return o.Source.Line
 	}
 	return r.g.in.Line(r.ctx, o, path)
+}
+
+// schemaLine is where the text breaks its type at the path, or 0. Of a key that stands
+// there twice it is the second, which wins.
+func schemaLine(o *snapshot.Object, path string) int {
+	for _, p := range o.Schema {
+		if p.Path == path {
+			return p.Line
+		}
+	}
+	return 0
 }
 
 // NotEvaluated remembers why the check could not judge.
@@ -89,7 +98,7 @@ func (r *reporter) Provider(check, reason string) {
 // Error counts an object that the check could not judge.
 func (r *reporter) Error(check string, o *snapshot.Object, err error) {
 	i, ok := r.g.cfg.Catalogue.index[check]
-	if !ok {
+	if !ok || o != nil && !r.g.cfg.Catalogue.judges(i, o) {
 		return
 	}
 	r.g.tallies[i].errors++

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,7 +32,7 @@ type gathering struct {
 	last     Yield
 	summary  seaworthy.Summary
 	seed     maphash.Seed
-	seen     map[uint64]string // identity of an object → where it was first seen
+	seen     map[uint64]int // identity of an object, and of it in a file → how often
 	lateness []late
 	// halves remembers what the policy of a single+cross check said of an object (true:
 	// failed), so that the analyzer's half does not count the object once more.
@@ -50,14 +52,15 @@ type tally struct {
 
 type waiverUse struct {
 	seaworthy.Waiver
-	matched int
+	matched int // findings that it speaks of
+	again   int // of these, what nothing waives because it has run out
 }
 
 func newGathering(cfg *Config, in Input, out Handler) *gathering {
 	g := &gathering{
 		cfg: cfg, in: in, out: out, snapshot: snapshot.New(in.Source),
 		tallies: make([]tally, len(cfg.Catalogue.Checks)), requires: seaworthy.RequirementsOf(cfg.Frameworks),
-		seed: maphash.MakeSeed(), seen: map[uint64]string{}, halves: map[half]bool{},
+		seed: maphash.MakeSeed(), seen: map[uint64]int{}, halves: map[half]bool{},
 		errors: slices.Clone(cfg.Catalogue.Problems), skipped: slices.Clone(cfg.Catalogue.Skipped),
 	}
 	g.snapshot.Target = cfg.Target
@@ -143,25 +146,33 @@ func (g *gathering) take(j *judged) error {
 	return nil
 }
 
-// twin tells an object from another of the same identity that was read before, from
-// another file: it is where this one was read, or empty for the first.
+// twin tells an object of files from others of the same identity that were read before:
+// it is the file where this one was read, with its number there, or empty for the first.
 func (g *gathering) twin(o *snapshot.Object) string {
+	if o.Source.File == "" {
+		return ""
+	}
+	identity := []string{o.Source.Root, o.Group(), o.Kind, o.Namespace, o.Name}
+	if g.sight(identity...) == 0 {
+		return ""
+	}
+	file := g.relative(o.Source.File)
+	if n := g.sight(append(identity, file)...); n > 0 {
+		return fmt.Sprintf("%s#%d", file, n+1)
+	}
+	return file
+}
+
+// sight counts how often an identity has been seen before.
+func (g *gathering) sight(identity ...string) int {
 	var h maphash.Hash
 	h.SetSeed(g.seed)
-	for _, s := range []string{o.Source.Root, o.Group(), o.Kind, o.Namespace, o.Name} {
+	for _, s := range identity {
 		h.WriteString(s)
 		h.WriteByte(0)
 	}
-	here := fmt.Sprintf("%s:%d", o.Source.File, o.Source.Line)
-	first, ok := g.seen[h.Sum64()]
-	if !ok {
-		g.seen[h.Sum64()] = here
-		return ""
-	}
-	if first == here {
-		return ""
-	}
-	return g.relative(o.Source.File)
+	g.seen[h.Sum64()]++
+	return g.seen[h.Sum64()] - 1
 }
 
 func (g *gathering) relative(path string) string {
@@ -287,18 +298,26 @@ func (g *gathering) requirements(k *seaworthy.Check) []string {
 // configuration lets annotations count.
 func (g *gathering) waive(f *seaworthy.Finding) {
 	now := g.cfg.Now()
+	var over []*waiverUse
 	for i := range g.waivers {
 		w := &g.waivers[i]
-		if !w.Matches(f) {
+		switch {
+		case !w.Matches(f):
 			continue
-		}
-		w.matched++
-		if f.Waiver == nil && !w.Expires.Over(now) {
+		case w.Expires.Over(now):
+			over = append(over, w)
+		case f.Waiver == nil:
 			f.Waiver = &seaworthy.AppliedWaiver{Owner: w.Owner, Reason: w.Reason, Approver: w.Approver, Expires: w.Expires, By: "file"}
 		}
+		w.matched++
 	}
 	if f.Waiver == nil && f.WaiverRequested != "" && g.cfg.HonourAnnotations {
 		f.Waiver = &seaworthy.AppliedWaiver{Reason: f.WaiverRequested, By: "annotation"}
+	}
+	if f.Waiver == nil && f.New {
+		for _, w := range over {
+			w.again++
+		}
 	}
 }
 
@@ -325,14 +344,37 @@ func (g *gathering) count(f *seaworthy.Finding) {
 func (g *gathering) notices(now time.Time) []seaworthy.WaiverNotice {
 	out := []seaworthy.WaiverNotice{}
 	for _, w := range g.waivers {
-		switch {
-		case w.matched == 0:
-			out = append(out, seaworthy.WaiverNotice{Waiver: w.Waiver, Message: "matches no finding; remove it"})
-		case w.Expires.Over(now):
-			out = append(out, seaworthy.WaiverNotice{Waiver: w.Waiver, Message: fmt.Sprintf("expired on %s; %d %s again", w.Expires, w.matched, plural(w.matched, "finding counts", "findings count"))})
+		if message := g.notice(&w, now); message != "" {
+			out = append(out, seaworthy.WaiverNotice{Waiver: w.Waiver, Message: message})
 		}
 	}
 	return out
+}
+
+func (g *gathering) notice(w *waiverUse, now time.Time) string {
+	names := func(id string) bool {
+		ok, err := path.Match(w.Check, id)
+		return err == nil && ok
+	}
+	switch {
+	case w.Expires.Over(now) && w.again > 0:
+		return fmt.Sprintf("expired on %s; %d %s again", w.Expires, w.again, plural(w.again, "finding counts", "findings count"))
+	case w.Expires.Over(now) && w.matched == 0:
+		return fmt.Sprintf("expired on %s and matches no finding of this scan", w.Expires)
+	case w.Expires.Over(now):
+		return fmt.Sprintf("expired on %s; another waiver or the baseline holds what it speaks of", w.Expires)
+	case w.matched > 0:
+		return ""
+	case !slices.ContainsFunc(slices.Collect(maps.Keys(g.cfg.Catalogue.known)), names):
+		hint := ""
+		if near := seaworthy.Nearest(w.Check, slices.Sorted(maps.Keys(g.cfg.Catalogue.known))); near != "" {
+			hint = fmt.Sprintf(" (did you mean %q?)", near)
+		}
+		return "names no check" + hint
+	case !slices.ContainsFunc(g.cfg.Catalogue.Checks, func(k seaworthy.Check) bool { return names(k.ID) }):
+		return "" // its check did not run, which says nothing of the waiver
+	}
+	return "matches no finding of this scan"
 }
 
 func plural(n int, one, many string) string {

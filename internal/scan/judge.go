@@ -3,6 +3,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -118,7 +119,7 @@ type objectReporter struct {
 
 func (r *objectReporter) add(check string, o *snapshot.Object, v verdict) {
 	i, ok := r.judge.cfg.Catalogue.index[check]
-	if !ok || r.judge.cfg.Modes != nil && !r.judge.cfg.Modes(check, o.EffectiveNamespace()) {
+	if !ok || !r.judge.cfg.Catalogue.judges(i, o) {
 		return
 	}
 	v.check = i
@@ -129,7 +130,7 @@ func (r *objectReporter) add(check string, o *snapshot.Object, v verdict) {
 func (r *objectReporter) Judge(check string, o *snapshot.Object, items ...seaworthy.Item) {
 	var v verdict
 	for _, it := range items {
-		v.items = append(v.items, item{it, o.Line(it.Path)})
+		v.items = append(v.items, item{it, cmp.Or(schemaLine(o, it.Path), o.Line(it.Path))})
 	}
 	r.add(check, o, v)
 }
@@ -146,7 +147,7 @@ func (r *objectReporter) NotEvaluated(string, string) {}
 func (r *objectReporter) Provider(string, string) {}
 
 func (j *judge) wants(i int, o *snapshot.Object) bool {
-	return !j.lacks[i] && (j.cfg.Modes == nil || j.cfg.Modes(j.cfg.Catalogue.policies[i], o.EffectiveNamespace()))
+	return !j.lacks[i] && j.cfg.Catalogue.judges(j.checkOf[i], o)
 }
 
 // verdict turns what the engine says into items with paths and lines.

@@ -76,8 +76,6 @@ type Config struct {
 	IncludePassed  bool
 	// Base is the folder to which origins are made relative in fingerprints.
 	Base string
-	// Modes switches checks off by namespace.
-	Modes func(check, namespace string) bool
 
 	Now      func() time.Time
 	Workers  int
