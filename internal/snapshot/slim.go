@@ -63,11 +63,15 @@ func (o *Object) slim() {
 	}
 }
 
+// slimPod also drops what only checks of a single object look at: they have run.
 func slimPod(p *corev1.PodSpec) {
+	p.SecurityContext, p.TopologySpreadConstraints, p.DNSConfig = nil, nil, nil
 	for _, list := range [][]corev1.Container{p.InitContainers, p.Containers} {
 		for i := range list {
 			c := &list[i]
 			c.Resources = corev1.ResourceRequirements{}
+			c.SecurityContext, c.Lifecycle = nil, nil
+			c.LivenessProbe, c.ReadinessProbe, c.StartupProbe = nil, nil, nil
 			c.Env = slimEnv(c)
 		}
 	}

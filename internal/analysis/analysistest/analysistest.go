@@ -100,7 +100,9 @@ func Judge(t *testing.T, a *analysis.Analyzer, file, check string) *Recorder {
 		t.Fatal(err)
 	}
 	for _, o := range s.Objects() {
-		o.Release() // as a scan does before analyzers run
+		if !a.PerObject {
+			o.Release() // as a scan does before analyzers of the whole run
+		}
 	}
 	return Analyze(t, a, s, check, params)
 }
