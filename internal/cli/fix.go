@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -21,7 +20,6 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/config"
 	"github.com/seaworthy-dev/seaworthy/internal/fix"
-	"github.com/seaworthy-dev/seaworthy/internal/manifest"
 	"github.com/seaworthy-dev/seaworthy/internal/output"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
 	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
@@ -118,18 +116,19 @@ func (p *program) planFixes(ctx context.Context, cfg *config.Config, sc *scan.Co
 
 // again scans what was written, with a report where one was asked for.
 func (p *program) again(ctx context.Context, cfg *config.Config, sc *scan.Config, args []string, o *scanOptions, report bool) error {
-	in, err := p.input(ctx, cfg, sc, args, false)
+	plan, dec, err := p.manifests(ctx, cfg, sc, args)
 	if err != nil {
 		return err
 	}
+	in := scan.Files(source(cfg, sc, args), plan, dec)
 	if report {
 		format, err := output.Named(o.output)
 		if err != nil {
 			return err
 		}
-		return p.report(ctx, cfg, sc, in, o, format)
+		return p.report(ctx, cfg, sc, &in, o, format)
 	}
-	summary, err := scan.Run(ctx, *sc, *in, &findings{})
+	summary, err := scan.Run(ctx, *sc, in, &findings{})
 	if err != nil {
 		return err
 	}
@@ -159,42 +158,19 @@ func (f *findings) End(t *seaworthy.Trailer) error {
 	return nil
 }
 
-// judge scans texts as the files that they shall become, each on its own.
+// judge scans texts as the files that they shall become.
 func judge(sc scan.Config, dec *snapshot.Decoder) fix.Judge {
 	sc.Waivers, sc.Baseline, sc.Cover, sc.Progress = nil, nil, nil, nil
 	sc.HonourAnnotations, sc.IncludePassed, sc.SkipUnreadable = false, false, false
+	source := seaworthy.Source{Kind: seaworthy.SourceFiles, Name: "fix", KubernetesVersion: sc.Target}
 	return func(ctx context.Context, texts []fix.Text) ([]seaworthy.Finding, []seaworthy.Problem, error) {
-		in := scan.Input{
-			Source: seaworthy.Source{Kind: seaworthy.SourceFiles, Name: "fix", KubernetesVersion: sc.Target},
-			Batches: func(ctx context.Context, next func(scan.Batch) error) (scan.Yield, error) {
-				for _, t := range texts {
-					if err := next(readText(t, dec)); err != nil {
-						return scan.Yield{}, err
-					}
-				}
-				return scan.Yield{}, ctx.Err()
-			},
+		in := make([]scan.Text, len(texts))
+		for i, t := range texts {
+			in[i] = scan.Text(t)
 		}
 		f := &findings{keep: true}
-		_, err := scan.Run(ctx, sc, in, f)
+		_, err := scan.Run(ctx, sc, scan.Texts(source, in, dec), f)
 		return f.all, f.problems, err
-	}
-}
-
-func readText(t fix.Text, dec *snapshot.Decoder) scan.Batch {
-	return func(ctx context.Context, emit func(*snapshot.Object) error) (scan.Yield, error) {
-		plan, err := manifest.NewPlan(ctx, manifest.Options{Paths: []string{"-"}, Stdin: bytes.NewReader(t.Text)})
-		if err != nil {
-			return scan.Yield{}, err
-		}
-		result, err := plan.Units[0].Read(ctx, dec, func(o *snapshot.Object) error {
-			o.Source.File = t.File
-			return emit(o)
-		})
-		for i := range result.Errors {
-			result.Errors[i].File = t.File
-		}
-		return scan.Yield{Errors: result.Errors}, err
 	}
 }
 
@@ -209,8 +185,15 @@ func summarize(w io.Writer, plan *fix.Plan, o *scanOptions) error {
 	for _, f := range plan.Files {
 		fmt.Fprintf(&b, "%6d  %s\n", len(f.Fixed), shown(f.Path))
 	}
+	if again := plan.Replaced(); len(again) > 0 {
+		which := again[0].String()
+		if len(again) > 1 {
+			which += " and " + counted(len(again)-1, "other object")
+		}
+		fmt.Fprintf(&b, "\ndelete %s before you apply: a cluster does not change Pods and Jobs in place\n", shown(which))
+	}
 	if len(plan.ByName) > 0 {
-		b.WriteString("\nfixed by --fix-checks ID, which needs a test:\n")
+		b.WriteString("\nfixed by --fix-checks ID, after a test:\n")
 		for _, id := range slices.Sorted(maps.Keys(plan.ByName)) {
 			r, _ := fix.For(id)
 			fmt.Fprintf(&b, "%6d  %s writes %s\n        caution: %s\n", plan.ByName[id], id, r.Change, r.Caution)

@@ -23,15 +23,13 @@ type Collector struct {
 	plan  Plan
 	items map[string][]*item // by file
 	asked map[string]bool    // checks named
-	// crossed are the checks that look at more than one object.
-	crossed map[string]bool
 }
 
 // NewCollector checks the names of checks.
 func NewCollector(cfg Config) (*Collector, error) {
 	c := &Collector{
 		cfg: cfg, plan: Plan{ByName: map[string]int{}}, items: map[string][]*item{},
-		asked: map[string]bool{}, crossed: map[string]bool{},
+		asked: map[string]bool{},
 	}
 	names := make([]string, len(remedies))
 	for i, r := range remedies {
@@ -50,13 +48,8 @@ func NewCollector(cfg Config) (*Collector, error) {
 	return c, nil
 }
 
-// Start takes note of what checks look at.
-func (c *Collector) Start(_ *seaworthy.Header, checks []seaworthy.Check) error {
-	for _, k := range checks {
-		c.crossed[k.ID] = k.Scope != seaworthy.ScopeSingle && k.Scope != seaworthy.ScopeEngine && !k.Custom
-	}
-	return nil
-}
+// Start has nothing to do.
+func (*Collector) Start(*seaworthy.Header, []seaworthy.Check) error { return nil }
 
 // Pass has nothing to do.
 func (*Collector) Pass(*seaworthy.Pass) error { return nil }

@@ -78,28 +78,22 @@ func subjectOf(f *seaworthy.Finding) subject {
 	return subject{f.File, f.Object.Kind, f.Object.Namespace, f.Object.Name}
 }
 
-// offence is a check that fails on a subject; no check stands for what cannot be read.
-type offence struct {
-	subject
-	check string
-}
-
 // spotted is one finding, whatever its line.
 type spotted struct {
-	offence
-	path string
+	subject
+	check, path string
 }
 
-func spottedOf(f *seaworthy.Finding) spotted {
-	return spotted{offence{subjectOf(f), f.Check}, f.Path}
-}
+func spottedOf(f *seaworthy.Finding) spotted { return spotted{subjectOf(f), f.Check, f.Path} }
+
+// schemaCheck finds what the API server would refuse.
+const schemaCheck = "invalid-schema"
 
 // judged is what a scan says of texts.
 type judged struct {
-	// counts leaves out checks that look at other objects too: those judge more as an object
-	// is better confined, and a file on its own gives them no ground.
-	counts map[offence]int
-	found  map[spotted]bool
+	found map[spotted]bool
+	// refused counts what of a subject cannot be read or would not be accepted.
+	refused map[subject]int
 }
 
 func (c *Collector) judge(ctx context.Context, drafts []*draft, text func(*draft) []byte) (*judged, error) {
@@ -111,44 +105,28 @@ func (c *Collector) judge(ctx context.Context, drafts []*draft, text func(*draft
 	if err != nil {
 		return nil, fmt.Errorf("scan what was fixed: %w", err)
 	}
-	j := &judged{counts: map[offence]int{}, found: map[spotted]bool{}}
+	j := &judged{map[spotted]bool{}, map[subject]int{}}
 	for i := range findings {
-		at := spottedOf(&findings[i])
-		j.found[at] = true
-		if !c.crossed[at.check] {
-			j.counts[at.offence]++
+		f := &findings[i]
+		j.found[spottedOf(f)] = true
+		if f.Check == schemaCheck {
+			j.refused[subjectOf(f)]++
 		}
 	}
 	for _, p := range problems {
-		j.counts[offence{subject: subject{file: p.File}}]++
+		j.refused[subject{file: p.File}]++
 	}
 	return j, nil
 }
 
-// worse gives, for each subject of which more is found than before, a check that finds it.
-func (j *judged) worse(before *judged) map[subject]string {
-	out := map[subject]string{}
-	for at, n := range j.counts {
-		if n > before.counts[at] && (out[at.subject] == "" || at.check < out[at.subject]) {
-			out[at.subject] = at.check
-		}
-	}
-	return out
-}
-
-const errStays = refusal("the edit does not settle the finding")
-
-// brings is the reason against an edit that makes a check fail.
-func brings(check string) error {
-	if check == "" {
-		return refusal("the file could not be read after the edit")
-	}
-	return refusal("the edit would bring a finding of " + check)
-}
+const (
+	errStays = refusal("the edit does not settle the finding")
+	errWorse = refusal("the API server would not accept the object after the edit")
+)
 
 // prove scans the old and the new texts. The old ones must still have the findings, the
-// new ones must not, and no check of single objects may find more than before. What
-// fails is taken out and the rest tried again.
+// new ones must not, and be as acceptable to the API server as before. What fails is
+// taken out and the rest tried again.
 func (c *Collector) prove(ctx context.Context, drafts []*draft) error {
 	before, err := c.judge(ctx, drafts, func(d *draft) []byte { return d.old })
 	if err != nil {
@@ -170,10 +148,9 @@ func (c *Collector) prove(ctx context.Context, drafts []*draft) error {
 		if err != nil {
 			return err
 		}
-		worse := after.worse(before)
 		var again []*draft
 		for _, d := range drafts {
-			if d.settle(after, worse) {
+			if d.settle(before, after) {
 				c.done(d)
 				continue
 			}
@@ -186,19 +163,19 @@ func (c *Collector) prove(ctx context.Context, drafts []*draft) error {
 }
 
 // settle takes out the items that did not work. It tells whether all that are left did.
-func (d *draft) settle(after *judged, worse map[subject]string) bool {
+func (d *draft) settle(before, after *judged) bool {
 	ok := true
 	for _, it := range d.items {
 		if it.reason != nil {
 			continue
 		}
-		check, bad := worse[subjectOf(&it.finding)]
-		if !bad {
-			check, bad = worse[subject{file: d.file}]
+		worse := false
+		for _, at := range []subject{subjectOf(&it.finding), {file: d.file}} {
+			worse = worse || after.refused[at] > before.refused[at]
 		}
 		switch {
-		case bad:
-			it.reason, ok = brings(check), false
+		case worse:
+			it.reason, ok = errWorse, false
 		case after.found[spottedOf(&it.finding)]:
 			it.reason, ok = errStays, false
 		}

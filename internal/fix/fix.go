@@ -11,7 +11,8 @@
 // document anew: comments, order, quoting, anchors and line endings stay as they are.
 // Each changed document is read again and must hold the old tree with nothing but the
 // intended fields changed, and each changed file is scanned again: the finding must be
-// gone and none may have come. What does not hold this is refused with its reason.
+// gone, and the API server must accept the object no less. What does not hold this is
+// refused with its reason.
 //
 // Only regular files below the paths that the user gave are written, atomically, and
 // only when they still hold what was read. Templates, whatever a chart or kustomization
@@ -20,6 +21,7 @@ package fix
 
 import (
 	"context"
+	"slices"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
@@ -77,6 +79,21 @@ func (p *Plan) Fixed() int {
 		n += len(f.Fixed)
 	}
 	return n
+}
+
+// Replaced lists the objects of the plan that a cluster does not change in place: Pods
+// and Jobs have to be deleted before they can be applied anew.
+func (p *Plan) Replaced() []seaworthy.Object {
+	var out []seaworthy.Object
+	for _, f := range p.Files {
+		for _, fixed := range f.Fixed {
+			o := fixed.Object
+			if (o.Kind == "Pod" || o.Kind == "Job") && !slices.Contains(out, o) {
+				out = append(out, o)
+			}
+		}
+	}
+	return out
 }
 
 func (p *Plan) refuse(reason string, findings ...seaworthy.Finding) {

@@ -29,6 +29,7 @@ const (
 	errEscalates = refusal("the API server refuses allowPrivilegeEscalation: false beside privileged or SYS_ADMIN")
 	errSuccessor = refusal("the successor of the API version has other fields or another meaning")
 	errConfined  = refusal("a seccomp profile is set by hand; correct its type")
+	errNoPod     = refusal("the object has no pod template of its own")
 )
 
 // endsIn tells whether a path ends with a field.
@@ -48,6 +49,14 @@ func (s *site) plan(r *Remedy) (e edit, ok bool, err error) {
 	}
 	if e.holds(s.object) {
 		return e, false, nil
+	}
+	for i, step := range e.path { // a field is added, not a whole pod
+		if _, there := get(s.object, e.path[:i+1]...); !there {
+			if step == "spec" || step == "template" {
+				return edit{}, false, errNoPod
+			}
+			break
+		}
 	}
 	if r.never != nil {
 		if err := r.never(s); err != nil {
