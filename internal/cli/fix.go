@@ -182,7 +182,11 @@ func summarize(w io.Writer, plan *fix.Plan, o *scanOptions) error {
 		verb = "would fix"
 	}
 	fmt.Fprintf(&b, "%s %s in %s\n", verb, counted(plan.Fixed(), "finding"), counted(len(plan.Files), "file"))
-	for _, f := range plan.Files {
+	for i, f := range plan.Files {
+		if i == 20 && !o.all {
+			fmt.Fprintf(&b, "        and %s (--all lists them)\n", counted(len(plan.Files)-i, "more file"))
+			break
+		}
 		fmt.Fprintf(&b, "%6d  %s\n", len(f.Fixed), shown(f.Path))
 	}
 	if again := plan.Replaced(); len(again) > 0 {
