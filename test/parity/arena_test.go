@@ -57,6 +57,7 @@ func ask(t *testing.T) *arena {
 		a := &arena{checks: sources, server: newServer(t, config)}
 		prepare(t, a.server, subjects)
 		a.rules = enforce(t, config, sources, subjects)
+		a.server.checks = a.rules.checks
 		a.replies = a.sendAll(t.Context(), subjects)
 		asked.arena = a
 	})
@@ -109,10 +110,6 @@ func (a *arena) send(ctx context.Context, s *subject) *reply {
 	if err == nil && s.params != nil {
 		c.groups = []string{a.rules.params[paramsKey(s.check, s.params)]}
 		_, r.deniedWithParams, err = a.server.apply(ctx, c)
-		for id, text := range maps.Clone(r.deniedWithParams) {
-			delete(r.deniedWithParams, id)
-			r.deniedWithParams[strings.TrimSuffix(id, "."+c.groups[0])] = text
-		}
 	}
 	if err != nil {
 		r.refused = reason(err)
@@ -120,8 +117,12 @@ func (a *arena) send(ctx context.Context, s *subject) *reply {
 	return r
 }
 
-// rename gives the subject another name, where the server has one of that name.
+// rename gives the subject another name, where the server has one of that name. That of
+// a definition is not free.
 func (r *reply) rename() bool {
+	if r.subject.object.Kind == "CustomResourceDefinition" {
+		return false
+	}
 	written := maps.Clone(r.subject.object.Written)
 	meta := maps.Clone(written["metadata"].(map[string]any))
 	name, _ := meta["name"].(string)

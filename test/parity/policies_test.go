@@ -19,9 +19,6 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/cel"
 )
 
-// prefix is that of the names of exported policies.
-const prefix = "seaworthy-"
-
 // home is the namespace of the params.
 const home = "seaworthy"
 
@@ -33,6 +30,9 @@ const perPart = allWarnings/oneWarning - 2
 type enforced struct {
 	parts  []string          // all groups on behalf of which policies without params speak
 	params map[string]string // the group of a check with params, by paramsKey
+	// checks names the check of each policy. Names in the server are short, for more
+	// warnings to fit into a response.
+	checks map[string]string
 }
 
 func paramsKey(check string, params map[string]string) string {
@@ -48,8 +48,13 @@ func enforce(t *testing.T, config *rest.Config, sources []checks.Source, subject
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &enforced{params: map[string]string{}}
+	e := &enforced{params: map[string]string{}, checks: map[string]string{}}
 	in := installer{t: t, client: client}
+	add := func(s checks.Source, group string, params map[string]string) {
+		name := fmt.Sprint(len(e.checks))
+		e.checks[name] = s.ID
+		in.add(cel.WorseOnly(s.Policy), name, group, params)
+	}
 	byID := map[string]checks.Source{}
 	for i, s := range sources {
 		byID[s.ID] = s
@@ -57,7 +62,7 @@ func enforce(t *testing.T, config *rest.Config, sources []checks.Source, subject
 		if i%perPart == 0 {
 			e.parts = append(e.parts, part)
 		}
-		in.add(cel.WorseOnly(s.Policy), prefix+s.ID, part, nil)
+		add(s, part, nil)
 	}
 	for _, s := range subjects {
 		key := paramsKey(s.check, s.params)
@@ -65,13 +70,15 @@ func enforce(t *testing.T, config *rest.Config, sources []checks.Source, subject
 			continue
 		}
 		e.params[key] = fmt.Sprintf("params-%d", len(e.params))
-		in.add(cel.WorseOnly(byID[s.check].Policy), prefix+s.check+"."+e.params[key], e.params[key], s.params)
+		add(byID[s.check], e.params[key], s.params)
 	}
 	// The server takes up all policies and bindings at once, about every second. When it
 	// judges by the last one, with its params, it judges by all.
 	in.add(sentinel(), "sentinel", "sentinel", map[string]string{"awake": "true"})
+	e.checks["sentinel"] = "sentinel"
 	in.install()
 	s := newServer(t, config)
+	s.checks = e.checks
 	probe := call{
 		verb: "POST", path: place(kschema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, home), dryRun: true, groups: []string{"sentinel"},
 		body: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "probe"}},

@@ -28,12 +28,14 @@ const (
 	oneWarning  = 256
 )
 
-// ellipsis ends a message that the server has cut.
-const ellipsis = "\x00"
+// cutMark ends a message that the server may have cut.
+const cutMark = "\x00"
 
 // server asks a kube-apiserver.
 type server struct {
 	rest rest.Interface
+	// checks names the check of each policy.
+	checks map[string]string
 }
 
 func newServer(t *testing.T, config *rest.Config) *server {
@@ -45,7 +47,7 @@ func newServer(t *testing.T, config *rest.Config) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &server{client}
+	return &server{rest: client}
 }
 
 // hearing hands the warnings of a response to whoever asked, by the context.
@@ -117,9 +119,9 @@ func (s *server) do(ctx context.Context, c call) (map[string]any, []string, erro
 
 var ofPolicy = regexp.MustCompile(`(?s)^Validation failed for ValidatingAdmissionPolicy '([^']*)' with binding '[^']*': (.*)$`)
 
-// denials reads the policies that fail, with their messages, from warnings. It tells
+// denials reads the checks that fail, with their messages, from warnings. It tells
 // whether some may be missing.
-func denials(texts []string) (denied map[string]string, complete bool) {
+func (s *server) denials(texts []string) (denied map[string]string, complete bool) {
 	denied = map[string]string{}
 	total := 0
 	for _, text := range texts {
@@ -127,9 +129,9 @@ func denials(texts []string) (denied map[string]string, complete bool) {
 		total += n
 		if m := ofPolicy.FindStringSubmatch(text); m != nil {
 			if n == oneWarning {
-				m[2] += ellipsis
+				m[2] += cutMark
 			}
-			denied[strings.TrimPrefix(m[1], prefix)] = m[2]
+			denied[s.checks[m[1]]] = m[2]
 		}
 	}
 	return denied, total < allWarnings
@@ -142,7 +144,7 @@ func (s *server) apply(ctx context.Context, c call) (map[string]any, map[string]
 	if err != nil {
 		return nil, nil, err
 	}
-	denied, complete := denials(texts)
+	denied, complete := s.denials(texts)
 	if complete || len(c.groups) == 1 {
 		return returned, denied, nil
 	}
