@@ -67,9 +67,10 @@ func (r *Request) request() map[string]any {
 type Verdict struct {
 	// Denied: at least one validation is false. Items then names the offending items as
 	// keyed paths; it is empty for a policy that does not list them.
-	Denied   bool
-	Items    []string
-	Messages []string // of the validations that are false
+	Denied bool
+	Items  []string
+	// Messages of the validations that are false; see [Evaluator.ItemsOnly].
+	Messages []string
 	// Paths come from the audit annotation "paths" of a user's policy, one a line.
 	Paths []string
 	// Err: the policy could not be evaluated. It is then neither pass nor denial.
@@ -243,6 +244,8 @@ type Evaluator struct {
 	act          activation
 	vars         variables
 
+	// ItemsOnly leaves out the messages of policies that list their items.
+	ItemsOnly bool
 	// CountCosts counts the cost of every evaluation, as the API server does, even where
 	// it cannot come near the limit.
 	CountCosts bool
@@ -357,7 +360,9 @@ func (ev *Evaluator) run(c *compiled, params map[string]any, v *Verdict) bool {
 			v.Err = errors.Join(v.Err, err)
 		case out != types.True:
 			denied = true
-			v.Messages = append(v.Messages, ev.message(&c.validations[i]))
+			if c.offending == nil || !ev.ItemsOnly {
+				v.Messages = append(v.Messages, ev.message(&c.validations[i]))
+			}
 		}
 	}
 	if denied {

@@ -56,6 +56,7 @@ type judge struct {
 func newJudge(ctx context.Context, cfg *Config, source seaworthy.Source) *judge {
 	c := cfg.Catalogue
 	j := &judge{ctx: ctx, cfg: cfg, source: source, eval: c.engine.Evaluator()}
+	j.eval.ItemsOnly = true
 	for i, id := range c.policies {
 		k := c.index[id]
 		j.checkOf = append(j.checkOf, k)
