@@ -11,14 +11,15 @@ package controls
 import (
 	"embed"
 	"fmt"
+	"io/fs"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/strict"
 )
 
 //go:embed *.yaml
@@ -53,37 +54,42 @@ func Load(dir string, base []seaworthy.Control) (all []seaworthy.Control, notes 
 
 func byID(a, b seaworthy.Control) int { return strings.Compare(a.ID, b.ID) }
 
-// control decodes one document.
+// reader gathers controls and what is wrong with them.
+type reader struct {
+	strict.Reader
+	controls []seaworthy.Control
+}
+
+// read reads every *.yaml and *.yml file of fsys; dir is what messages call its root.
+func read(fsys fs.FS, dir string) ([]seaworthy.Control, error) {
+	var r reader
+	if err := r.Folder(fsys, dir, r.control); err != nil {
+		return nil, &seaworthy.Error{Kind: seaworthy.KindInvalid, Message: "read controls in " + dir, Err: err}
+	}
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	if len(r.controls) == 0 {
+		return nil, seaworthy.Invalid("%s holds no control (*.yaml)", dir)
+	}
+	slices.SortFunc(r.controls, byID)
+	return r.controls, nil
+}
+
+// control reads one document.
 func (r *reader) control(file string, n *yaml.Node) {
 	var c seaworthy.Control
-	if !r.unknownKeys(file, n, knownKeys) {
-		return
-	}
-	if err := n.Decode(&c); err != nil {
-		r.yamlError(file, err)
+	if !r.Decode(file, n, &c) {
 		return
 	}
 	c.File = file
 	if err := c.Validate(); err != nil {
-		r.problem(file, n.Line, "%s", err)
+		r.Problem(file, n.Line, "%s", err)
 		return
 	}
 	if i := slices.IndexFunc(r.controls, func(o seaworthy.Control) bool { return o.ID == c.ID }); i >= 0 {
-		r.problem(file, n.Line, "control %s is already in %s", c.ID, r.controls[i].File)
+		r.Problem(file, n.Line, "control %s is already in %s", c.ID, r.controls[i].File)
 		return
 	}
 	r.controls = append(r.controls, c)
 }
-
-// knownKeys are the keys of a control's file, read off the type so that they cannot
-// differ from it.
-var knownKeys = func() []string {
-	var keys []string
-	t := reflect.TypeFor[seaworthy.Control]()
-	for i := range t.NumField() {
-		if key, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); key != "-" {
-			keys = append(keys, key)
-		}
-	}
-	return keys
-}()

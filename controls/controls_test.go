@@ -157,11 +157,11 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 	want := strings.Join([]string{
 		`testdata/wrong/empty.yaml: the file is empty`,
 		`testdata/wrong/keys.yaml: line 4: key "onwer" is not known (did you mean "owner"?)`,
-		`testdata/wrong/keys.yaml: line 8: key "frequency" is not known (a control has id, title, statement, owner, kind, cadence, evidence, sources)`,
-		`testdata/wrong/list.yaml: line 1: a control is a mapping with the keys id, title, statement, owner, kind, cadence, evidence, sources`,
+		`testdata/wrong/keys.yaml: line 8: key "frequency" is not known (known are id, title, statement, owner, kind, cadence, evidence, sources)`,
+		`testdata/wrong/list.yaml: line 1: a mapping with the keys id, title, statement, owner, kind, cadence, evidence, sources is wanted`,
 		`testdata/wrong/syntax.yaml: line 2: found unexpected end of stream`,
 		`testdata/wrong/twice.yaml: line 18: control cable-locks is already in testdata/wrong/twice.yaml`,
-		`testdata/wrong/types.yaml: line 6: cannot unmarshal !!str ` + "`A list,...`" + ` into []string`,
+		`testdata/wrong/types.yaml: line 6: a list is wanted, not ` + "`A list,...`",
 		`testdata/wrong/values.yaml: line 2: control cable-locks: cadence "fortnightly" is not one of [continuous daily weekly monthly quarterly semi-annual annual event once]`,
 	}, "\n")
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
@@ -176,7 +176,7 @@ func TestLoadNeedsControls(t *testing.T) {
 		}
 	}
 	huge := filepath.Join(t.TempDir(), "huge.yaml")
-	if err := os.WriteFile(huge, []byte("id: a\ntitle: "+strings.Repeat("a", 1<<20)), 0o600); err != nil {
+	if err := os.WriteFile(huge, []byte("id: a\ntitle: "+strings.Repeat("a", 4<<20)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := controls.Load(filepath.Dir(huge), nil); err == nil || !strings.Contains(err.Error(), "larger than") {

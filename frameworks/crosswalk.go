@@ -68,31 +68,21 @@ func Crosswalks() ([]Crosswalk, error) {
 		return nil, fmt.Errorf("open built-in crosswalks: %w", err)
 	}
 	var r reader
-	if err := r.folder(sub, "frameworks/crosswalks", r.crosswalk); err != nil {
+	if err := r.Folder(sub, "frameworks/crosswalks", r.crosswalk); err != nil {
 		return nil, fmt.Errorf("read built-in crosswalks: %w", err)
 	}
 	slices.SortFunc(r.crosswalks, func(a, b Crosswalk) int { return strings.Compare(a.ID, b.ID) })
-	return r.crosswalks, r.err()
+	return r.crosswalks, r.Err()
 }
 
 func (r *reader) crosswalk(file string, n *yaml.Node) {
 	var c Crosswalk
-	well := r.unknownKeys(file, n, keysOf(c), "a crosswalk")
-	if list := value(n, "entries"); list != nil {
-		for _, e := range list.Content {
-			well = r.unknownKeys(file, e, keysOf(CrosswalkEntry{}), "an entry") && well
-		}
-	}
-	if !well {
-		return
-	}
-	if err := n.Decode(&c); err != nil {
-		r.yamlError(file, err)
+	if !r.Decode(file, n, &c) {
 		return
 	}
 	c.File = file
 	if err := c.Validate(); err != nil {
-		r.problem(file, n.Line, "%s", err)
+		r.Problem(file, n.Line, "%s", err)
 		return
 	}
 	r.crosswalks = append(r.crosswalks, c)

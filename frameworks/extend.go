@@ -14,35 +14,33 @@ import (
 // extension adds to a framework that stands in another file, so that a company maps its
 // own controls to SOC 2 without a copy of the 61 criteria.
 type extension struct {
-	Extend       string                  `yaml:"extend"`
-	Requirements []seaworthy.Requirement `yaml:"requirements"`
+	Extend       string     `yaml:"extend"`
+	Requirements []addition `yaml:"requirements"`
 
 	file  string
 	line  int
 	lines []int // of the requirements
 }
 
-// extensionKeys are the keys of a requirement in an extension: what it asks is not the
+// addition is what an extension may say of a requirement: what it asks is not the
 // user's to change.
-var extensionKeys = []string{"id", "controls", "upload"}
+type addition struct {
+	ID       string   `yaml:"id"`
+	Controls []string `yaml:"controls"`
+	Upload   []string `yaml:"upload"`
+}
 
 func (r *reader) extension(file string, n *yaml.Node) {
 	x := extension{file: file, line: n.Line}
-	well := r.unknownKeys(file, n, []string{"extend", "requirements"}, "an extension")
+	if !r.Decode(file, n, &x) {
+		return
+	}
 	for _, req := range requirementNodes(n) {
 		x.lines = append(x.lines, req.Line)
-		well = r.unknownKeys(file, req, extensionKeys, "a requirement of an extension") && well
-	}
-	if !well {
-		return
-	}
-	if err := n.Decode(&x); err != nil {
-		r.yamlError(file, err)
-		return
 	}
 	r.unknownControls(file, n)
 	if len(x.Requirements) == 0 {
-		r.problem(file, n.Line, "the extension of %q adds nothing: it needs requirements", x.Extend)
+		r.Problem(file, n.Line, "the extension of %q adds nothing: it needs requirements", x.Extend)
 		return
 	}
 	r.extensions = append(r.extensions, x)
@@ -52,14 +50,14 @@ func (r *reader) extension(file string, n *yaml.Node) {
 func (r *reader) extend(all []seaworthy.Framework, x extension) []string {
 	i := slices.IndexFunc(all, func(f seaworthy.Framework) bool { return f.ID == x.Extend })
 	if i < 0 {
-		r.unknown(x.file, x.line, "framework", x.Extend, ids(all, func(f seaworthy.Framework) string { return f.ID }))
+		r.Unknown(x.file, x.line, "framework", x.Extend, ids(all, func(f seaworthy.Framework) string { return f.ID }))
 		return nil
 	}
 	requirements, added := all[i].Requirements, 0
 	for n, extra := range x.Requirements {
 		j := slices.IndexFunc(requirements, func(q seaworthy.Requirement) bool { return q.ID == extra.ID })
 		if j < 0 {
-			r.unknown(x.file, x.lines[n], "requirement", extra.ID,
+			r.Unknown(x.file, x.lines[n], "requirement", extra.ID,
 				ids(requirements, func(q seaworthy.Requirement) string { return q.ID }))
 			continue
 		}
@@ -72,7 +70,7 @@ func (r *reader) extend(all []seaworthy.Framework, x extension) []string {
 
 // widen returns q with the controls and uploads of extra. Where one of its controls is
 // shown by checks, the requirement is no longer for people alone.
-func (r *reader) widen(q, extra seaworthy.Requirement) seaworthy.Requirement {
+func (r *reader) widen(q seaworthy.Requirement, extra addition) seaworthy.Requirement {
 	q.Controls, q.Upload = slices.Clone(q.Controls), slices.Clone(q.Upload)
 	for _, id := range extra.Controls {
 		if !slices.Contains(q.Controls, id) {

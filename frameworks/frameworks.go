@@ -36,12 +36,12 @@ func List() ([]seaworthy.Framework, error) {
 		if e.IsDir() {
 			continue
 		}
-		if err := r.file(files, e.Name(), "frameworks/"+e.Name(), r.framework); err != nil {
+		if err := r.File(files, e.Name(), "frameworks/"+e.Name(), r.framework); err != nil {
 			return nil, fmt.Errorf("read built-in framework %s: %w", e.Name(), err)
 		}
 	}
 	slices.SortFunc(r.frameworks, soc2First)
-	return r.frameworks, r.err()
+	return r.frameworks, r.Err()
 }
 
 func soc2First(a, b seaworthy.Framework) int {
@@ -62,10 +62,10 @@ func soc2First(a, b seaworthy.Framework) int {
 // Every control that a file names must be one of controls. Base is not changed.
 func Load(dir string, base []seaworthy.Framework, controls []seaworthy.Control) (all []seaworthy.Framework, notes []string, err error) {
 	r := reader{known: controls}
-	if err := r.folder(os.DirFS(dir), dir, r.frameworkOrExtension); err != nil {
+	if err := r.Folder(os.DirFS(dir), dir, r.frameworkOrExtension); err != nil {
 		return nil, nil, &seaworthy.Error{Kind: seaworthy.KindInvalid, Message: "read frameworks in " + dir, Err: err}
 	}
-	if len(r.frameworks)+len(r.extensions)+len(r.problems) == 0 {
+	if len(r.frameworks)+len(r.extensions) == 0 && r.Err() == nil {
 		return nil, nil, seaworthy.Invalid("%s holds no framework (*.yaml)", dir)
 	}
 	all = clone(base)
@@ -82,7 +82,7 @@ func Load(dir string, base []seaworthy.Framework, controls []seaworthy.Control) 
 		notes = append(notes, r.extend(all, x)...)
 	}
 	slices.SortStableFunc(all, soc2First)
-	return all, notes, r.err()
+	return all, notes, r.Err()
 }
 
 // clone copies as deep as an extension writes.

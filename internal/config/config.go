@@ -25,7 +25,8 @@ import (
 const FileName = "seaworthy.yaml"
 
 // Config is everything that can be set. Paths in a file are relative to the file. The
-// doc tags make the documentation, the flag tags name the flag of `seaworthy scan`.
+// doc tags make the documentation, the flag tags name the flag of `seaworthy scan`,
+// oneOf and required are for the schema.
 type Config struct {
 	Source            string           `yaml:"source" flag:"source" doc:"Name of what is scanned; part of every fingerprint. Default: the repository's address, else the folder's name"`
 	Paths             []string         `yaml:"paths" doc:"What to scan when no path is given: files, folders, globs"`
@@ -40,7 +41,7 @@ type Config struct {
 	Frameworks        []string         `yaml:"frameworks" flag:"frameworks" doc:"Folders of your own frameworks"`
 	Coverage          []string         `yaml:"coverage" flag:"coverage" doc:"Frameworks whose coverage the report holds; the flag also shows it in text. Default: soc2"`
 	Categories        []string         `yaml:"categories" flag:"categories" doc:"Categories of criteria in scope. Default: security, availability, confidentiality"`
-	FailOn            string           `yaml:"failOn" flag:"fail-on" doc:"Exit 3 on findings of this severity or worse: critical, high, medium, low, info or none. Default: high"`
+	FailOn            string           `yaml:"failOn" flag:"fail-on" oneOf:"critical high medium low info none" doc:"Exit 3 on findings of this severity or worse: critical, high, medium, low, info or none. Default: high"`
 	Baseline          string           `yaml:"baseline" flag:"baseline" doc:"A JSON report; only findings that it does not hold fail"`
 	Waivers           []string         `yaml:"waivers" flag:"waivers" doc:"Files of waivers"`
 	HonourAnnotations bool             `yaml:"honourAnnotations" flag:"honour-annotations" doc:"Let annotations seaworthy.dev/waive-<check> waive findings. Without it they are requests"`
@@ -53,16 +54,16 @@ type Config struct {
 
 // Check is the setting of one check.
 type Check struct {
-	Mode       string            `yaml:"mode" flag:"mode" doc:"How a check runs: off switches it off; audit, warn and deny all run it in a scan, and tell an export what to do"`
-	Severity   string            `yaml:"severity" flag:"severity" doc:"Severity of a check's findings"`
+	Mode       string            `yaml:"mode" flag:"mode" oneOf:"off audit warn deny" doc:"How a check runs: off switches it off; audit, warn and deny all run it in a scan, and tell an export what to do"`
+	Severity   string            `yaml:"severity" flag:"severity" oneOf:"critical high medium low info" doc:"Severity of a check's findings"`
 	Parameters map[string]string `yaml:"parameters" flag:"parameter" doc:"Parameters of a check; 'seaworthy checks show ID' lists them"`
 }
 
 // Scope switches checks off in some namespaces.
 type Scope struct {
-	Namespaces []string `yaml:"namespaces" doc:"Names or patterns such as dev-*"`
-	Off        []string `yaml:"off" doc:"Ids or categories of checks that do not run there"`
-	Reason     string   `yaml:"reason" doc:"Why; required"`
+	Namespaces []string `yaml:"namespaces" required:"true" doc:"Names or patterns such as dev-*"`
+	Off        []string `yaml:"off" required:"true" doc:"Ids or categories of checks that do not run there"`
+	Reason     string   `yaml:"reason" required:"true" doc:"Why"`
 }
 
 // Inputs says how inputs are read.
@@ -116,7 +117,7 @@ func Load(file string) (*Config, error) {
 			list[i] = relative(dir, p)
 		}
 	}
-	c.Baseline = relative(dir, c.Baseline)
+	c.Baseline, c.Cluster.Kubeconfig = relative(dir, c.Baseline), relative(dir, c.Cluster.Kubeconfig)
 	return c, nil
 }
 
@@ -153,7 +154,13 @@ func Find(start string) (*Config, error) {
 // File is where the configuration was read, or empty.
 func (c *Config) File() string { return c.file }
 
+// relative makes a path of a file relative to it; ~ is the home of whoever runs the scan.
 func relative(dir, p string) string {
+	if rest, ok := strings.CutPrefix(p, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
 	if p == "" || p == "-" || filepath.IsAbs(p) {
 		return p
 	}

@@ -33,16 +33,29 @@ func schemaOf(t reflect.Type) map[string]any {
 	case reflect.Map:
 		return map[string]any{"type": "object", "additionalProperties": schemaOf(t.Elem())}
 	case reflect.Struct:
-		props := map[string]any{}
+		props, required := map[string]any{}, []string{}
 		for i := range t.NumField() {
 			f := t.Field(i)
-			if name := f.Tag.Get("yaml"); name != "" {
-				p := schemaOf(f.Type)
-				p["description"] = f.Tag.Get("doc")
-				props[name] = p
+			name := f.Tag.Get("yaml")
+			if name == "" {
+				continue
 			}
+			p := schemaOf(f.Type)
+			p["description"] = f.Tag.Get("doc")
+			if values := f.Tag.Get("oneOf"); values != "" {
+				p["enum"] = strings.Fields(values)
+			}
+			if f.Tag.Get("required") == "true" {
+				required = append(required, name)
+				p[map[bool]string{true: "minItems", false: "minLength"}[f.Type.Kind() == reflect.Slice]] = 1
+			}
+			props[name] = p
 		}
-		return map[string]any{"type": "object", "additionalProperties": false, "properties": props}
+		s := map[string]any{"type": "object", "additionalProperties": false, "properties": props}
+		if len(required) > 0 {
+			s["required"] = required
+		}
+		return s
 	}
 	return map[string]any{"type": "string"}
 }

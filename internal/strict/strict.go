@@ -7,11 +7,13 @@ package strict
 
 import (
 	"bytes"
+	"encoding"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -31,7 +33,7 @@ func ReadFile(path string, into any) error {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
 	if err != nil {
-		return &seaworthy.Error{Kind: seaworthy.KindInvalid, Message: "read " + path, Err: err}
+		return &seaworthy.Error{Kind: seaworthy.KindInvalid, Message: "read " + path, Err: errors.Unwrap(err)}
 	}
 	if len(data) > MaxFile {
 		return seaworthy.Invalid("%s is larger than %d MB", path, MaxFile>>20)
@@ -49,8 +51,10 @@ func Decode(file string, data []byte, into any) error {
 		return Explain(file, err)
 	}
 	var second yaml.Node
-	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
-		return seaworthy.Invalid("%s: line %d: one document is wanted, here begins another", file, max(second.Line, 1))
+	if err := dec.Decode(&second); err != nil && !errors.Is(err, io.EOF) {
+		return Explain(file, err)
+	} else if err == nil {
+		return seaworthy.Invalid("%s: line %d: one document is wanted, here begins another", file, second.Line)
 	}
 	return Node(file, &doc, into)
 }
@@ -72,14 +76,50 @@ func Node(file string, n *yaml.Node, into any) error {
 // Explain words an error of the YAML library, which names the line.
 func Explain(file string, err error) error {
 	var types *yaml.TypeError
-	if errors.As(err, &types) {
-		lines := make([]string, len(types.Errors))
-		for i, e := range types.Errors {
-			lines[i] = file + ": " + strings.Replace(e, "cannot unmarshal", "cannot use", 1)
-		}
-		return seaworthy.Invalid("%s", strings.Join(lines, "\n"))
+	if !errors.As(err, &types) {
+		return seaworthy.Invalid("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	return seaworthy.Invalid("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+	lines := make([]string, len(types.Errors))
+	for i, e := range types.Errors {
+		lines[i] = file + ": " + reword(e)
+	}
+	return seaworthy.Invalid("%s", strings.Join(lines, "\n"))
+}
+
+// mismatch is what the YAML library says of a value of the wrong type.
+var mismatch = regexp.MustCompile("^line (\\d+): cannot unmarshal !!(\\w+)( `.*`)? into (.+)$")
+
+// reword says the same in the words of those who write YAML and no Go.
+func reword(e string) string {
+	m := mismatch.FindStringSubmatch(e)
+	if m == nil {
+		return e
+	}
+	wanted := "another type"
+	switch into := m[4]; {
+	case into == "string":
+		wanted = "text"
+	case into == "bool":
+		wanted = "true or false"
+	case strings.HasPrefix(into, "[]"):
+		wanted = "a list"
+	case strings.HasPrefix(into, "map["), strings.Contains(into, "."):
+		wanted = "a mapping"
+	case strings.HasPrefix(into, "int"), strings.HasPrefix(into, "uint"):
+		wanted = "a whole number"
+	case strings.HasPrefix(into, "float"):
+		wanted = "a number"
+	}
+	given := strings.TrimPrefix(m[3], " ")
+	switch m[2] {
+	case "seq":
+		given = "a list"
+	case "map":
+		given = "a mapping"
+	case "null":
+		given = "nothing"
+	}
+	return fmt.Sprintf("line %s: %s is wanted, not %s", m[1], wanted, given)
 }
 
 // unknown lists the keys of a tree that its type does not have, and keys given twice.
@@ -92,19 +132,45 @@ func unknown(n *yaml.Node, t reflect.Type, path string) []string {
 		return unknown(n.Content[0], t, path)
 	case yaml.AliasNode:
 		return unknown(n.Alias, t, path)
-	case yaml.SequenceNode:
-		if t.Kind() != reflect.Slice {
-			return nil
-		}
-		var out []string
-		for i, e := range n.Content {
-			out = append(out, unknown(e, t.Elem(), fmt.Sprintf("%s[%d]", path, i))...)
-		}
-		return out
+	}
+	if reads, ok := reflect.New(t).Interface().(encoding.TextUnmarshaler); ok {
+		return malformed(n, reads, path)
+	}
+	switch n.Kind {
 	case yaml.MappingNode:
 		return unknownKeys(n, t, path)
+	case yaml.SequenceNode:
+		if t.Kind() == reflect.Slice {
+			var out []string
+			for i, e := range n.Content {
+				out = append(out, unknown(e, t.Elem(), fmt.Sprintf("%s[%d]", path, i))...)
+			}
+			return out
+		}
+	}
+	if _, names := Fields(t); len(names) > 0 && n.Tag != "!!null" {
+		at := ""
+		if path != "" {
+			at = path + ": "
+		}
+		return []string{fmt.Sprintf("line %d: %sa mapping with the keys %s is wanted", n.Line, at, strings.Join(names, ", "))}
 	}
 	return nil
+}
+
+// malformed holds a value to the type that reads it, which knows no lines.
+func malformed(n *yaml.Node, reads encoding.TextUnmarshaler, path string) []string {
+	var err error
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		err = errors.New("text is wanted")
+	case n.Tag != "!!null":
+		err = reads.UnmarshalText([]byte(n.Value))
+	}
+	if err == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("line %d: %s: %v", n.Line, path, err)}
 }
 
 func unknownKeys(n *yaml.Node, t reflect.Type, path string) []string {
@@ -119,6 +185,8 @@ func unknownKeys(n *yaml.Node, t reflect.Type, path string) []string {
 		}
 		seen[key.Value] = true
 		switch {
+		case key.Tag == "!!merge":
+			out = append(out, unknown(value, t, path)...)
 		case t.Kind() == reflect.Map:
 			out = append(out, unknown(value, t.Elem(), at)...)
 		case t.Kind() != reflect.Struct:
