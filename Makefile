@@ -40,7 +40,7 @@ lint: ## gofmt, go vet, staticcheck
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 docs: ## Write the generated parts of the documentation
-	go test . ./frameworks -run 'Document|Docs|Readme' -update
+	go test -short . ./frameworks -run 'Documented|Docs|ReadmeShows' -update
 
 ci: ## What is run for every change
 	.ci/run

@@ -15,14 +15,19 @@ import (
 	"github.com/seaworthy-dev/seaworthy/controls"
 	"github.com/seaworthy-dev/seaworthy/frameworks"
 	"github.com/seaworthy-dev/seaworthy/internal/golden"
+	"github.com/seaworthy-dev/seaworthy/internal/scan"
 )
 
 // The documents are compared with what their sources say now; -update writes them.
 func TestDocsAreFresh(t *testing.T) {
 	list, own := builtIn(t), builtInControls(t)
+	checks, err := scan.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, f := range list {
 		var b bytes.Buffer
-		if err := frameworks.Matrix(&b, f, own, nil); err != nil {
+		if err := frameworks.Matrix(&b, f, own, checks); err != nil {
 			t.Fatal(err)
 		}
 		golden.Compare(t, "../../docs/frameworks/"+f.ID+".md", b.Bytes())
@@ -39,7 +44,7 @@ func TestDocsAreFresh(t *testing.T) {
 		golden.Compare(t, "../../docs/frameworks/"+c.ID+".md", b.Bytes())
 	}
 	var b bytes.Buffer
-	if err := controls.Document(&b, own, seaworthy.RequirementsOf(list), nil); err != nil {
+	if err := controls.Document(&b, own, seaworthy.RequirementsOf(list), checks); err != nil {
 		t.Fatal(err)
 	}
 	golden.Compare(t, "../../docs/controls.md", b.Bytes())
