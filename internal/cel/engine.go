@@ -5,6 +5,7 @@ package cel
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -453,7 +454,9 @@ func (ev *Evaluator) items(c *compiled) []string {
 	if !ok {
 		return nil
 	}
-	return stringList(list.(ref.Val))
+	items := stringList(list.(ref.Val))
+	slices.Sort(items) // those taken from a mapping come in no order
+	return items
 }
 
 // paths reads the audit annotation "paths", by which a user's policy names the fields at

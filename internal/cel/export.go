@@ -50,6 +50,11 @@ func WorseOnly(p *admissionv1.ValidatingAdmissionPolicy) *admissionv1.Validating
 		Name:       "worse",
 		Expression: "variables." + Offending + ".filter(i, !(i.split('" + remark + "')[0] in variables." + Offending + Before + "))",
 	})
+	// The API server records only the first policy that fails; the audit annotation
+	// makes every one show what it found.
+	out.Spec.AuditAnnotations = append(out.Spec.AuditAnnotations, admissionv1.AuditAnnotation{
+		Key: Offending, ValueExpression: "variables.worse.join('; ')",
+	})
 	for i := range out.Spec.Validations {
 		v := &out.Spec.Validations[i]
 		v.Expression = rename(v.Expression, Offending, "worse")
