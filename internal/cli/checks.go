@@ -34,6 +34,9 @@ func (p *program) checksListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := known(all, category, control); err != nil {
+				return err
+			}
 			all = slices.DeleteFunc(all, func(c seaworthy.Check) bool {
 				return category != "" && !strings.EqualFold(c.Category, category) || control != "" && !slices.Contains(c.Controls, control)
 			})
@@ -47,6 +50,27 @@ func (p *program) checksListCommand() *cobra.Command {
 	cmd.Flags().StringVar(&category, "category", "", "Only checks of this `CATEGORY`")
 	cmd.Flags().StringVar(&control, "control", "", "Only checks that support this `CONTROL`")
 	return cmd
+}
+
+// known refuses a category or control that no check has: an empty list would look as if
+// nothing were checked.
+func known(all []seaworthy.Check, category, control string) error {
+	var categories, controls []string
+	for _, c := range all {
+		categories, controls = append(categories, c.Category), append(controls, c.Controls...)
+	}
+	for _, list := range []*[]string{&categories, &controls} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	is := func(name string) func(string) bool { return func(k string) bool { return strings.EqualFold(k, name) } }
+	if category != "" && !slices.ContainsFunc(categories, is(category)) {
+		return seaworthy.Invalid("there is no category %q%s", category, suggestion(category, categories, "; there are "+strings.Join(categories, ", ")))
+	}
+	if control != "" && !slices.Contains(controls, control) {
+		return seaworthy.Invalid("no check supports a control %q%s", control, suggestion(control, controls, ""))
+	}
+	return nil
 }
 
 func (p *program) json(v any) error {
@@ -67,14 +91,14 @@ func (p *program) listChecks(all []seaworthy.Check) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(p.out, "\n%d checks. 'seaworthy checks show ID' explains one.\n", len(all))
+	_, err := fmt.Fprintf(p.out, "\n%s. 'seaworthy checks show CHECK' explains one.\n", counted(len(all), "check"))
 	return err
 }
 
 func (p *program) checksShowCommand() *cobra.Command {
 	var policy bool
 	cmd := &cobra.Command{
-		Use: "show ID", Short: "Explain a check and how to fix what it finds",
+		Use: "show CHECK", Short: "Explain a check and how to fix what it finds",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageError{fmt.Errorf("name one check; 'seaworthy checks list' lists them")}
@@ -89,6 +113,7 @@ func (p *program) checksShowCommand() *cobra.Command {
 			return p.showCheck(c)
 		},
 	}
+	cmd.ValidArgsFunction = completeChecks
 	cmd.Flags().BoolVar(&policy, "policy", false, "Print its ValidatingAdmissionPolicy")
 	return cmd
 }
@@ -100,16 +125,25 @@ func findCheck(id string) (seaworthy.Check, error) {
 	}
 	names := make([]string, len(all))
 	for i, c := range all {
-		if c.ID == id || c.Formerly == id {
+		if c.ID == id || c.Formerly != "" && c.Formerly == id {
 			return c, nil
 		}
 		names[i] = c.ID
 	}
-	hint := ""
-	if near := seaworthy.Nearest(id, names); near != "" {
-		hint = fmt.Sprintf(" (did you mean %q?)", near)
+	return seaworthy.Check{}, seaworthy.Invalid("there is no check %q%s", id, suggestion(id, names, "; 'seaworthy checks list' lists them"))
+}
+
+// completeChecks completes the id of a check.
+func completeChecks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	all, err := scan.Builtin()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
 	}
-	return seaworthy.Check{}, seaworthy.Invalid("there is no check %q%s", id, hint)
+	var out []string
+	for _, c := range all {
+		out = append(out, c.ID+"\t"+c.Title)
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (p *program) showPolicy(id string) error {

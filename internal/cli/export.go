@@ -3,23 +3,18 @@
 package cli
 
 import (
-	"cmp"
+	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/version"
-	"sigs.k8s.io/yaml"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/checks"
-	"github.com/seaworthy-dev/seaworthy/internal/cel"
-	"github.com/seaworthy-dev/seaworthy/internal/config"
+	"github.com/seaworthy-dev/seaworthy/internal/scan"
 )
 
 // oldestExport is the first version that serves admissionregistration.k8s.io/v1
@@ -31,62 +26,67 @@ const exportNamespace = "seaworthy"
 
 type exportOptions struct {
 	version, action, config string
-	only                    []string
 	withoutBindings         bool
 }
 
 func (p *program) checksExportCommand() *cobra.Command {
 	var o exportOptions
 	cmd := &cobra.Command{
-		Use:   "export [ID…]",
+		Use:   "export [CHECK…]",
 		Short: "Write checks as plain Kubernetes objects, to be applied to a cluster",
 		Long: "Export writes ValidatingAdmissionPolicies with bindings and, where the configuration sets\n" +
-			"parameters, their ConfigMaps:\n\n  seaworthy checks export --action Warn | kubectl apply -f -\n\n" +
-			"On update an exported check fails only on what the change makes worse. Waivers do not reach\n" +
-			"native policies; the output says which checks have some.",
-		RunE: func(_ *cobra.Command, args []string) error {
-			o.only = args
-			return p.export(o)
-		},
+			"parameters, their ConfigMaps. Without names it writes every check that the configuration\n" +
+			"runs and that a policy can express.\n\n" +
+			"On update an exported check fails only on what the change makes worse. Bindings that deny\n" +
+			"leave out kube-system and " + exportNamespace + ", so that no check can lock a cluster out. What a native\n" +
+			"policy cannot honour (waivers, scopes by pattern) is said on standard error.",
+		Example: "  seaworthy checks export --action Warn | kubectl apply -f -\n" +
+			"  seaworthy checks export privileged-container --kubernetes-version 1.32",
+		ValidArgsFunction: completeChecks,
+		RunE:              func(cmd *cobra.Command, args []string) error { return p.export(cmd.Context(), o, args) },
 	}
 	cmd.Flags().StringVar(&o.version, "kubernetes-version", newestKubernetes, "`VERSION` of the API server")
-	cmd.Flags().StringVar(&o.action, "action", "Audit", "What bindings do where the configuration sets no mode: `ACTION` Audit, Warn or Deny")
+	cmd.Flags().StringVar(&o.action, "action", "Audit", "What bindings do where the configuration sets no mode: Audit, Warn or Deny")
 	cmd.Flags().StringVar(&o.config, "config", "", "Configuration `FILE` with parameters and modes")
 	cmd.Flags().BoolVar(&o.withoutBindings, "without-bindings", false, "Write the policies alone")
 	return cmd
 }
 
-func (p *program) export(o exportOptions) error {
-	target, err := version.ParseGeneric(o.version)
-	if err != nil {
+func (p *program) export(ctx context.Context, o exportOptions, ids []string) error {
+	e := exporter{bare: o.withoutBindings}
+	var err error
+	if e.target, err = version.ParseGeneric(o.version); err != nil {
 		return usageError{fmt.Errorf("--kubernetes-version %q is not of the form 1.36", o.version)}
 	}
-	if target.LessThan(version.MustParseGeneric(oldestExport)) {
+	if e.target.LessThan(version.MustParseGeneric(oldestExport)) {
 		return seaworthy.Invalid("Kubernetes %s does not serve admissionregistration.k8s.io/v1 ValidatingAdmissionPolicies; %s is the first that does", o.version, oldestExport)
 	}
-	cfg, err := loadConfig(o.config, nil)
+	if e.action, err = parseAction(o.action); err != nil {
+		return err
+	}
+	if e.cfg, err = loadConfig(o.config, nil); err != nil {
+		return err
+	}
+	sc, err := scanConfig(ctx, e.cfg)
 	if err != nil {
 		return err
 	}
-	action, err := parseAction(o.action)
+	sources, err := chosen(ids, sc.Catalogue.Runs)
 	if err != nil {
 		return err
 	}
-	sources, err := chosen(o.only)
-	if err != nil {
-		return err
-	}
-	e := exporter{out: p.out, cfg: cfg, target: target, action: action, bare: o.withoutBindings}
 	for _, s := range sources {
-		if err := e.check(s); err != nil {
-			return err
-		}
+		e.check(s, len(ids) > 0)
+		e.waivers(s.ID, sc.Waivers)
 	}
-	for _, note := range e.refused {
-		p.warn("left out: %s", note)
+	if err := e.write(p.out); err != nil {
+		return err
 	}
-	if len(e.refused) > 0 {
-		p.exit = 2
+	for _, note := range e.notes {
+		p.warn("%s", note)
+	}
+	if e.refused {
+		p.exit = scan.ExitInput
 	}
 	return nil
 }
@@ -100,11 +100,14 @@ func parseAction(s string) (admissionv1.ValidationAction, error) {
 	return "", usageError{fmt.Errorf("--action %q is not one of Audit, Warn, Deny", s)}
 }
 
-// chosen gives the checks to export: all, or those named.
-func chosen(ids []string) ([]checks.Source, error) {
+// chosen gives the checks to export: those that run, or those named.
+func chosen(ids []string, runs func(id string) bool) ([]checks.Source, error) {
 	all, err := checks.List()
-	if err != nil || len(ids) == 0 {
-		return all, err
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		return slices.DeleteFunc(slices.Clone(all), func(s checks.Source) bool { return !runs(s.ID) }), nil
 	}
 	out := make([]checks.Source, 0, len(ids))
 	for _, id := range ids {
@@ -119,66 +122,4 @@ func chosen(ids []string) ([]checks.Source, error) {
 		out = append(out, all[i])
 	}
 	return out, nil
-}
-
-type exporter struct {
-	out     io.Writer
-	cfg     *config.Config
-	target  *version.Version
-	action  admissionv1.ValidationAction
-	bare    bool
-	refused []string
-}
-
-func (e *exporter) check(s checks.Source) error {
-	set := e.cfg.Checks[s.ID]
-	if set.Mode == "off" || s.NeedsParams && len(set.Parameters) == 0 {
-		return nil
-	}
-	policy := cel.WorseOnly(s.Policy)
-	policy.Name = "seaworthy-" + s.ID
-	if err := cel.CompilesOn(policy, e.target); err != nil {
-		e.refused = append(e.refused, err.Error())
-		return nil
-	}
-	fail := admissionv1.Fail
-	policy.Spec.FailurePolicy = cmp.Or(policy.Spec.FailurePolicy, &fail)
-	objects := []any{policy}
-	if !e.bare {
-		objects = append(objects, e.binding(s, set)...)
-	}
-	for _, o := range objects {
-		raw, err := yaml.Marshal(o)
-		if err != nil {
-			return fmt.Errorf("export %s: %w", s.ID, err)
-		}
-		if _, err := fmt.Fprintf(e.out, "---\n%s", raw); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// binding makes the binding of a policy and the ConfigMap of its parameters.
-func (e *exporter) binding(s checks.Source, set config.Check) []any {
-	action := map[string]admissionv1.ValidationAction{
-		"audit": admissionv1.Audit, "warn": admissionv1.Warn, "deny": admissionv1.Deny,
-	}[set.Mode]
-	b := &admissionv1.ValidatingAdmissionPolicyBinding{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "admissionregistration.k8s.io/v1", Kind: "ValidatingAdmissionPolicyBinding"},
-		ObjectMeta: metav1.ObjectMeta{Name: "seaworthy-" + s.ID},
-		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-			PolicyName: "seaworthy-" + s.ID, ValidationActions: []admissionv1.ValidationAction{cmp.Or(action, e.action)},
-		},
-	}
-	if s.Policy.Spec.ParamKind == nil || len(set.Parameters) == 0 {
-		return []any{b}
-	}
-	deny := admissionv1.DenyAction
-	b.Spec.ParamRef = &admissionv1.ParamRef{Name: "seaworthy-" + s.ID, Namespace: exportNamespace, ParameterNotFoundAction: &deny}
-	return []any{&corev1.ConfigMap{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-		ObjectMeta: metav1.ObjectMeta{Name: "seaworthy-" + s.ID, Namespace: exportNamespace},
-		Data:       set.Parameters,
-	}, b}
 }

@@ -30,7 +30,8 @@ func Read(r io.Reader) (*seaworthy.Report, error) {
 }
 
 // Fingerprints gives the fingerprints of the findings of a JSON report, one after the
-// other without holding the report. A report that is cut off, of another version or
+// other without holding the report. Findings that were waived are left out: once their
+// waiver ends they count again, whatever was known before. A report that is cut off, of another version or
 // without findings and summary ends in an error: a part of a baseline is none.
 func Fingerprints(r io.Reader) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
@@ -96,13 +97,17 @@ func findings(d *json.Decoder, each func(string) error) error {
 	}
 	for n := 1; d.More(); n++ {
 		var f struct {
-			Fingerprint string `json:"fingerprint"`
+			Fingerprint string    `json:"fingerprint"`
+			Waiver      *struct{} `json:"waiver"`
 		}
 		if err := d.Decode(&f); err != nil {
 			return notReport(err)
 		}
 		if f.Fingerprint == "" {
 			return seaworthy.Invalid("finding %d of the report has no fingerprint", n)
+		}
+		if f.Waiver != nil {
+			continue
 		}
 		if err := each(f.Fingerprint); err != nil {
 			return err

@@ -16,6 +16,10 @@ import (
 // analyze runs what needs all objects: policies that look at namespaces, and analyzers.
 func (g *gathering) analyze(ctx context.Context) error {
 	g.yield(g.last)
+	if g.summary.Objects == 0 && len(g.errors) == 0 {
+		// A path that leads to the wrong place must not look like a clean one.
+		g.errors = append(g.errors, seaworthy.Problem{Message: "nothing that was scanned is a Kubernetes object, so nothing was judged"})
+	}
 	g.summary.Workloads = len(g.snapshot.Workloads())
 	if err := g.judgeLate(ctx); err != nil {
 		return err

@@ -34,8 +34,8 @@ type Selection struct {
 	Target string
 }
 
-// targetParam is the parameter by which a check follows Kubernetes versions.
-const targetParam = "kubernetes-version"
+// TargetParam is the parameter by which a check follows Kubernetes versions.
+const TargetParam = "kubernetes-version"
 
 // choose fills Checks with those that the selection wants.
 func (c *Catalogue) choose(known map[string]seaworthy.Check, s Selection) error {
@@ -128,14 +128,14 @@ func parameters(k seaworthy.Check, given map[string]string) error {
 
 // follow gives a check that follows Kubernetes versions the one to judge against.
 func (c *Catalogue) follow(k seaworthy.Check, set Setting, target string) {
-	follows := slices.ContainsFunc(k.Params, func(p seaworthy.Param) bool { return p.Name == targetParam })
-	if _, given := set.Parameters[targetParam]; !follows || given || target == "" {
+	follows := slices.ContainsFunc(k.Params, func(p seaworthy.Param) bool { return p.Name == TargetParam })
+	if _, given := set.Parameters[TargetParam]; !follows || given || target == "" {
 		return
 	}
 	set.Parameters = maps.Clone(set.Parameters)
 	if set.Parameters == nil {
 		set.Parameters = map[string]string{}
 	}
-	set.Parameters[targetParam] = target
+	set.Parameters[TargetParam] = target
 	c.settings[k.ID] = set
 }
