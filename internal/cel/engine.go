@@ -207,11 +207,9 @@ func (e *Engine) Compile(i int) error {
 			return fmt.Errorf("variable %s: %w", v.Name, err)
 		}
 	}
-	for _, list := range [][]program{c.conditions} {
-		for _, p := range list {
-			if p.err != nil {
-				return p.err
-			}
+	for _, p := range c.conditions {
+		if p.err != nil {
+			return p.err
 		}
 	}
 	for _, v := range c.validations {
