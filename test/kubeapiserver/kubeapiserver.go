@@ -87,6 +87,8 @@ func Start(t testing.TB, flags ...string) *Server {
 func needs(t testing.TB, reason string) {
 	t.Helper()
 	switch {
+	case testing.Short():
+		t.Skip("SKIPPED in a short run: nothing was tried against a real kube-apiserver")
 	case reason == "":
 	case os.Getenv("SEAWORTHY_REQUIRE_CONTROLPLANE") != "":
 		t.Fatalf("SEAWORTHY_REQUIRE_CONTROLPLANE is set, but %s", reason)
