@@ -253,11 +253,13 @@ func (p *program) testChecks(args []string) error {
 			return err
 		}
 	}
-	fmt.Fprintf(p.out, "%d cases, %d failed\n", n, bad)
+	failed := "none failed"
 	if bad > 0 {
+		failed = fmt.Sprintf("%d failed", bad)
 		p.exit = scan.ExitFindings
 	}
-	return nil
+	_, err := fmt.Fprintf(p.out, "%s, %s\n", counted(n, "case"), failed)
+	return err
 }
 
 // testPath runs the cases of a policy file, or of the policy files of a folder.
@@ -266,23 +268,26 @@ func testPath(path string, run func(fs.FS, checks.Source) error) error {
 	if st, err := os.Stat(path); err != nil {
 		return seaworthy.Invalid("%v", err)
 	} else if st.IsDir() {
-		if files, err = filepath.Glob(filepath.Join(path, "*.yaml")); err != nil || len(files) == 0 {
-			return seaworthy.Invalid("%s holds no policy (*.yaml)", path)
+		if files, err = filepath.Glob(filepath.Join(path, "*.yaml")); err != nil {
+			return seaworthy.Invalid("%s: %v", path, err)
 		}
 	}
+	policies := 0
 	for _, file := range files {
-		raw, err := os.ReadFile(file)
+		own, err := scan.OwnPolicies(file)
 		if err != nil {
-			return seaworthy.Invalid("%v", err)
-		}
-		s, err := checks.Parse(raw)
-		if err != nil {
-			return seaworthy.Invalid("%s: %v", file, err)
-		}
-		s.File = filepath.Base(file)
-		if err := run(os.DirFS(filepath.Dir(file)), *s); err != nil {
 			return err
 		}
+		policies += len(own)
+		for _, s := range own {
+			s.File = filepath.Base(file)
+			if err := run(os.DirFS(filepath.Dir(file)), s); err != nil {
+				return err
+			}
+		}
+	}
+	if policies == 0 {
+		return seaworthy.Invalid("%s holds no ValidatingAdmissionPolicy (*.yaml)", path)
 	}
 	return nil
 }

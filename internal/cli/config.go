@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -27,8 +28,12 @@ func (p *program) configCommand() *cobra.Command {
 			Use: "check [FILE]", Short: "Check a configuration file with all that it names",
 			RunE: func(cmd *cobra.Command, args []string) error {
 				file := ""
-				if len(args) > 0 {
+				switch len(args) {
+				case 0:
+				case 1:
 					file = args[0]
+				default:
+					return usageError{errors.New("name one configuration file")}
 				}
 				cfg, err := loadConfig(file, nil)
 				if err != nil {
@@ -46,7 +51,14 @@ func (p *program) configCommand() *cobra.Command {
 				if from == "" {
 					from = "no " + config.FileName + " (all defaults)"
 				}
-				_, err = fmt.Fprintf(p.out, "%s: %d checks run, %d waivers\n", from, len(sc.Catalogue.Checks), len(sc.Waivers))
+				run, waivers := counted(len(sc.Catalogue.Checks), "check")+" run", counted(len(sc.Waivers), "waiver")
+				if len(sc.Catalogue.Checks) == 1 {
+					run += "s"
+				}
+				if len(sc.Waivers) == 0 {
+					waivers = "no waivers"
+				}
+				_, err = fmt.Fprintf(p.out, "%s: %s, %s\n", from, run, waivers)
 				return err
 			},
 		},

@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seaworthy-dev/seaworthy/internal/analysis"
 	"github.com/seaworthy-dev/seaworthy/internal/config"
+	"github.com/seaworthy-dev/seaworthy/internal/kube"
 	"github.com/seaworthy-dev/seaworthy/internal/output"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
 )
@@ -60,6 +62,7 @@ func (p *program) scanCommand() *cobra.Command {
 	f.BoolVar(&o.noProgress, "no-progress", false, "Show no progress bar")
 	o.fixes.flags(f)
 	addSettings(f, flags)
+	complete(cmd)
 	return cmd
 }
 
@@ -178,4 +181,22 @@ func (p *program) progress(sc *scan.Config, o *scanOptions) (done func()) {
 	bar := output.NewProgress(p.err, isTerminal(p.err), "scanning")
 	sc.Progress = bar.Set
 	return bar.Done
+}
+
+// complete tells shells what flags take.
+func complete(cmd *cobra.Command) {
+	formats := make([]string, len(output.Formats))
+	for i, f := range output.Formats {
+		formats[i] = f.Name + "\t" + f.Doc
+	}
+	for flag, values := range map[string][]string{
+		"output": formats, "color": colorModes, "fail-on": {"critical", "high", "medium", "low", "info", "none"},
+		"provider": append([]string{kube.SelfManaged}, analysis.Providers()...),
+	} {
+		fixed := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+		_ = cmd.RegisterFlagCompletionFunc(flag, fixed) // fails for a flag that is not there, which a test would see
+	}
+	for _, flag := range []string{"only", "except", "mode", "severity", "parameter"} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, completeChecks)
+	}
 }

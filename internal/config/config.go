@@ -33,8 +33,8 @@ type Config struct {
 	KubernetesVersion string           `yaml:"kubernetesVersion" flag:"kubernetes-version" doc:"Kubernetes version to judge against, such as 1.36. Default: the cluster's own, else the newest known"`
 	Provider          string           `yaml:"provider" flag:"provider" doc:"Who runs the control plane: EKS, GKE, AKS, OpenShift, … or self-managed. Default: detected from the cluster"`
 	Checks            map[string]Check `yaml:"checks" doc:"Settings of single checks, by id"`
-	Only              []string         `yaml:"only" flag:"only" doc:"Run only these checks (ids or categories)"`
-	Except            []string         `yaml:"except" flag:"except" doc:"Leave out these checks (ids or categories)"`
+	Only              []string         `yaml:"only" flag:"only" doc:"Run only these checks (ids, categories, or custom for your own)"`
+	Except            []string         `yaml:"except" flag:"except" doc:"Leave out these checks (ids, categories, or custom)"`
 	Scopes            []Scope          `yaml:"scopes" flag:"scope" doc:"Where checks do not run, by namespace, and why"`
 	Policies          []string         `yaml:"policies" flag:"policies" doc:"Folders of your own checks: ValidatingAdmissionPolicies, Rego, Gatekeeper templates with constraints"`
 	Controls          []string         `yaml:"controls" flag:"controls" doc:"Folders of your own controls"`

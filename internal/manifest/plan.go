@@ -72,7 +72,7 @@ func (w *walker) path(path string) error {
 		w.named(filepath.Clean(path))
 		return nil
 	case hasMeta(path):
-		return w.glob(path)
+		return w.glob(strings.TrimRight(path, "/"))
 	}
 	w.plan.fail(path, reason(err))
 	return nil

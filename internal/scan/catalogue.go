@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -196,7 +197,7 @@ func digest(list []seaworthy.Check, policies []cel.Policy) (string, error) {
 // load reads a folder of the user's own policies.
 func (c *Catalogue) load(ctx context.Context, dir string, known map[string]seaworthy.Check) ([]cel.Policy, error) {
 	if st, err := os.Stat(dir); err != nil {
-		return nil, seaworthy.Invalid("policies: %v", err)
+		return nil, &seaworthy.Error{Kind: seaworthy.KindInvalid, Message: "policies: " + dir, Err: errors.Unwrap(err)}
 	} else if !st.IsDir() {
 		return nil, seaworthy.Invalid("policies: %s is not a folder", dir)
 	}
@@ -209,7 +210,10 @@ func (c *Catalogue) load(ctx context.Context, dir string, known map[string]seawo
 	c.files = append(c.files, bundle.Files()...)
 	c.bundles = append(c.bundles, bundle)
 	own := loadPolicies(dir)
-	c.Problems = append(c.Problems, own.problems...)
+	c.Problems, c.Skipped = append(c.Problems, own.problems...), append(c.Skipped, own.skipped...)
+	if len(own.checks)+len(bundle.Checks())+len(bundle.Natives()) == 0 && len(own.problems)+len(bundle.Problems()) == 0 {
+		c.Problems = append(c.Problems, seaworthy.Problem{File: dir, Message: "holds no policy: no ValidatingAdmissionPolicy, no Rego rule and no Gatekeeper constraint"})
+	}
 	c.files = append(c.files, own.files...)
 	add := func(k seaworthy.Check) bool {
 		if old, ok := known[k.ID]; ok && !old.Custom {

@@ -22,8 +22,8 @@ type Setting struct {
 // Selection says which checks run and how.
 type Selection struct {
 	Settings map[string]Setting
-	// Only, when not empty, lists the checks to run (ids or categories); Except those
-	// to leave out.
+	// Only, when not empty, lists the checks to run (ids, categories, or custom for those
+	// of Policies); Except those to leave out.
 	Only, Except []string
 	// Scopes switch checks off in some namespaces.
 	Scopes []Scope
@@ -68,6 +68,9 @@ func (c *Catalogue) names(known map[string]seaworthy.Check, s Selection) error {
 	for id, k := range known {
 		c.known[id] = true
 		categories[strings.ToLower(k.Category)] = true
+		if k.Custom {
+			categories[custom] = true
+		}
 	}
 	ids, both := slices.Sorted(maps.Keys(c.known)), slices.Sorted(maps.Keys(categories))
 	both = append(both, ids...)
@@ -96,9 +99,14 @@ func unknownCheck(name string, known []string) error {
 	return seaworthy.Invalid("there is no check %q%s; 'seaworthy checks list' lists them", name, hint)
 }
 
+// custom names every check that the user brought, as if it were a category.
+const custom = "custom"
+
 // listed tells whether a list of ids and categories names the check.
 func listed(list []string, k seaworthy.Check) bool {
-	return slices.ContainsFunc(list, func(name string) bool { return name == k.ID || strings.EqualFold(name, k.Category) })
+	return slices.ContainsFunc(list, func(name string) bool {
+		return name == k.ID || strings.EqualFold(name, k.Category) || k.Custom && strings.EqualFold(name, custom)
+	})
 }
 
 // parameters refuses what a check does not take.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,12 +26,15 @@ type Reader struct{ problems []string }
 func (r *Reader) Folder(fsys fs.FS, dir string, each func(file string, n *yaml.Node)) error {
 	return fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		hidden := name != "." && strings.HasPrefix(d.Name(), ".")
+		var path *fs.PathError
 		switch {
+		case name == "." && errors.As(err, &path):
+			return path.Err // whoever calls knows the folder by its own name
 		case err != nil:
 			return err
 		case hidden && d.IsDir():
 			return fs.SkipDir
-		case hidden || d.IsDir() || !slices.Contains([]string{".yaml", ".yml"}, path.Ext(name)):
+		case hidden || d.IsDir() || !slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(name)):
 			return nil
 		}
 		return r.File(fsys, name, filepath.ToSlash(filepath.Join(dir, name)), each)

@@ -214,6 +214,14 @@ func TestReader(t *testing.T) {
 	}
 }
 
+func TestReaderOfNothing(t *testing.T) {
+	var r strict.Reader
+	err := r.Folder(os.DirFS(filepath.Join(t.TempDir(), "missing")), "boats", func(string, *yaml.Node) { t.Error("a document of nothing") })
+	if err == nil || err.Error() != "no such file or directory" {
+		t.Errorf("Folder = %v, want what the system says, without a name that nobody gave", err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("name: Elida\ncrew: [{name: Ines}]\n"))
 	f.Add([]byte("crew: &c [*c]\n"))
