@@ -5,6 +5,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,7 +31,7 @@ func (p *program) input(ctx context.Context, cfg *config.Config, sc *scan.Config
 func (p *program) manifests(ctx context.Context, cfg *config.Config, sc *scan.Config, args []string) (*manifest.Plan, *snapshot.Decoder, error) {
 	sc.Base, _ = sourceOf(args[0])
 	plan, err := manifest.NewPlan(ctx, manifest.Options{
-		Paths: args, Stdin: p.in, ValuesFiles: cfg.Helm.Values, Set: cfg.Helm.Set, ReleaseName: cfg.Helm.Release,
+		Paths: args, Stdin: &interruptible{ctx: ctx, in: p.in}, ValuesFiles: cfg.Helm.Values, Set: cfg.Helm.Set, ReleaseName: cfg.Helm.Release,
 		Namespace: cfg.Helm.Namespace, KubernetesVersion: sc.Target, AllowNetwork: cfg.Inputs.AllowNetwork,
 		RespectGitignore: cfg.Inputs.Gitignore, SkipVendored: cfg.Inputs.SkipVendored,
 	})
@@ -104,4 +105,35 @@ func address(url string) string {
 		url = url[i+1:]
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(url, "/"), ".git")
+}
+
+// interruptible is a reader that gives up waiting when its context ends: nobody should
+// have to close standard input to end a scan. The read that waits is left behind.
+type interruptible struct {
+	ctx  context.Context
+	in   io.Reader
+	read chan chunk
+}
+
+type chunk struct {
+	data []byte
+	err  error
+}
+
+// Read implements io.Reader.
+func (r *interruptible) Read(p []byte) (int, error) {
+	if r.read == nil {
+		r.read = make(chan chunk, 1)
+	}
+	go func() {
+		own := make([]byte, len(p)) // p is the caller's again once Read has returned
+		n, err := r.in.Read(own)
+		r.read <- chunk{own[:n], err}
+	}()
+	select {
+	case <-r.ctx.Done():
+		return 0, r.ctx.Err()
+	case c := <-r.read:
+		return copy(p, c.data), c.err
+	}
 }
