@@ -39,7 +39,7 @@ func (g *gathering) analyze(ctx context.Context) error {
 			return r.err
 		}
 	}
-	return nil
+	return g.settleJoined()
 }
 
 // reporter takes the verdicts of one analyzer.
@@ -105,13 +105,12 @@ func (r *reporter) Error(check string, o *snapshot.Object, err error) {
 	if !ok || o != nil && !r.g.cfg.Catalogue.judges(i, o) {
 		return
 	}
-	r.g.tallies[i].errors++
-	p := seaworthy.Problem{Check: check, Message: err.Error()}
 	if o != nil {
-		r.g.tallies[i].inScope++
-		p.File, p.Line, p.Object = o.Source.File, o.Source.Line, o.String()
+		r.err = firstError(r.err, r.g.verdict(o, &verdict{check: i, err: err}))
+		return
 	}
-	r.g.errors = append(r.g.errors, p)
+	r.g.tallies[i].errors++
+	r.g.errors = append(r.g.errors, seaworthy.Problem{Check: check, Message: err.Error()})
 }
 
 func appendOnce(l []string, s string) []string {

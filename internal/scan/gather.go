@@ -34,14 +34,20 @@ type gathering struct {
 	seed     maphash.Seed
 	seen     map[uint64]int // identity of an object, and of it in a file → how often
 	lateness []late
-	// halves remembers what the policy of a single+cross check said of an object (true:
-	// failed), so that the analyzer's half does not count the object once more.
-	halves map[half]bool
+	// halves are the objects of single+cross checks, of which policy and analyzer each say
+	// something; joined finds them.
+	halves []whole
+	joined map[half]int
 }
 
 type half struct {
 	check  int
 	object *snapshot.Object
+}
+
+type whole struct {
+	half
+	outcome
 }
 
 // tally counts one check.
@@ -60,7 +66,7 @@ func newGathering(cfg *Config, in Input, out Handler) *gathering {
 	g := &gathering{
 		cfg: cfg, in: in, out: out, snapshot: snapshot.New(in.Source),
 		tallies: make([]tally, len(cfg.Catalogue.Checks)), requires: seaworthy.RequirementsOf(cfg.Frameworks),
-		seed: maphash.MakeSeed(), seen: map[uint64]int{}, halves: map[half]bool{},
+		seed: maphash.MakeSeed(), seen: map[uint64]int{}, joined: map[half]int{},
 		errors: slices.Clone(cfg.Catalogue.Problems), skipped: slices.Clone(cfg.Catalogue.Skipped),
 	}
 	g.snapshot.Target = cfg.Target
@@ -190,65 +196,83 @@ func (g *gathering) relative(path string) string {
 	return filepath.ToSlash(rel)
 }
 
-// verdict counts a verdict and hands on its findings.
+// verdict hands on the findings of a verdict and counts it.
 func (g *gathering) verdict(o *snapshot.Object, v *verdict) error {
-	t := &g.tallies[v.check]
 	k := &g.cfg.Catalogue.Checks[v.check]
-	if k.Scope == seaworthy.ScopeSingleCross && !g.merge(t, o, v) {
-		return nil
-	}
-	t.inScope++
+	var out outcome
 	if v.err != nil {
-		t.errors++
+		out.erred = true
 		g.errors = append(g.errors, seaworthy.Problem{
 			File: o.Source.File, Line: o.Source.Line, Check: k.ID, Object: o.String(), Message: v.err.Error(),
 		})
-		if len(v.items) == 0 {
-			return nil
-		}
 	}
-	if len(v.items) == 0 {
-		t.passed++
-		if g.cfg.IncludePassed {
-			return g.out.Pass(&seaworthy.Pass{Check: k.ID, Object: o.Object, File: o.Source.File})
-		}
-		return nil
-	}
-	t.failed++
-	waived := true
 	for i := range v.items {
 		f := g.finding(k, o, &v.items[i])
-		waived = waived && f.Waiver != nil
-		t.findings++
+		out.failed = true
+		out.open = out.open || f.Waiver == nil
+		g.tallies[v.check].findings++
 		g.count(f)
 		if err := g.out.Finding(f); err != nil {
 			return err
 		}
 	}
-	if waived {
-		t.waived++
+	if k.Scope == seaworthy.ScopeSingleCross {
+		g.join(v.check, o, out)
+		return nil
+	}
+	return g.settle(v.check, o, out)
+}
+
+// outcome is what came of one check and one object.
+type outcome struct {
+	failed, open, erred bool // open: some finding is not waived
+}
+
+// settle counts an object: it passed, failed or could not be judged.
+func (g *gathering) settle(check int, o *snapshot.Object, out outcome) error {
+	t := &g.tallies[check]
+	t.inScope++
+	switch {
+	case out.failed:
+		t.failed++
+		if !out.open {
+			t.waived++
+		}
+	case out.erred:
+		t.errors++
+	default:
+		t.passed++
+		if g.cfg.IncludePassed {
+			return g.out.Pass(&seaworthy.Pass{Check: g.cfg.Catalogue.Checks[check].ID, Object: o.Object, File: o.Source.File})
+		}
 	}
 	return nil
 }
 
-// merge makes one verdict of the two halves of a single+cross check: the object counts
-// once, and fails if one half fails. It tells whether there is still something to count.
-func (g *gathering) merge(t *tally, o *snapshot.Object, v *verdict) bool {
-	key := half{v.check, o}
-	failed, before := g.halves[key]
-	g.halves[key] = failed || len(v.items) > 0
-	switch {
-	case !before || v.err != nil:
-	case len(v.items) == 0:
-		return false
-	case failed:
-		t.inScope--
-		t.failed--
-	default:
-		t.inScope--
-		t.passed--
+// join keeps what one half of a check says that is a policy and an analyzer at once. The
+// object counts when both have spoken, and fails if one of them fails it.
+func (g *gathering) join(check int, o *snapshot.Object, out outcome) {
+	key := half{check, o}
+	i, ok := g.joined[key]
+	if !ok {
+		i = len(g.halves)
+		g.joined[key] = i
+		g.halves = append(g.halves, whole{key, out})
+		return
 	}
-	return true
+	both := &g.halves[i].outcome
+	both.failed, both.open, both.erred = both.failed || out.failed, both.open || out.open, both.erred || out.erred
+}
+
+// settleJoined counts what has been joined, in the order in which it came.
+func (g *gathering) settleJoined() error {
+	for _, w := range g.halves {
+		if err := g.settle(w.check, w.object, w.outcome); err != nil {
+			return err
+		}
+	}
+	g.halves, g.joined = nil, nil
+	return nil
 }
 
 func (g *gathering) finding(k *seaworthy.Check, o *snapshot.Object, it *item) *seaworthy.Finding {
