@@ -67,7 +67,7 @@ type variables struct {
 	policy *compiled
 }
 
-var variablesType = types.NewTypeValue("kubernetes.variables", traits.IndexerType|traits.FieldTesterType)
+var variablesType = types.NewObjectType("kubernetes.variables")
 
 // Find gives the value of a variable.
 func (v *variables) Find(key ref.Val) (ref.Val, bool) {

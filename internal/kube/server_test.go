@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"k8s.io/client-go/rest"
 
@@ -204,5 +203,3 @@ func list(t *testing.T, c *kube.Cluster) (map[string]*snapshot.Object, *kube.Res
 	}
 	return objects, result
 }
-
-const soon = 500 * time.Millisecond

@@ -153,9 +153,7 @@ func TestClusterRoleAllowsWhatIsListed(t *testing.T) {
 		}
 		resources[gv] = append(resources[gv], fmt.Sprintf("%s:Thing", resource))
 	}
-	for _, other := range []string{"secrets:Secret", "events:Event", "endpoints:Endpoints"} {
-		resources["v1"] = append(resources["v1"], other)
-	}
+	resources["v1"] = append(resources["v1"], "secrets:Secret", "events:Event", "endpoints:Endpoints")
 	resources["coordination.k8s.io/v1"] = []string{"leases:Lease"}
 	s := &server{t: t, resources: resources}
 	_, result := list(t, open(t, s.start(), kube.Options{}))

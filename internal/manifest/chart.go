@@ -169,7 +169,6 @@ type chartText struct {
 	root      string
 	chart     *chartv2.Chart
 	templates map[string]string // source by the name under which it is rendered
-	failed    map[string]bool
 }
 
 // collect takes the sources of a chart's templates and those of its subcharts.

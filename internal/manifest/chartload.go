@@ -23,10 +23,9 @@ import (
 // chartLoader reads charts from folders and archives. It is Helm's loader with limits,
 // without loops, and with dependencies on folders (file://) resolved in place.
 type chartLoader struct {
-	limits   Limits
-	skip     func(file, why string)
-	loading  []string // real paths of the folders being loaded
-	reported map[string]bool
+	limits  Limits
+	skip    func(file, why string)
+	loading []string // real paths of the folders being loaded
 }
 
 // load reads the chart at a path.

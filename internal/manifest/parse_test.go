@@ -71,7 +71,7 @@ func TestScalarsAsKubectl(t *testing.T) {
 
 func TestThroughJSON(t *testing.T) {
 	for f, want := range map[float64]any{
-		1: int64(1), 1.5: 1.5, -0.0: int64(0), 1e20: 1e20, 1 << 53: int64(1 << 53),
+		1: int64(1), 1.5: 1.5, math.Copysign(0, -1): int64(0), 1e20: 1e20, 1 << 53: int64(1 << 53),
 		math.MaxFloat64: math.MaxFloat64, 1.2345678901234567e18: int64(1234567890123456800),
 	} {
 		if got := throughJSON(f); got != want {

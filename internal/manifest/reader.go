@@ -25,7 +25,6 @@ type reader struct {
 	unit   *Unit
 	limits Limits
 	result Result
-	over   bool // the limit of objects was passed and said so
 }
 
 func (r *reader) error(file string, line int, err error) {

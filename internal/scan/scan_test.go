@@ -64,15 +64,6 @@ func (k *keep) check(t *testing.T, id string) seaworthy.CheckResult {
 	return k.Checks[i]
 }
 
-// lines are the findings in short.
-func (k *keep) lines() []string {
-	out := []string{}
-	for _, f := range k.Findings {
-		out = append(out, fmt.Sprintf("%s %s %s:%d", f.Check, f.Object, f.File, f.Line))
-	}
-	return out
-}
-
 // day is today in tests.
 func day() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 

@@ -116,15 +116,6 @@ func identify(m map[string]any) error {
 	return nil
 }
 
-// runsPods are custom kinds known for a pod template, whatever it holds.
-var runsPods = map[kschema.GroupKind]bool{
-	{Group: "apps.openshift.io", Kind: "DeploymentConfig"}: true,
-	{Group: "argoproj.io", Kind: "Rollout"}:                true,
-	{Group: "apps.kruise.io", Kind: "CloneSet"}:            true,
-	{Group: "apps.kruise.io", Kind: "StatefulSet"}:         true,
-	{Group: "apps.kruise.io", Kind: "DaemonSet"}:           true,
-}
-
 // custom fills in what is known of a custom resource: its resource and its pod template.
 func (d *Decoder) custom(o *Object, gvk kschema.GroupVersionKind) {
 	d.mu.RLock()

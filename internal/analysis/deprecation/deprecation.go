@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -74,7 +75,7 @@ func generated(s *snapshot.Snapshot, o *snapshot.Object) bool {
 	if o.Kind != "Endpoints" || !s.Cluster() {
 		return false
 	}
-	if e, ok := o.Typed.(*corev1.Endpoints); ok && e.Annotations["control-plane.alpha.kubernetes.io/leader"] != "" {
+	if e, ok := o.Typed.(metav1.Object); ok && e.GetAnnotations()["control-plane.alpha.kubernetes.io/leader"] != "" {
 		return true
 	}
 	service := s.Lookup("", "Service", o.Namespace, o.Name)
