@@ -18,17 +18,50 @@ type Problem struct {
 // walker rewrites a tree as its type says, remembering what did not fit. What does not
 // fit is left out, so that the rest can still be judged.
 type walker struct {
-	steps    []string
+	steps    []step
 	problems []Problem
+	// inside counts the unions around: there, unknown fields are left out silently.
+	inside int
 	// lenient lets unknown fields pass, as they are written.
 	lenient bool
 }
 
-func (w *walker) push(step string) { w.steps = append(w.steps, step) }
-func (w *walker) pop()             { w.steps = w.steps[:len(w.steps)-1] }
+// step is one step of a path: a field, a key of a mapping or an index.
+type step struct {
+	name  string
+	index int
+	sort  stepSort
+}
+
+type stepSort uint8
+
+const (
+	ofField stepSort = iota
+	ofMapping
+	ofList
+)
+
+func (w *walker) push(s step) { w.steps = append(w.steps, s) }
+func (w *walker) pop()        { w.steps = w.steps[:len(w.steps)-1] }
+
+// path writes the current steps as a JSON path.
+func (w *walker) path() string {
+	var b strings.Builder
+	for _, s := range w.steps {
+		switch s.sort {
+		case ofField:
+			b.WriteString("." + s.name)
+		case ofMapping:
+			b.WriteString(key(s.name))
+		case ofList:
+			b.WriteString("[" + strconv.Itoa(s.index) + "]")
+		}
+	}
+	return strings.TrimPrefix(b.String(), ".")
+}
 
 func (w *walker) complain(message string) {
-	w.problems = append(w.problems, Problem{Path: strings.TrimPrefix(strings.Join(w.steps, ""), "."), Message: message})
+	w.problems = append(w.problems, Problem{Path: w.path(), Message: message})
 }
 
 // walk gives the canonical form of v, and whether v fits its type.
@@ -47,6 +80,8 @@ func (w *walker) walk(v any, s *shape) (any, bool) {
 		return w.list(v, s)
 	case mapping:
 		return w.mapping(v, s)
+	case union:
+		return w.union(v, s)
 	case leaf:
 		out, err := s.leaf(v)
 		if err != nil {
@@ -67,11 +102,13 @@ func (w *walker) structure(v any, s *shape) (any, bool) {
 	out := make(map[string]any, len(m)+len(s.always))
 	for k, v := range m {
 		f := s.fields[k]
-		w.push("." + k)
+		w.push(step{name: k})
 		if f == nil && w.lenient {
 			out[k] = v
+		} else if f == nil && w.inside == 0 {
+			w.complain("unknown field " + strconv.Quote(w.path()) + s.suggest(k))
 		} else if f == nil {
-			w.complain("unknown field " + strconv.Quote(strings.TrimPrefix(strings.Join(w.steps, ""), ".")) + s.suggest(k))
+			// As in decoding, see union.
 		} else if c, ok := w.walk(v, f.shape); ok && !f.drops(v, c) {
 			out[k] = c
 		}
@@ -124,7 +161,7 @@ func (w *walker) list(v any, s *shape) (any, bool) {
 	}
 	out := make([]any, 0, len(l))
 	for i, v := range l {
-		w.push("[" + strconv.Itoa(i) + "]")
+		w.push(step{index: i, sort: ofList})
 		if c, ok := w.walk(v, s.elem); ok {
 			out = append(out, c)
 		}
@@ -141,7 +178,7 @@ func (w *walker) mapping(v any, s *shape) (any, bool) {
 	}
 	out := make(map[string]any, len(m))
 	for k, v := range m {
-		w.push(key(k))
+		w.push(step{name: k, sort: ofMapping})
 		if c, ok := w.walk(v, s.elem); ok {
 			out[k] = c
 		}
@@ -178,8 +215,14 @@ func (w *walker) scalar(v any, s *shape) (any, bool) {
 	case float:
 		switch n := v.(type) {
 		case float64:
+			if w.inside > 0 {
+				return number(n), true
+			}
 			return n, true
 		case int64:
+			if w.inside > 0 {
+				return number(float64(n)), true
+			}
 			return float64(n), true
 		}
 		w.complain("invalid value: a number is wanted, not " + nameOf(v))

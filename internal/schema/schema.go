@@ -26,7 +26,7 @@ type Decoded struct {
 	GVK       kschema.GroupVersionKind // as judged: the current version of a replaced one
 	Resource  Resource
 	Canonical map[string]any
-	Typed     runtime.Object // nil for kinds that are not built in
+	Typed     runtime.Object // nil for kinds that are not built in; of a definition, without its schemas
 	Replaced  bool           // the version as written is no longer served
 	Problems  []Problem
 }
@@ -86,7 +86,11 @@ func (t *Table) Decode(written map[string]any) (*Decoded, error) {
 	if fill := fillers[d.GVK.Group+"/"+kind]; fill != nil {
 		fill(d.Canonical)
 	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(d.Canonical, typed); err != nil {
+	content := d.Canonical
+	if d.GVK == definitionKind {
+		content = withoutSchemas(content)
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, typed); err != nil {
 		return nil, fmt.Errorf("decode %s: %w", kind, err)
 	}
 	d.Typed = typed

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -25,6 +26,7 @@ type shape struct {
 	fields   map[string]*field // of a structure, inlined ones included
 	always   []*field          // of those, the ones that are written even when empty
 	elem     *shape            // of a list, map or pointer
+	other    *shape            // of a union: what it may be beside elem
 	min, max int64             // of an integer
 	// leaf reads and rewrites a scalar with a JSON form of its own (Quantity, Time).
 	leaf func(any) (any, error)
@@ -45,6 +47,7 @@ const (
 	float
 	bytes
 	leaf
+	union
 )
 
 type field struct {
@@ -74,6 +77,10 @@ func (s *shapes) locked(t reflect.Type) *shape {
 	s.byGo[t] = sh // before the fields, for types that hold themselves
 	if f, ok := leaves[t]; ok {
 		sh.kind, sh.leaf = leaf, f
+		return sh
+	}
+	if other, ok := unions[t]; ok {
+		sh.kind, sh.elem, sh.other = union, s.locked(schemaType), s.locked(other)
 		return sh
 	}
 	switch t.Kind() {
@@ -184,6 +191,7 @@ var leaves = map[reflect.Type]func(any) (any, error){
 	reflect.TypeFor[intstr.IntOrString]():   intOrString,
 	reflect.TypeFor[metav1.FieldsV1]():      asIs,
 	reflect.TypeFor[runtime.RawExtension](): asIs,
+	reflect.TypeFor[apiextensionsv1.JSON](): plain,
 }
 
 func asIs(v any) (any, error) { return v, nil }
