@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package seaworthy
+
+import "time"
+
+// The environments of a source. Only what runs in production is evidence of operation.
+const (
+	Production  = "production"
+	Staging     = "staging"
+	Development = "development"
+)
+
+// The kinds of declared source.
+const (
+	KindCluster    = "cluster"
+	KindRepository = "repository"
+)
+
+// DeclaredSource is a cluster or a repository that reports, or should. One that is
+// declared and silent is a gap; one that reports and is not declared is noticed.
+type DeclaredSource struct {
+	ID          string `json:"id"`
+	Kind        string `json:"kind"` // [KindCluster] or [KindRepository]
+	Name        string `json:"name"`
+	Environment string `json:"environment"`
+	Team        string `json:"team,omitempty"` // id of the owning team
+	// Declared is false for a source that came with a report.
+	Declared bool `json:"declared"`
+	// Every is how often a report is expected; zero: none is.
+	Every     time.Duration `json:"every"`
+	CreatedAt time.Time     `json:"createdAt"`
+	RetiredAt time.Time     `json:"retiredAt,omitzero"`
+}
+
+// Validate says what a source lacks.
+func (s DeclaredSource) Validate() error {
+	switch {
+	case s.Name == "":
+		return Invalid("a source needs a name")
+	case s.Kind != KindCluster && s.Kind != KindRepository:
+		return Invalid("source %s: kind %q is neither cluster nor repository", s.Name, s.Kind)
+	case s.Environment != Production && s.Environment != Staging && s.Environment != Development:
+		return Invalid("source %s: environment %q is not one of production, staging, development", s.Name, s.Environment)
+	case s.Every < 0:
+		return Invalid("source %s: reports cannot be expected every %s", s.Name, s.Every)
+	}
+	return nil
+}
+
+// Run is one report that was taken: how it came about and what it counted. Its raw
+// bytes are kept as evidence.
+type Run struct {
+	ID       string `json:"id"`
+	SourceID string `json:"sourceId"`
+	// Header is the head of the report.
+	Header     Header    `json:"header"`
+	FinishedAt time.Time `json:"finishedAt"`
+	ReceivedAt time.Time `json:"receivedAt"`
+	// Complete is false when something could not be listed or judged: then what the
+	// report does not name is not closed where it was not seen.
+	Complete bool          `json:"complete"`
+	Unlisted []Problem     `json:"unlisted"`
+	Checks   []CheckResult `json:"checks"`
+	Summary  Summary       `json:"summary"`
+	// Digest is the SHA-256 of the report as received, in hexadecimal; Blob that of the
+	// kept bytes.
+	Digest string `json:"digest"`
+	// What the report changed.
+	Opened    int `json:"opened"`
+	Fixed     int `json:"fixed"`
+	Regressed int `json:"regressed"`
+	Unchanged int `json:"unchanged"`
+	// Actor is who sent it: "token:<id>", "user:<id>" or "agent:<id>".
+	Actor string `json:"actor"`
+}

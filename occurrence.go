@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package seaworthy
+
+import (
+	"slices"
+	"time"
+)
+
+// TrackedControl is a control as this company performs it: from the catalogue or its
+// own, with an owner who is a person, and with a scope. Every change is a new version.
+type TrackedControl struct {
+	Control
+	Version   int    `json:"version"`   // from 1
+	OwnerUser string `json:"ownerUser"` // id of a user, empty: nobody yet
+	// Checks are the checks that support the control.
+	Checks []string `json:"checks"`
+	// Scope narrows where the control applies; empty: wherever the program looks.
+	Scope []ScopeItem `json:"scope"`
+	// Active is false for a control that the company does not have, with the reason.
+	Active bool   `json:"active"`
+	Reason string `json:"reason,omitempty"`
+	// Test is how its performance is tested, in words.
+	Test          string    `json:"test,omitempty"`
+	EffectiveFrom time.Time `json:"effectiveFrom"`
+}
+
+// OccurrenceState says whether a control was performed when expected. What came of it
+// is another fact: [Occurrence.Result].
+type OccurrenceState string
+
+// The states of an occurrence.
+const (
+	Expected    OccurrenceState = "expected" // not due yet
+	Performed   OccurrenceState = "performed"
+	Late        OccurrenceState = "late"   // performed after it was due
+	Missed      OccurrenceState = "missed" // due, and not performed
+	NotRequired OccurrenceState = "not-required"
+)
+
+// The results of an occurrence that was performed.
+const (
+	ResultAsExpected = "as expected"
+	ResultDeviation  = "deviation"
+)
+
+// Occurrence is one expected performance of a control: a day of a continuous control, a
+// quarter of an access review, an event.
+type Occurrence struct {
+	ID        string          `json:"id"`
+	ControlID string          `json:"controlId"`
+	Version   int             `json:"version"`         // of the control
+	From      time.Time       `json:"from"`            // start of the window
+	DueAt     time.Time       `json:"dueAt"`           // end of the window
+	Event     string          `json:"event,omitempty"` // what asked for it, where the cadence is "event"
+	State     OccurrenceState `json:"state"`
+	Result    string          `json:"result,omitempty"`
+	// Reason says why it is not required, why it deviates, or what is missing.
+	Reason string `json:"reason,omitempty"`
+	// InScope, Passed and Failed count what was tested, where a machine tested.
+	InScope     int       `json:"inScope"`
+	Passed      int       `json:"passed"`
+	Failed      int       `json:"failed"`
+	PerformedAt time.Time `json:"performedAt,omitzero"`
+	PerformedBy string    `json:"performedBy,omitempty"` // actor
+	UpdatedAt   time.Time `json:"updatedAt"`
+}
+
+// Window is one expected performance of a control with a calendar cadence.
+type Window struct{ From, DueAt time.Time }
+
+// Windows gives the performances that a calendar cadence expects and whose windows end
+// after from and start before to, in order, in UTC. "event" and "once" have none.
+func Windows(cadence string, from, to time.Time) []Window {
+	var out []Window
+	start := windowStart(cadence, from.UTC())
+	if start.IsZero() {
+		return nil
+	}
+	for start.Before(to) {
+		end := nextWindow(cadence, start)
+		out = append(out, Window{From: start, DueAt: end})
+		start = end
+	}
+	return out
+}
+
+// windowStart is the start of the calendar window that holds t, zero for cadences
+// without a calendar. Weeks start on Monday.
+func windowStart(cadence string, t time.Time) time.Time {
+	y, m, d := t.Date()
+	switch cadence {
+	case "continuous", "daily":
+		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	case "weekly":
+		return time.Date(y, m, d-(int(t.Weekday())+6)%7, 0, 0, 0, 0, time.UTC)
+	case "monthly":
+		return time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
+	case "quarterly":
+		return time.Date(y, (m-1)/3*3+1, 1, 0, 0, 0, 0, time.UTC)
+	case "semi-annual":
+		return time.Date(y, (m-1)/6*6+1, 1, 0, 0, 0, 0, time.UTC)
+	case "annual":
+		return time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	return time.Time{}
+}
+
+func nextWindow(cadence string, start time.Time) time.Time {
+	switch cadence {
+	case "weekly":
+		return start.AddDate(0, 0, 7)
+	case "monthly":
+		return start.AddDate(0, 1, 0)
+	case "quarterly":
+		return start.AddDate(0, 3, 0)
+	case "semi-annual":
+		return start.AddDate(0, 6, 0)
+	case "annual":
+		return start.AddDate(1, 0, 0)
+	}
+	return start.AddDate(0, 0, 1)
+}
+
+// The kinds of evidence.
+const (
+	EvidenceRun         = "run"         // a report, collected by machine
+	EvidenceUpload      = "upload"      // bytes that a person brought
+	EvidenceLink        = "link"        // a place where it is; only its address is kept
+	EvidenceAttestation = "attestation" // a person's word
+)
+
+// Design and operation: files and branches show design, a live production cluster and
+// records of work show operation.
+const (
+	Design    = "design"
+	Operation = "operation"
+)
+
+// Evidence is bytes with a digest and how they came about. It is never overwritten; of
+// erased evidence the digest and a tombstone stay.
+type Evidence struct {
+	ID    string `json:"id"`
+	Kind  string `json:"kind"`
+	Title string `json:"title"`
+	Shows string `json:"shows"` // [Design] or [Operation]
+	// Digest is the SHA-256 of the bytes, in hexadecimal; empty for links and
+	// attestations, whose text is in Statement.
+	Digest    string `json:"digest,omitempty"`
+	Size      int64  `json:"size"`
+	MediaType string `json:"mediaType,omitempty"`
+	FileName  string `json:"fileName,omitempty"`
+	URL       string `json:"url,omitempty"`
+	Statement string `json:"statement,omitempty"`
+	// How it was collected: by what, from where, asking what, of what scope.
+	Collector string   `json:"collector"` // actor or tool
+	SourceID  string   `json:"sourceId,omitempty"`
+	System    string   `json:"system,omitempty"` // name of the source, where it is not a declared one
+	Query     string   `json:"query,omitempty"`
+	Scope     []string `json:"scope"`
+	Rows      int      `json:"rows"`
+	RunID     string   `json:"runId,omitempty"`
+	// What it is evidence for.
+	Controls    []string `json:"controls"`
+	Occurrences []string `json:"occurrences"`
+	// The four times: what the evidence speaks of, when it was taken, when it came in,
+	// when the log took it.
+	EffectiveFrom time.Time `json:"effectiveFrom"`
+	EffectiveTo   time.Time `json:"effectiveTo"`
+	CollectedAt   time.Time `json:"collectedAt"`
+	ReceivedAt    time.Time `json:"receivedAt"`
+	LoggedAt      time.Time `json:"loggedAt"`
+	ErasedAt      time.Time `json:"erasedAt,omitzero"`
+}
+
+// Late tells whether the evidence came in after the window that it is for.
+func (e Evidence) Late(w Window) bool { return e.LoggedAt.After(w.DueAt) }
+
+// Current tells whether evidence for a control of the cadence is fresh at t: what it
+// speaks of lies in the present window or in the one before. It is computed from
+// effective times and cannot be set.
+func (e Evidence) Current(cadence string, t time.Time) bool {
+	start := windowStart(cadence, t.UTC())
+	if start.IsZero() { // event, once: a year
+		return e.EffectiveTo.After(t.AddDate(-1, 0, 0))
+	}
+	return !e.EffectiveTo.Before(windowStart(cadence, start.Add(-time.Second)))
+}
+
+// Gap is an interval in which something expected was not observed. It shows in every
+// status that depends on it.
+type Gap struct {
+	ID       string    `json:"id"`
+	SourceID string    `json:"sourceId"`
+	Kind     string    `json:"kind"` // "silent", "incomplete"
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to,omitzero"` // zero while it lasts
+	Reason   string    `json:"reason"`
+}
+
+// Overlaps tells whether the gap touches the interval.
+func (g Gap) Overlaps(from, to time.Time) bool {
+	return g.From.Before(to) && (g.To.IsZero() || g.To.After(from))
+}
+
+// Population is a list that was frozen: what was asked, as of when, how many, and the
+// digest of its rows.
+type Population struct {
+	ID        string            `json:"id"`
+	Name      string            `json:"name"`
+	ProgramID string            `json:"programId"`
+	List      string            `json:"list"`    // which list
+	Filters   map[string]string `json:"filters"` // as asked
+	AsOf      time.Time         `json:"asOf"`
+	Columns   []string          `json:"columns"`
+	Count     int               `json:"count"`
+	// Reconciled counts the source of the list without filters, and how they compare.
+	Reconciled string    `json:"reconciled"`
+	Digest     string    `json:"digest"` // SHA-256 of the rows, JSON lines, in hexadecimal
+	FrozenBy   string    `json:"frozenBy"`
+	FrozenAt   time.Time `json:"frozenAt"`
+}
+
+// Sample is what an auditor selected of a population.
+type Sample struct {
+	ID           string    `json:"id"`
+	PopulationID string    `json:"populationId"`
+	Method       string    `json:"method"` // "seed" or "list"
+	Seed         string    `json:"seed,omitempty"`
+	Size         int       `json:"size"`
+	Items        []int     `json:"items"` // row numbers from 1, ascending
+	SelectedBy   string    `json:"selectedBy"`
+	SelectedAt   time.Time `json:"selectedAt"`
+}
+
+// Has tells whether row n was selected.
+func (s Sample) Has(n int) bool { return slices.Contains(s.Items, n) }
