@@ -1,0 +1,97 @@
+-- What reports, and what it reported.
+
+-- +goose Up
+CREATE TABLE sources (
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  document TEXT NOT NULL,
+  UNIQUE (kind, name)
+);
+
+-- What changes with every report of a source; it follows from runs and findings.
+CREATE TABLE source_states (
+  source_id TEXT PRIMARY KEY REFERENCES sources (id),
+  run_id TEXT NOT NULL,
+  complete_run_id TEXT NOT NULL,
+  reported_at BIGINT NOT NULL,
+  cluster_uid TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  kubernetes_version TEXT NOT NULL,
+  set_digest TEXT NOT NULL
+);
+
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY,
+  source_id TEXT NOT NULL REFERENCES sources (id),
+  started_at BIGINT NOT NULL,
+  finished_at BIGINT NOT NULL,
+  received_at BIGINT NOT NULL,
+  complete BOOLEAN NOT NULL,
+  digest TEXT NOT NULL,
+  document TEXT NOT NULL,
+  UNIQUE (source_id, digest)
+);
+CREATE INDEX runs_source_idx ON runs (source_id, finished_at);
+CREATE INDEX runs_finished_idx ON runs (finished_at);
+
+CREATE TABLE run_checks (
+  run_id TEXT NOT NULL REFERENCES runs (id),
+  check_id TEXT NOT NULL,
+  status TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  in_scope BIGINT NOT NULL,
+  passed BIGINT NOT NULL,
+  failed BIGINT NOT NULL,
+  waived BIGINT NOT NULL,
+  PRIMARY KEY (run_id, check_id)
+);
+CREATE INDEX run_checks_check_idx ON run_checks (check_id, run_id);
+
+-- Checks as sources use them; every change of version, severity, parameters or mode is a
+-- version of its own.
+CREATE TABLE checks (
+  id TEXT NOT NULL,
+  source_id TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  from_at BIGINT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (id, source_id, version)
+);
+
+-- An index of what findings are about, for pages; objects are proved by the runs that saw
+-- them, not one by one.
+CREATE TABLE objects (
+  id TEXT PRIMARY KEY,
+  source_id TEXT NOT NULL REFERENCES sources (id),
+  api_group TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  team TEXT NOT NULL,
+  workload BOOLEAN NOT NULL,
+  first_seen_at BIGINT NOT NULL,
+  seen_run_id TEXT NOT NULL,
+  deleted_at BIGINT NOT NULL,
+  labels TEXT NOT NULL,
+  excerpt TEXT NOT NULL
+);
+CREATE INDEX objects_source_idx ON objects (source_id, namespace, kind, name);
+CREATE INDEX objects_name_idx ON objects (name);
+
+CREATE TABLE gaps (
+  id TEXT PRIMARY KEY,
+  source_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  from_at BIGINT NOT NULL,
+  to_at BIGINT NOT NULL,
+  document TEXT NOT NULL
+);
+CREATE INDEX gaps_source_idx ON gaps (source_id, from_at);
+
+-- First rule that matches an object names its team.
+CREATE TABLE ownership_rules (
+  id TEXT PRIMARY KEY,
+  place BIGINT NOT NULL,
+  document TEXT NOT NULL
+);

@@ -1,0 +1,90 @@
+-- Programs, controls and their occurrences, evidence, frozen lists.
+
+-- +goose Up
+CREATE TABLE programs (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  from_at BIGINT NOT NULL,
+  to_at BIGINT NOT NULL,
+  closed_at BIGINT NOT NULL,
+  document TEXT NOT NULL
+);
+
+CREATE TABLE controls (
+  id TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  effective_from BIGINT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (id, version)
+);
+
+CREATE TABLE occurrences (
+  id TEXT PRIMARY KEY,
+  control_id TEXT NOT NULL,
+  from_at BIGINT NOT NULL,
+  due_at BIGINT NOT NULL,
+  event TEXT NOT NULL,
+  state TEXT NOT NULL,
+  result TEXT NOT NULL,
+  document TEXT NOT NULL,
+  UNIQUE (control_id, from_at, event)
+);
+CREATE INDEX occurrences_due_idx ON occurrences (due_at, id);
+CREATE INDEX occurrences_state_idx ON occurrences (state, due_at);
+
+CREATE TABLE evidence (
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  shows TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  source_id TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  effective_from BIGINT NOT NULL,
+  effective_to BIGINT NOT NULL,
+  logged_at BIGINT NOT NULL,
+  document TEXT NOT NULL
+);
+CREATE INDEX evidence_effective_idx ON evidence (effective_to, id);
+CREATE INDEX evidence_digest_idx ON evidence (digest);
+CREATE INDEX evidence_logged_idx ON evidence (logged_at, id);
+CREATE TABLE evidence_for (
+  evidence_id TEXT NOT NULL REFERENCES evidence (id),
+  control_id TEXT NOT NULL,
+  occurrence_id TEXT NOT NULL,
+  effective_to BIGINT NOT NULL,
+  PRIMARY KEY (evidence_id, control_id, occurrence_id)
+);
+CREATE INDEX evidence_for_control_idx ON evidence_for (control_id, effective_to, evidence_id);
+CREATE INDEX evidence_for_occurrence_idx ON evidence_for (occurrence_id);
+
+CREATE TABLE populations (
+  id TEXT PRIMARY KEY,
+  program_id TEXT NOT NULL,
+  list TEXT NOT NULL,
+  frozen_at BIGINT NOT NULL,
+  digest TEXT NOT NULL,
+  document TEXT NOT NULL
+);
+CREATE TABLE samples (
+  id TEXT PRIMARY KEY,
+  population_id TEXT NOT NULL REFERENCES populations (id),
+  selected_at BIGINT NOT NULL,
+  document TEXT NOT NULL
+);
+
+-- Readiness day by day, for the trend; it follows from the tables above.
+CREATE TABLE readiness_days (
+  program_id TEXT NOT NULL,
+  day BIGINT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (program_id, day)
+);
+
+-- Decisions that are events and no records: exports, retention, administrator actions.
+CREATE TABLE actions (
+  id TEXT PRIMARY KEY,
+  at BIGINT NOT NULL,
+  actor TEXT NOT NULL,
+  document TEXT NOT NULL
+);
+CREATE INDEX actions_at_idx ON actions (at);
