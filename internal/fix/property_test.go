@@ -104,7 +104,10 @@ func TestEditsOfRealFiles(t *testing.T) {
 		limit = 6
 	}
 	edits, refused := 0, map[error]int{}
-	for _, file := range yamlFiles(t) {
+	for i, file := range yamlFiles(t) {
+		if testing.Short() && i%4 != 0 {
+			continue
+		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
