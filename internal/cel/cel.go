@@ -17,11 +17,11 @@ package cel
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/interpreter"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/version"
 	plugin "k8s.io/apiserver/pkg/admission/plugin/cel"
@@ -65,11 +65,11 @@ func (p *Policy) judgesPods() bool {
 
 // program is one compiled expression. It runs in one of two ways: tracked, as the API
 // server runs it, with its cost counted; or light, without counting, where the cost is
-// known to stay far below the limit (see [Policy.Linear]).
+// known to stay far below the limit (see [Policy.Linear] and [planner]).
 type program struct {
 	kind    *cel.Type
 	err     error // of compiling
-	light   interpreter.Interpretable
+	light   light
 	tracked func() (cel.Program, error) // planned when first needed
 }
 
@@ -88,7 +88,7 @@ type compiled struct {
 	conditions  []program
 	validations []validation
 	annotations []annotation
-	match       *matcher
+	light       bool // everything has a light program
 }
 
 type validation struct {
@@ -161,14 +161,14 @@ func extend(base *environment.EnvSet, fields *apiservercel.DeclType) (*environme
 func (c *compiler) policy(p *Policy) *compiled {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := &compiled{policy: p, variables: map[string]*variable{}, match: newMatcher(p)}
+	out := &compiled{policy: p, variables: map[string]*variable{}}
 	c.fields.Fields = map[string]*apiservercel.DeclField{}
 	closures := map[string]string{}
 	for _, v := range p.Spec.Variables {
 		closure := c.closure(p, v.Expression, closures)
 		shared := c.shared[closure]
 		if shared == nil {
-			shared = &variable{name: v.Name, slot: len(c.shared), program: c.compile(v.Expression)}
+			shared = &variable{name: v.Name, slot: len(c.shared), program: c.compile(v.Expression, out.variables)}
 			c.shared[closure] = shared
 		}
 		closures[v.Name] = closure
@@ -180,7 +180,7 @@ func (c *compiler) policy(p *Policy) *compiled {
 		key := c.closure(p, text, closures)
 		prog, ok := c.progs[key]
 		if !ok {
-			prog = c.compile(text)
+			prog = c.compile(text, out.variables)
 			c.progs[key] = prog
 		}
 		return prog
@@ -199,7 +199,25 @@ func (c *compiler) policy(p *Policy) *compiled {
 	for _, a := range p.Spec.AuditAnnotations {
 		out.annotations = append(out.annotations, annotation{expr(a.ValueExpression), a.Key})
 	}
+	out.light = out.planned()
 	return out
+}
+
+// planned tells whether all that judging takes has a light program.
+func (c *compiled) planned() bool {
+	for i := range c.conditions {
+		if c.conditions[i].light.node == nil {
+			return false
+		}
+	}
+	for i := range c.validations {
+		v := &c.validations[i]
+		if v.light.node == nil || v.message != nil && v.message.light.node == nil {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(c.annotations, func(a annotation) bool { return a.key == pathsKey }) &&
+		(c.offending == nil || c.offending.light.node != nil)
 }
 
 var (
@@ -226,17 +244,13 @@ func (c *compiler) closure(p *Policy, text string, closures map[string]string) s
 	return b.String()
 }
 
-func (c *compiler) compile(text string) program {
+func (c *compiler) compile(text string, variables map[string]*variable) program {
 	ast, issues := c.env.Compile(text)
 	if issues != nil && issues.Err() != nil {
 		return program{err: fmt.Errorf("compile %q: %w", clip(text), issues.Err())}
 	}
-	light, err := c.plan.program(ast)
-	if err != nil {
-		return program{err: fmt.Errorf("compile %q: %w", clip(text), err)}
-	}
 	env := c.env
-	return program{kind: ast.OutputType(), light: light, tracked: sync.OnceValues(func() (cel.Program, error) { return env.Program(ast) })}
+	return program{kind: ast.OutputType(), light: c.plan.program(ast, variables), tracked: sync.OnceValues(func() (cel.Program, error) { return env.Program(ast) })}
 }
 
 func clip(text string) string {

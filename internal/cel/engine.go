@@ -237,11 +237,13 @@ type Evaluator struct {
 	// serial numbers the run of one policy, to charge each variable once a run.
 	serial uint32
 	cost   uint64
-	// light: the cost of this policy on this object need not be counted.
-	light, small bool
-	most         uint64 // the most that one tracked evaluation has cost
-	act          activation
-	vars         variables
+	// small: the cost of linear policies on this object need not be counted.
+	small bool
+	most  uint64 // the most that one tracked evaluation has cost
+	left  int    // what light programs left to those of the API server
+	act   activation
+	vars  variables
+	frame frame
 
 	// ItemsOnly leaves out the messages of policies that list their items.
 	ItemsOnly bool
@@ -252,6 +254,9 @@ type Evaluator struct {
 
 // Most is the most that one evaluation whose cost was counted has cost so far.
 func (ev *Evaluator) Most() uint64 { return ev.most }
+
+// Left counts the judgements that the light programs of linear policies could not make.
+func (ev *Evaluator) Left() int { return ev.left }
 
 type slot struct {
 	epoch, serial uint32
@@ -275,6 +280,7 @@ func (ev *Evaluator) Judge(r *Request, want func(i int) bool, report func(i int,
 	}
 	ev.epoch++
 	ev.act.bind(r)
+	ev.frame.request, ev.frame.asked = r, nil
 	ev.small = !ev.CountCosts && size(r.Object)+size(r.OldObject) <= ordinary
 	for _, i := range candidates {
 		if want != nil && !want(i) {
@@ -301,7 +307,7 @@ func (ev *Evaluator) judge(i int, r *Request) (v Verdict, applies bool) {
 		return Verdict{Err: err}, true
 	}
 	ev.vars.policy = c
-	ev.light = ev.small && e.policies[i].Linear
+	light := ev.small && c.light && e.policies[i].Linear
 	for _, b := range m.bindings {
 		if ok, err := b.match.applies(r); err != nil {
 			return Verdict{Err: err}, true
@@ -322,6 +328,13 @@ func (ev *Evaluator) judge(i int, r *Request) (v Verdict, applies bool) {
 		for n, p := range params {
 			if n > 0 || len(m.bindings) > 1 {
 				ev.epoch++ // variables may read params
+			}
+			if light {
+				if ok, known := ev.runLight(c, p, &v); known {
+					applies = ok || applies
+					continue
+				}
+				ev.left++
 			}
 			applies = ev.run(c, p, &v) || applies
 		}
@@ -397,17 +410,10 @@ func (ev *Evaluator) eval(p *program) (ref.Val, error) {
 	return out, err
 }
 
-// execute evaluates an expression, light or tracked.
+// execute evaluates an expression as the API server does.
 func (ev *Evaluator) execute(p *program) (ref.Val, uint64, error) {
 	if p.err != nil {
 		return nil, 0, p.err
-	}
-	if ev.light {
-		out := p.light.Eval(&ev.act)
-		if types.IsError(out) {
-			return nil, 0, out.(*types.Err)
-		}
-		return out, 0, nil
 	}
 	run, err := p.tracked()
 	if err != nil {
@@ -428,11 +434,16 @@ func (ev *Evaluator) message(v *validation) string {
 	if v.message != nil {
 		if out, err := ev.eval(v.message); err == nil {
 			text, _ = out.Value().(string)
-			text = strings.TrimSpace(text)
 		}
-		if len(text) > celconfig.MaxEvaluatedMessageExpressionSizeBytes || strings.Contains(text, "\n") {
-			text = ""
-		}
+	}
+	return v.says(text)
+}
+
+// says gives the text of a failed validation whose messageExpression gave text.
+func (v *validation) says(text string) string {
+	text = strings.TrimSpace(text)
+	if len(text) > celconfig.MaxEvaluatedMessageExpressionSizeBytes || strings.Contains(text, "\n") {
+		text = ""
 	}
 	if text == "" {
 		text = strings.TrimSpace(v.static)
@@ -457,11 +468,14 @@ func (ev *Evaluator) items(c *compiled) []string {
 	return items
 }
 
+// pathsKey is the audit annotation that [Evaluator.paths] reads.
+const pathsKey = "paths"
+
 // paths reads the audit annotation "paths", by which a user's policy names the fields at
 // fault, one keyed path a line.
 func (ev *Evaluator) paths(c *compiled) []string {
 	for i := range c.annotations {
-		if c.annotations[i].key != "paths" {
+		if c.annotations[i].key != pathsKey {
 			continue
 		}
 		out, err := ev.eval(&c.annotations[i].program)
