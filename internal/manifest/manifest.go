@@ -67,6 +67,7 @@ type Plan struct {
 	charts     chartSettings
 	candidates []string // files in which Learn looks for definitions
 	objects    atomic.Int64
+	locator    *Locator // or nil
 }
 
 // Kind is what sort of input a unit is.

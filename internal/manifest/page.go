@@ -253,6 +253,7 @@ func (p *page) emit(it item, kind string) error {
 		at := jsonPath(d.steps)
 		o.Schema = append(o.Schema, snapshot.SchemaProblem{Path: at, Line: d.line, Message: fmt.Sprintf("duplicate field %q", at)})
 	}
+	p.reader.unit.plan.locator.remember(o)
 	return p.reader.emit(o)
 }
 

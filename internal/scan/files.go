@@ -12,7 +12,7 @@ import (
 
 // Files makes the input of a plan: each unit is a batch.
 func Files(source seaworthy.Source, plan *manifest.Plan, dec *snapshot.Decoder) Input {
-	locator := plan.Locator(dec)
+	locator := plan.Locator()
 	return Input{
 		Source: source, Total: len(plan.Units), Line: locator.Line,
 		Batches: func(ctx context.Context, next func(Batch) error) (Yield, error) {
