@@ -4,6 +4,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/checks"
 	"github.com/seaworthy-dev/seaworthy/internal/checktest"
+	"github.com/seaworthy-dev/seaworthy/internal/fix"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
 )
 
@@ -168,6 +170,7 @@ func (p *program) showCheck(c seaworthy.Check) error {
 	if c.Snippet != "" {
 		fmt.Fprintf(&b, "\n%s", indent(c.Snippet, "    "))
 	}
+	b.WriteString(remedyOf(c.ID))
 	if len(c.Params) > 0 {
 		b.WriteString("\nParameters\n")
 		for _, q := range c.Params {
@@ -180,6 +183,25 @@ func (p *program) showCheck(c seaworthy.Check) error {
 	}
 	_, err := p.out.Write([]byte(b.String()))
 	return err
+}
+
+// remedyOf says what 'scan --fix' writes for a check; nothing where it writes nothing.
+func remedyOf(id string) string {
+	r, ok := fix.For(id)
+	if !ok {
+		return ""
+	}
+	when := "only with --fix-checks " + id
+	if r.Safe != "" {
+		when = r.Safe + "; elsewhere only with --fix-checks " + id
+	}
+	var b strings.Builder
+	b.WriteString("\nWhat 'seaworthy scan --fix' does\n")
+	for _, row := range [][2]string{{"writes", r.Change}, {"when", when}, {"caution", r.Caution}} {
+		text := indent(fold(row[1], 77), "           ")
+		fmt.Fprintf(&b, "  %-9s%s", row[0], strings.TrimLeft(text, " "))
+	}
+	return b.String()
 }
 
 var scopeWords = map[seaworthy.Scope]string{
@@ -213,11 +235,12 @@ func indent(text, by string) string {
 
 func (p *program) checksTestCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "test [PATH…]",
+		Use:   "test [CHECK|PATH]…",
 		Short: "Run the cases that stand beside checks",
-		Long: "Test runs testdata/<id>.yaml of each check: of the built-in ones, or of policy files and\n" +
-			"folders of policy files that are given.",
-		RunE: func(_ *cobra.Command, args []string) error { return p.testChecks(args) },
+		Long: "Test runs testdata/<id>.yaml of each check: of all built-in ones, of those that are named,\n" +
+			"or of policy files and folders of policy files that are given.",
+		Example: "  seaworthy checks test host-pid\n  seaworthy checks test policies/",
+		RunE:    func(_ *cobra.Command, args []string) error { return p.testChecks(args) },
 	}
 }
 
@@ -237,19 +260,23 @@ func (p *program) testChecks(args []string) error {
 		}
 		return nil
 	}
+	builtin, err := checks.List()
+	if err != nil {
+		return err
+	}
 	if len(args) == 0 {
-		sources, err := checks.List()
-		if err != nil {
-			return err
-		}
-		for _, s := range sources {
+		for _, s := range builtin {
 			if err := run(checks.Cases(), s); err != nil {
 				return err
 			}
 		}
 	}
-	for _, path := range args {
-		if err := testPath(path, run); err != nil {
+	for _, arg := range args {
+		test := testPath
+		if _, err := os.Stat(arg); errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(arg, `/\.`) {
+			test = func(id string, run func(fs.FS, checks.Source) error) error { return testNamed(id, builtin, run) }
+		}
+		if err := test(arg, run); err != nil {
 			return err
 		}
 	}
@@ -258,14 +285,29 @@ func (p *program) testChecks(args []string) error {
 		failed = fmt.Sprintf("%d failed", bad)
 		p.exit = scan.ExitFindings
 	}
-	_, err := fmt.Fprintf(p.out, "%s, %s\n", counted(n, "case"), failed)
+	_, err = fmt.Fprintf(p.out, "%s, %s\n", counted(n, "case"), failed)
 	return err
+}
+
+// testNamed runs the cases of a built-in check.
+func testNamed(id string, builtin []checks.Source, run func(fs.FS, checks.Source) error) error {
+	c, err := findCheck(id)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(builtin, func(s checks.Source) bool { return s.ID == c.ID })
+	if i < 0 {
+		return seaworthy.Invalid("%s is no policy about one object, so no cases stand beside it", c.ID)
+	}
+	return run(checks.Cases(), builtin[i])
 }
 
 // testPath runs the cases of a policy file, or of the policy files of a folder.
 func testPath(path string, run func(fs.FS, checks.Source) error) error {
 	files := []string{path}
-	if st, err := os.Stat(path); err != nil {
+	if st, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return seaworthy.Invalid("%s does not exist", path)
+	} else if err != nil {
 		return seaworthy.Invalid("%v", err)
 	} else if st.IsDir() {
 		if files, err = filepath.Glob(filepath.Join(path, "*.yaml")); err != nil {
