@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 
+	kjson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/seaworthy-dev/seaworthy/checks"
@@ -106,35 +107,7 @@ func unmarshal(doc string, into *map[string]any) error {
 	if err != nil {
 		return err
 	}
-	dec := json.NewDecoder(strings.NewReader(string(raw)))
-	dec.UseNumber()
-	if err := dec.Decode(into); err != nil {
-		return err
-	}
-	if *into != nil {
-		*into = numbers(*into).(map[string]any)
-	}
-	return nil
-}
-
-func numbers(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		f, _ := v.Float64()
-		return f
-	case []any:
-		for i := range v {
-			v[i] = numbers(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = numbers(v[k])
-		}
-	}
-	return v
+	return kjson.Unmarshal(raw, into)
 }
 
 // Params is the ConfigMap that carries parameters to a policy.
