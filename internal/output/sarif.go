@@ -131,7 +131,7 @@ func (s *sarif) Start(h *seaworthy.Header, checks []seaworthy.Check) error {
 	s.text("{\n  \"$schema\": \"https://json.schemastore.org/sarif-2.1.0.json\",\n  \"version\": \"2.1.0\",\n")
 	s.text("  \"runs\": [{\n  \"tool\": {\"driver\": {\"name\": \"Seaworthy\", \"version\": ")
 	s.bytes(s.encode(h.Tool.Version))
-	s.text(", \"informationUri\": \"https://seaworthy.dev\", \"rules\": [")
+	s.text(", \"informationUri\": \"https://github.com/seaworthy-dev/seaworthy\", \"rules\": [")
 	for i, c := range checks {
 		s.rules[c.ID] = i
 		s.element(i, s.encode(ruleOf(c)))
