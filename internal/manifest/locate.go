@@ -31,7 +31,7 @@ func (p *Plan) Locator() *Locator {
 
 // remember keeps the lines of an object that has its node still.
 func (l *Locator) remember(o *snapshot.Object) {
-	if l == nil || o.Source.Node == nil || o.Source.Root != "" {
+	if l == nil || o.Source.Node == nil {
 		return
 	}
 	lines := skeletonOf(o.Source.Node, o.Source.Line)
@@ -40,8 +40,8 @@ func (l *Locator) remember(o *snapshot.Object) {
 	l.objects[o] = lines
 }
 
-// Line is the line of a JSON path of an object in its file; the object's first line where
-// it has no positions, or was rendered.
+// Line is the line of a JSON path of an object in its file, as [snapshot.Object.Line] gave
+// it while the object had its node; the object's first line where it had none.
 func (l *Locator) Line(_ context.Context, o *snapshot.Object, path string) int {
 	l.mu.Lock()
 	lines := l.objects[o]

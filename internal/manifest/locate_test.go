@@ -27,11 +27,7 @@ func agree(t *testing.T, opts manifest.Options) (paths int) {
 			visit = func(v any, path string) {
 				for _, path := range []string{path, path + ".missing", path + "[7000]"} {
 					paths++
-					got, want := locator.Line(ctx, o, path), o.Line(path)
-					if o.Source.Root != "" {
-						want = o.Source.Line
-					}
-					if got != want {
+					if got, want := locator.Line(ctx, o, path), o.Line(path); got != want {
 						t.Errorf("%s: %s: Line(%q) = %d, want %d", o.Source.File, o.Object, path, got, want)
 					}
 				}
