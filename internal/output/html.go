@@ -75,7 +75,7 @@ type (
 		Source     string
 		Facts      []string
 		Verdict    string
-		Tone       string // failed, error or clear
+		Tone       string // failed, found or clear
 		Besides    []string
 		Severities []htmlSeverity
 		Outcomes   []htmlOutcome
@@ -169,13 +169,9 @@ func (p *htmlPage) view(t *seaworthy.Trailer) *htmlView {
 // verdict is the result in one line.
 func (p *htmlPage) verdict(v *htmlView, t *seaworthy.Trailer) {
 	s := t.Summary
-	noun := "finding"
-	if p.o.Baseline {
-		noun = "new finding"
-	}
-	v.Verdict, v.Tone = "No "+plural(noun), "clear"
-	if s.Findings > 0 {
-		v.Verdict, v.Tone = count(s.Findings, noun), "found"
+	v.Verdict, v.Tone = headline(s, p.o.Baseline), "clear"
+	if s.Findings > 0 || s.Objects == 0 || len(t.Errors) > 0 {
+		v.Tone = "found"
 	}
 	if s.Failing > 0 && s.FailOn != "" {
 		v.Verdict, v.Tone = v.Verdict+", "+number(s.Failing)+" at or above "+string(s.FailOn), "failed"

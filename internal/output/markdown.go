@@ -84,14 +84,7 @@ func (m *markdown) End(t *seaworthy.Trailer) error {
 // its own comment again.
 func (m *markdown) head(t *seaworthy.Trailer) string {
 	s := t.Summary
-	noun := "finding"
-	if m.o.Baseline {
-		noun = "new finding"
-	}
-	title := "No " + plural(noun)
-	if s.Findings > 0 {
-		title = count(s.Findings, noun)
-	}
+	title := headline(s, m.o.Baseline)
 	if s.Exit == 3 && s.FailOn != "" {
 		title += ", " + number(s.Failing) + " at or above " + string(s.FailOn)
 	}

@@ -107,14 +107,7 @@ func (x *text) counts(tr *seaworthy.Trailer, groups []*group) {
 
 // besides counts the findings, those too that do not count.
 func (x *text) besides(s seaworthy.Summary) []string {
-	noun := "finding"
-	if x.o.Baseline {
-		noun = "new finding"
-	}
-	out := []string{count(s.Findings, noun)}
-	if s.Findings == 0 {
-		out[0] = "No " + plural(noun)
-	}
+	out := []string{headline(s, x.o.Baseline)}
 	if s.Waived > 0 {
 		out = append(out, number(s.Waived)+" waived")
 	}
@@ -165,10 +158,13 @@ func (x *text) verdict(tr *seaworthy.Trailer) {
 	case s.Exit == 2:
 		result.style = red
 		why = "not everything could be read or judged"
+		if s.Objects == 0 {
+			why = "not everything could be read or understood"
+		}
 		if s.Failing > 0 && s.FailOn != "" {
 			why = number(s.Failing) + " at or above " + string(s.FailOn) + ", and " + why
 		}
-	case s.Exit == 0 && s.Findings == 0:
+	case s.Exit == 0 && s.Findings == 0 && s.Objects > 0:
 		result.style = green
 	}
 	if why != "" {

@@ -299,3 +299,19 @@ func target(w seaworthy.Waiver) string {
 	}
 	return out
 }
+
+// headline is the count of open findings, or that there are none. Where there was no
+// object it does not say so: that would read as a result.
+func headline(s seaworthy.Summary, baseline bool) string {
+	noun := "finding"
+	if baseline {
+		noun = "new finding"
+	}
+	switch {
+	case s.Findings > 0:
+		return count(s.Findings, noun)
+	case s.Objects == 0:
+		return "Nothing was judged"
+	}
+	return "No " + plural(noun)
+}
