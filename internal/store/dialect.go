@@ -30,7 +30,9 @@ type dialect struct {
 	name      string // for people
 	goose     goose.Dialect
 	forUpdate string // ends a SELECT that locks its rows
-	open      func() (write, read *sql.DB, err error)
+	// snapshot is the isolation in which a transaction sees one state of the database.
+	snapshot sql.IsolationLevel
+	open     func() (write, read *sql.DB, err error)
 	// again tells whether a write may succeed when it is begun anew.
 	again func(error) bool
 	// kind sorts a driver's error; KindInternal when it is nothing special.
@@ -97,7 +99,7 @@ func postgres(dsn string) (dialect, error) {
 		return dialect{}, seaworthy.Invalid("the database URL cannot be read; write postgres://user:password@host:5432/name")
 	}
 	return dialect{
-		name: "PostgreSQL", goose: goose.DialectPostgres, forUpdate: " FOR UPDATE",
+		name: "PostgreSQL", goose: goose.DialectPostgres, forUpdate: " FOR UPDATE", snapshot: sql.LevelRepeatableRead,
 		where: fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database),
 		open: func() (*sql.DB, *sql.DB, error) {
 			db := stdlib.OpenDB(*config)

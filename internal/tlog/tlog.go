@@ -110,24 +110,11 @@ func Root(size int64, tiles Tiles) (Hash, error) { return tlog.TreeHash(size, ne
 
 // RootOf is the root of a tree of records that are at hand: of a chunk of events, say.
 func RootOf(records []Hash) Hash {
-	// Hashes of complete subtrees on a stack, as when counting in binary.
-	var stack []Hash
-	for i, h := range records {
-		stack = append(stack, h)
-		for n := i + 1; n&1 == 0; n >>= 1 {
-			last := len(stack) - 1
-			stack = append(stack[:last-1], tlog.NodeHash(stack[last-1], stack[last]))
-		}
+	var g Grower
+	for _, h := range records {
+		g.Add(h)
 	}
-	if len(stack) == 0 {
-		h, _ := tlog.TreeHash(0, nil)
-		return h
-	}
-	root := stack[len(stack)-1]
-	for i := len(stack) - 2; i >= 0; i-- {
-		root = tlog.NodeHash(stack[i], root)
-	}
-	return root
+	return g.Root()
 }
 
 // ProveRecord proves that record n is in the tree of the first size records.
@@ -149,4 +136,37 @@ func CheckRecord(proof []Hash, size int64, root Hash, n int64, record Hash) erro
 // CheckTree checks a proof of [ProveTree].
 func CheckTree(proof []Hash, size int64, root Hash, old int64, oldRoot Hash) error {
 	return tlog.CheckTree(proof, size, root, old, oldRoot)
+}
+
+// Grower computes the root of a tree from its records one by one, in little memory. The
+// zero value is an empty tree.
+type Grower struct {
+	size  int64
+	stack []Hash // of complete subtrees, as when counting in binary
+}
+
+// Size is how many records were added.
+func (g *Grower) Size() int64 { return g.size }
+
+// Add adds the next record.
+func (g *Grower) Add(record Hash) {
+	g.size++
+	g.stack = append(g.stack, record)
+	for n := g.size; n&1 == 0; n >>= 1 {
+		last := len(g.stack) - 1
+		g.stack = append(g.stack[:last-1], tlog.NodeHash(g.stack[last-1], g.stack[last]))
+	}
+}
+
+// Root is the root of the tree so far.
+func (g *Grower) Root() Hash {
+	if g.size == 0 {
+		h, _ := tlog.TreeHash(0, nil) // reads nothing
+		return h
+	}
+	root := g.stack[len(g.stack)-1]
+	for i := len(g.stack) - 2; i >= 0; i-- {
+		root = tlog.NodeHash(g.stack[i], root)
+	}
+	return root
 }
