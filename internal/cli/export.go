@@ -46,7 +46,7 @@ func (p *program) checksExportCommand() *cobra.Command {
 		RunE:              func(cmd *cobra.Command, args []string) error { return p.export(cmd.Context(), o, args) },
 	}
 	cmd.Flags().StringVar(&o.version, "kubernetes-version", newestKubernetes, "`VERSION` of the API server")
-	cmd.Flags().StringVar(&o.action, "action", "Audit", "What bindings do where the configuration sets no mode: Audit, Warn or Deny")
+	cmd.Flags().StringVar(&o.action, "action", "Audit", "`ACTION` of bindings where the configuration sets no mode: Audit, Warn or Deny")
 	cmd.Flags().StringVar(&o.config, "config", "", "Configuration `FILE` with parameters and modes")
 	cmd.Flags().BoolVar(&o.withoutBindings, "without-bindings", false, "Write the policies alone")
 	return cmd
