@@ -79,7 +79,8 @@ func (t *Table) Decode(written map[string]any) (*Decoded, error) {
 		return d, nil
 	}
 	w := &walker{}
-	canonical, _ := w.walk(written, t.shapes.of(reflect.TypeOf(typed).Elem()))
+	shape := t.shapes.of(reflect.TypeOf(typed).Elem())
+	canonical, _ := w.walk(written, shape)
 	d.Canonical, _ = canonical.(map[string]any)
 	d.Problems = w.problems
 	set(d.Canonical, "metadata", object{})
@@ -90,7 +91,7 @@ func (t *Table) Decode(written map[string]any) (*Decoded, error) {
 	if d.GVK == definitionKind {
 		content = withoutSchemas(content)
 	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, typed); err != nil {
+	if err := shape.assign(reflect.ValueOf(typed).Elem(), content); err != nil {
 		return nil, fmt.Errorf("decode %s: %w", kind, err)
 	}
 	d.Typed = typed

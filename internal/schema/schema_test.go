@@ -11,9 +11,14 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	kjson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
@@ -95,6 +100,19 @@ func compare(t *testing.T, table *Table, written map[string]any) int {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s %s (-converter +walk):\n%s", d.GVK.Kind, written["metadata"], diff)
 	}
+	converted, _ := typeOf(d.GVK)
+	reference(t, d.Canonical, converted)
+	if crd, ok := converted.(*apiextensionsv1.CustomResourceDefinition); ok {
+		for i := range crd.Spec.Versions {
+			crd.Spec.Versions[i].Schema = nil
+		}
+	}
+	if m, ok := converted.(metav1.Object); ok && written["metadata"].(map[string]any)["namespace"] == nil {
+		m.SetNamespace("") // is set once the object is typed
+	}
+	if !reflect.DeepEqual(converted, d.Typed) {
+		t.Errorf("%s %s is typed otherwise (-converter +ours):\n%s", d.GVK.Kind, written["metadata"], cmp.Diff(converted, d.Typed))
+	}
 	return 1
 }
 
@@ -124,12 +142,37 @@ func TestCanonicalOfRandomObjects(t *testing.T) {
 				t.Errorf("%s (-converter +walk):\n%s%v", gvk, diff, w.problems)
 				break
 			}
+			ours, _ := scheme.Scheme.New(gvk)
+			if err := table.shapes.of(reflect.TypeOf(typed).Elem()).assign(reflect.ValueOf(ours).Elem(), got); err != nil {
+				t.Errorf("%s: %v", gvk, err)
+			} else if !reflect.DeepEqual(fresh, ours) {
+				t.Errorf("%s is typed otherwise (-converter +ours):\n%s", gvk, cmp.Diff(fresh, ours))
+			}
 		}
 	}
 }
 
 func fill(rnd *rand.Rand, v reflect.Value, depth int) {
 	if depth > 6 || rnd.IntN(3) == 0 {
+		return
+	}
+	switch p := v.Addr().Interface().(type) {
+	case *resource.Quantity:
+		*p = resource.MustParse([]string{"0", "100m", "1.5Gi", "2e3", "12345678901234567890"}[rnd.IntN(5)])
+	case *intstr.IntOrString:
+		*p = []intstr.IntOrString{intstr.FromInt32(80), intstr.FromString("http"), intstr.FromString("")}[rnd.IntN(3)]
+	case *metav1.Time:
+		*p = metav1.Unix(int64(rnd.IntN(1<<30)), 0)
+	case *metav1.MicroTime:
+		*p = metav1.NewMicroTime(time.UnixMicro(int64(rnd.IntN(1 << 40))))
+	case *metav1.Duration:
+		p.Duration = time.Duration(rnd.IntN(1 << 40))
+	case *metav1.FieldsV1:
+		p.Raw = []byte(`{"f:a":{}}`)
+	case *runtime.RawExtension:
+		p.Raw = []byte(`{"a":[1,"b"]}`)
+	case *[]byte:
+		*p = [][]byte{nil, {}, []byte("data")}[rnd.IntN(3)]
 		return
 	}
 	switch v.Kind() {
@@ -166,6 +209,8 @@ func fill(rnd *rand.Rand, v reflect.Value, depth int) {
 		v.SetBool(rnd.IntN(2) == 0)
 	case reflect.Int32, reflect.Int64, reflect.Int:
 		v.SetInt(int64(rnd.IntN(3)))
+	case reflect.Float32, reflect.Float64:
+		v.SetFloat([]float64{0, 1, 2.5}[rnd.IntN(3)])
 	}
 }
 

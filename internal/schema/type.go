@@ -52,6 +52,7 @@ const (
 
 type field struct {
 	name      string
+	index     []int // where it is in the Go type
 	shape     *shape
 	omitEmpty bool
 	omitZero  bool
@@ -90,7 +91,7 @@ func (s *shapes) locked(t reflect.Type) *shape {
 			return sh
 		}
 		sh.kind, sh.fields = structure, map[string]*field{}
-		s.addFields(sh, t)
+		s.addFields(sh, t, nil)
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {
 			sh.kind = bytes
@@ -117,9 +118,10 @@ func (s *shapes) locked(t reflect.Type) *shape {
 	return sh
 }
 
-func (s *shapes) addFields(sh *shape, t reflect.Type) {
+func (s *shapes) addFields(sh *shape, t reflect.Type, at []int) {
 	for i := range t.NumField() {
 		f := t.Field(i)
+		index := append(at[:len(at):len(at)], i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case name == "-" || !f.IsExported():
@@ -129,12 +131,12 @@ func (s *shapes) addFields(sh *shape, t reflect.Type) {
 			if ft.Kind() == reflect.Pointer {
 				ft = ft.Elem()
 			}
-			s.addFields(sh, ft)
+			s.addFields(sh, ft, index)
 			continue
 		case name == "":
 			name = f.Name
 		}
-		fd := &field{name: name, shape: s.locked(f.Type)}
+		fd := &field{name: name, index: index, shape: s.locked(f.Type)}
 		for o := range strings.SplitSeq(options, ",") {
 			fd.omitEmpty = fd.omitEmpty || o == "omitempty"
 			fd.omitZero = fd.omitZero || o == "omitzero"
