@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
@@ -83,7 +84,7 @@ type Verdict struct {
 type Engine struct {
 	policies []Policy
 	once     []sync.Once
-	compiled []*compiled
+	compiled []atomic.Pointer[compiled]
 	matchers []*matcher
 	pods     []bool
 
@@ -92,22 +93,14 @@ type Engine struct {
 	compilerErr  error
 
 	mu      sync.RWMutex
-	byWhere map[where][]int
-}
-
-// where is what the resource rules of a policy look at.
-type where struct {
-	resource    kschema.GroupVersionResource
-	subresource string
-	operation   string
-	podTemplate bool
+	byWhere map[where][]candidate
 }
 
 // New makes an engine. Nothing is compiled until an object needs it.
 func New(policies []Policy) *Engine {
 	e := &Engine{
-		policies: policies, once: make([]sync.Once, len(policies)), compiled: make([]*compiled, len(policies)),
-		byWhere: map[where][]int{},
+		policies: policies, once: make([]sync.Once, len(policies)), compiled: make([]atomic.Pointer[compiled], len(policies)),
+		byWhere: map[where][]candidate{},
 	}
 	for i := range policies {
 		e.matchers = append(e.matchers, newMatcher(&policies[i]))
@@ -151,49 +144,17 @@ func (e *Engine) NeedsNamespace(i int) bool {
 	return false
 }
 
-// candidates lists the policies whose resource rules may match the request.
-func (e *Engine) candidates(r *Request) []int {
-	w := where{r.Resource, r.Subresource, r.Operation, r.PodTemplate}
-	e.mu.RLock()
-	list, ok := e.byWhere[w]
-	e.mu.RUnlock()
-	if ok {
-		return list
-	}
-	list = []int{}
-	for i, m := range e.matchers {
-		if r.PodTemplate && e.pods[i] || m.policy.mayApply(r) {
-			list = append(list, i)
-		}
-	}
-	e.mu.Lock()
-	e.byWhere[w] = list
-	e.mu.Unlock()
-	return list
-}
-
-// mayApply looks at the parts of the constraints that do not depend on the object.
-func (c *constraints) mayApply(r *Request) bool {
-	if c.err != nil || len(c.include) == 0 {
-		return true
-	}
-	for i := range c.include {
-		rule := &c.include[i]
-		if has(rule.APIGroups, r.Resource.Group) && operation(rule.Operations, r.Operation) && resources(rule.Resources, r.Resource.Resource, r.Subresource) {
-			return true
-		}
-	}
-	return false
-}
-
 // policy compiles policy i if it was not compiled yet.
 func (e *Engine) policy(i int) (*compiled, error) {
+	if c := e.compiled[i].Load(); c != nil {
+		return c, nil
+	}
 	e.compilerOnce.Do(func() { e.compiler, e.compilerErr = newCompiler() })
 	if e.compilerErr != nil {
 		return nil, e.compilerErr
 	}
-	e.once[i].Do(func() { e.compiled[i] = e.compiler.policy(&e.policies[i]) })
-	return e.compiled[i], nil
+	e.once[i].Do(func() { e.compiled[i].Store(e.compiler.policy(&e.policies[i])) })
+	return e.compiled[i].Load(), nil
 }
 
 // Compile compiles policy i and gives the first error of its expressions.
@@ -282,20 +243,20 @@ func (ev *Evaluator) Judge(r *Request, want func(i int) bool, report func(i int,
 	ev.act.bind(r)
 	ev.frame.request, ev.frame.asked = r, nil
 	ev.small = !ev.CountCosts && size(r.Object)+size(r.OldObject) <= ordinary
-	for _, i := range candidates {
-		if want != nil && !want(i) {
+	for _, c := range candidates {
+		if want != nil && !want(c.policy) {
 			continue
 		}
-		if v, applies := ev.judge(i, r); applies {
-			report(i, v)
+		if v, applies := ev.judge(c, r); applies {
+			report(c.policy, v)
 		}
 	}
 }
 
-func (ev *Evaluator) judge(i int, r *Request) (v Verdict, applies bool) {
-	e := ev.engine
+func (ev *Evaluator) judge(at candidate, r *Request) (v Verdict, applies bool) {
+	e, i := ev.engine, at.policy
 	m := e.matchers[i]
-	if !r.PodTemplate || !e.pods[i] {
+	if !at.sure {
 		if ok, err := m.policy.applies(r); err != nil {
 			return Verdict{Err: err}, true
 		} else if !ok {

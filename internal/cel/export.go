@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/cel-go/cel"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -99,7 +100,7 @@ func CompilesOn(p *admissionv1.ValidatingAdmissionPolicy, minor *version.Version
 	if err != nil {
 		return err
 	}
-	e := &Engine{policies: []Policy{{ID: p.Name, Spec: &p.Spec}}, once: make([]sync.Once, 1), compiled: make([]*compiled, 1)}
+	e := &Engine{policies: []Policy{{ID: p.Name, Spec: &p.Spec}}, once: make([]sync.Once, 1), compiled: make([]atomic.Pointer[compiled], 1)}
 	e.compilerOnce.Do(func() { e.compiler = c })
 	if err := e.Compile(0); err != nil {
 		return fmt.Errorf("policy %s does not compile on Kubernetes %s: %w", p.Name, minor, err)

@@ -10,6 +10,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // matcher decides whether a policy applies to an object, following the rules of
@@ -143,6 +144,70 @@ func (c *constraints) anyRule(rules []admissionv1.NamedRuleWithOperations, r *Re
 		return false, fmt.Errorf("the policy asks for version %s of %s; offline there is only %s", other, r.Resource.GroupResource(), r.Resource.Version)
 	}
 	return false, nil
+}
+
+// candidate is a policy whose resource rules may match; sure, whatever else an object
+// holds.
+type candidate struct {
+	policy int
+	sure   bool
+}
+
+// where is what the resource rules of a policy look at.
+type where struct {
+	resource    kschema.GroupVersionResource
+	subresource string
+	operation   string
+	podTemplate bool
+}
+
+// candidates lists the policies whose resource rules may match the request.
+func (e *Engine) candidates(r *Request) []candidate {
+	w := where{r.Resource, r.Subresource, r.Operation, r.PodTemplate}
+	e.mu.RLock()
+	list, ok := e.byWhere[w]
+	e.mu.RUnlock()
+	if ok {
+		return list
+	}
+	list = []candidate{}
+	for i, m := range e.matchers {
+		if sure := r.PodTemplate && e.pods[i] || m.policy.always(r); sure || m.policy.mayApply(r) {
+			list = append(list, candidate{i, sure})
+		}
+	}
+	e.mu.Lock()
+	e.byWhere[w] = list
+	e.mu.Unlock()
+	return list
+}
+
+// mayApply looks at the parts of the constraints that do not depend on the object.
+func (c *constraints) mayApply(r *Request) bool {
+	if c.err != nil || len(c.include) == 0 {
+		return true
+	}
+	for i := range c.include {
+		rule := &c.include[i]
+		if has(rule.APIGroups, r.Resource.Group) && operation(rule.Operations, r.Operation) && resources(rule.Resources, r.Resource.Resource, r.Subresource) {
+			return true
+		}
+	}
+	return false
+}
+
+// always tells whether the constraints hold whatever the object and its namespace are.
+func (c *constraints) always(r *Request) bool {
+	if c.err != nil || !c.namespaces.Empty() || !c.objects.Empty() || len(c.exclude) > 0 {
+		return false
+	}
+	for i := range c.include {
+		if rule := &c.include[i]; rule.Scope != nil || len(rule.ResourceNames) > 0 {
+			return false
+		}
+	}
+	ok, err := c.applies(r)
+	return ok && err == nil
 }
 
 func has(list []string, s string) bool {

@@ -177,15 +177,24 @@ func (n *binary) eval(f *frame) any {
 
 // call is a function of any number of arguments.
 type call struct {
-	args []node
-	slow *overload
+	args  []node
+	quick func(a, b, c any) (any, bool) // or nil; else there are three arguments
+	slow  *overload
 }
 
 func (n *call) eval(f *frame) any {
-	values := make([]any, len(n.args))
-	for i, a := range n.args {
-		if values[i] = a.eval(f); values[i] == bail {
+	var room [4]any
+	values := room[:0]
+	for _, a := range n.args {
+		v := a.eval(f)
+		if v == bail {
 			return bail
+		}
+		values = append(values, v)
+	}
+	if n.quick != nil {
+		if out, ok := n.quick(values[0], values[1], values[2]); ok {
+			return out
 		}
 	}
 	return n.slow.call(values...)

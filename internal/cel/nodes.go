@@ -7,7 +7,7 @@ import (
 )
 
 // node is a step of a light program. It gives a plain value (nil, bool, int64, float64,
-// string, []any, map[string]any, *record), a CEL value of another kind, or [bail].
+// string, []any, map[string]any, *record, *asked), a CEL value of another kind, or [bail].
 type node interface {
 	eval(f *frame) any
 }
@@ -22,7 +22,7 @@ var bail any = &bailed{}
 type frame struct {
 	request *Request
 	params  any
-	asked   any // what `request` is, once it was asked for
+	asked   *asked // `request`, once it was asked for
 
 	epoch  uint32
 	values []lightValue // of variables, by slot
@@ -105,10 +105,34 @@ var roots = map[string]root{
 	"params":          func(f *frame) any { return f.params },
 	"request": func(f *frame) any {
 		if f.asked == nil {
-			f.asked = f.request.request()
+			f.asked = &asked{of: f.request}
 		}
 		return f.asked
 	},
+}
+
+// asked is `request`: what is asked of it most often takes no mapping.
+type asked struct {
+	of  *Request
+	all map[string]any
+}
+
+func (a *asked) get(key string) (any, bool) {
+	switch key {
+	case "namespace":
+		return a.of.Namespace, a.of.Namespace != ""
+	case "operation":
+		return a.of.Operation, true
+	}
+	v, ok := a.mapping()[key]
+	return v, ok
+}
+
+func (a *asked) mapping() map[string]any {
+	if a.all == nil {
+		a.all = a.of.request()
+	}
+	return a.all
 }
 
 func mappingOrNull(m map[string]any) any {
@@ -187,6 +211,8 @@ func field(v any, key string) (any, bool) {
 		x, ok := m[key]
 		return x, ok
 	case *record:
+		return m.get(key)
+	case *asked:
 		return m.get(key)
 	case nil, string, bool, int64, float64:
 		return nil, false

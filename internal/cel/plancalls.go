@@ -60,8 +60,10 @@ func function(name string, args []node, slow *overload) node {
 		return &unary{args[0], quick1[name], slow}
 	case 2:
 		return &binary{args[0], args[1], quick2[name], slow}
+	case 3:
+		return &call{args, quick3[name], slow}
 	}
-	return &call{args, slow}
+	return &call{args, nil, slow}
 }
 
 // matches plans a regular expression, compiled now if it is constant.

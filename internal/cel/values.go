@@ -4,7 +4,6 @@ package cel
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"github.com/google/cel-go/common/functions"
 	"github.com/google/cel-go/common/types"
@@ -24,6 +23,8 @@ func (c converter) NativeToValue(v any) ref.Val {
 			m[k] = v.values[i]
 		}
 		return types.NewStringInterfaceMap(c, m)
+	case *asked:
+		return types.NewStringInterfaceMap(c, v.mapping())
 	case map[string]any:
 		return types.NewStringInterfaceMap(c, v)
 	case []any:
@@ -149,141 +150,6 @@ func (o *overload) call(args ...any) any {
 		return native(r.Receive(o.function, o.id, values[1:]))
 	}
 	return bail
-}
-
-// quick1 and quick2 hold functions for plain arguments of the usual types; they give
-// false for others.
-var quick1 = map[string]func(any) (any, bool){
-	"size": size1, "string": asText, "trim": text1(strings.TrimSpace),
-	"lowerAscii": ascii(strings.ToLower), "upperAscii": ascii(strings.ToUpper),
-	"join": func(v any) (any, bool) { return joined(v, "") },
-}
-
-var quick2 = map[string]func(a, b any) (any, bool){
-	"contains": test2(strings.Contains), "startsWith": test2(strings.HasPrefix), "endsWith": test2(strings.HasSuffix),
-	"split": split, "join": joined,
-	"_<_": less(func(c int) bool { return c < 0 }), "_<=_": less(func(c int) bool { return c <= 0 }),
-	"_>_": less(func(c int) bool { return c > 0 }), "_>=_": less(func(c int) bool { return c >= 0 }),
-}
-
-func size1(v any) (any, bool) {
-	switch v := v.(type) {
-	case string:
-		return int64(utf8.RuneCountInString(v)), true
-	case []any:
-		return int64(len(v)), true
-	case map[string]any:
-		return int64(len(v)), true
-	}
-	return nil, false
-}
-
-func asText(v any) (any, bool) {
-	_, ok := v.(string)
-	return v, ok
-}
-
-func text1(f func(string) string) func(any) (any, bool) {
-	return func(v any) (any, bool) {
-		s, ok := v.(string)
-		if !ok {
-			return nil, false
-		}
-		out := f(s)
-		if len(out) == len(s) && out == s {
-			return v, true // keep the value that is there
-		}
-		return out, true
-	}
-}
-
-// ascii is text1 for text that is ASCII.
-func ascii(f func(string) string) func(any) (any, bool) {
-	change := text1(f)
-	return func(v any) (any, bool) {
-		s, _ := v.(string)
-		for i := range len(s) {
-			if s[i] >= utf8.RuneSelf {
-				return nil, false
-			}
-		}
-		return change(v)
-	}
-}
-
-func test2(f func(a, b string) bool) func(a, b any) (any, bool) {
-	return func(a, b any) (any, bool) {
-		x, okX := a.(string)
-		y, okY := b.(string)
-		if !okX || !okY {
-			return nil, false
-		}
-		return f(x, y), true
-	}
-}
-
-func less(is func(c int) bool) func(a, b any) (any, bool) {
-	return func(a, b any) (any, bool) {
-		x, okX := a.(int64)
-		y, okY := b.(int64)
-		switch {
-		case !okX || !okY:
-			return nil, false
-		case x < y:
-			return is(-1), true
-		case x > y:
-			return is(1), true
-		}
-		return is(0), true
-	}
-}
-
-func split(a, b any) (any, bool) {
-	text, ok := a.(string)
-	by, is := b.(string)
-	if !ok || !is {
-		return nil, false
-	}
-	if by != "" && !strings.Contains(text, by) {
-		return []any{a}, true
-	}
-	parts := strings.Split(text, by)
-	out := make([]any, len(parts))
-	for i, p := range parts {
-		out[i] = p
-	}
-	return out, true
-}
-
-func joined(a, b any) (any, bool) {
-	l, ok := a.([]any)
-	by, is := b.(string)
-	if !ok || !is {
-		return nil, false
-	}
-	n := 0
-	for _, e := range l {
-		s, ok := e.(string)
-		if !ok {
-			return nil, false
-		}
-		n += len(s) + len(by)
-	}
-	switch {
-	case n == 0:
-		return "", true
-	case len(l) == 1:
-		return l[0], true
-	}
-	var out strings.Builder
-	out.Grow(n)
-	for i, e := range l {
-		if i > 0 {
-			out.WriteString(by)
-		}
-		out.WriteString(e.(string))
-	}
-	return out.String(), true
 }
 
 // concat joins values that are all text.
