@@ -1,15 +1,12 @@
--- Work that is to be done once, whichever server does it.
+-- Periodic work, done once, whichever server does it.
 
 -- +goose Up
 CREATE TABLE jobs (
-  id TEXT PRIMARY KEY,
-  kind TEXT NOT NULL,
+  name TEXT PRIMARY KEY,
   run_at BIGINT NOT NULL,
   leased_until BIGINT NOT NULL,
   leased_by TEXT NOT NULL,
-  attempts BIGINT NOT NULL,
-  payload TEXT NOT NULL,
-  error TEXT NOT NULL,
-  UNIQUE (kind, payload)
+  failures BIGINT NOT NULL,
+  ran_at BIGINT NOT NULL,
+  error TEXT NOT NULL
 );
-CREATE INDEX jobs_run_idx ON jobs (run_at);

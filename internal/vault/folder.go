@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+)
+
+// Folder keeps blobs as files below a folder.
+type Folder struct {
+	root *os.Root
+	path string
+}
+
+// OpenFolder makes the folder where needed.
+func OpenFolder(dir string) (*Folder, error) {
+	if err := os.MkdirAll(filepath.Join(dir, "temp"), 0o700); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Folder{root, dir}, nil
+}
+
+// Close lets go of the folder.
+func (f *Folder) Close() error { return f.root.Close() }
+
+// String is the folder's path.
+func (f *Folder) String() string { return f.path }
+
+// Put writes a new file, syncs it, and gives it its name only then.
+func (f *Folder) Put(_ context.Context, name string, r io.Reader, _ int64) (err error) {
+	if _, err := f.root.Stat(name); err == nil {
+		return nil // names are digests: the bytes are the same
+	}
+	temp := "temp/" + path.Base(name)
+	w, err := f.root.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = f.root.Remove(temp)
+		}
+	}()
+	if _, err = io.Copy(w, r); err != nil {
+		return errors.Join(err, w.Close())
+	}
+	if err = errors.Join(w.Sync(), w.Close()); err != nil {
+		return err
+	}
+	dir := path.Dir(name)
+	if err = f.root.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err = f.root.Rename(temp, name); err != nil {
+		return err
+	}
+	return errors.Join(f.sync(dir), f.sync("."))
+}
+
+// sync makes a folder's names durable.
+func (f *Folder) sync(dir string) error {
+	d, err := f.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Get opens a file.
+func (f *Folder) Get(_ context.Context, name string) (io.ReadCloser, error) { return f.root.Open(name) }
+
+// Delete removes a file; one that is gone is no error.
+func (f *Folder) Delete(_ context.Context, name string) error {
+	if err := f.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return f.sync(path.Dir(name))
+}
+
+// Names walks the files.
+func (f *Folder) Names(ctx context.Context, visit func(string, int64) error) error {
+	return fs.WalkDir(f.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Dir(p) == "temp" {
+			return errors.Join(err, ctx.Err())
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return visit(p, info.Size())
+	})
+}
+
+// Create makes a temporary file in the folder, so that a full disk shows early.
+func (f *Folder) Create() (File, error) {
+	t, err := os.CreateTemp(filepath.Join(f.path, "temp"), "in-")
+	if err != nil {
+		return nil, err
+	}
+	return tempFile{t}, nil
+}
+
+// tempFile removes itself.
+type tempFile struct{ *os.File }
+
+// Close closes and removes the file.
+func (t tempFile) Close() error { return errors.Join(t.File.Close(), os.Remove(t.Name())) }
