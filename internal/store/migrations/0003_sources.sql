@@ -9,16 +9,23 @@ CREATE TABLE sources (
   UNIQUE (kind, name)
 );
 
--- What changes with every report of a source; it follows from runs and findings.
+-- What changes with every report of a source; it follows from runs and findings. The row
+-- is locked while a report is taken, so that reports of a source are taken one by one.
+-- started_at is that of the latest report by its own clock: an older one changes nothing.
+-- set_digest is over what the report said of findings, of checks and of what it could not
+-- see: while it stays, findings stay. lists_objects tells whether the report named the
+-- objects without findings too.
 CREATE TABLE source_states (
   source_id TEXT PRIMARY KEY REFERENCES sources (id),
   run_id TEXT NOT NULL,
   complete_run_id TEXT NOT NULL,
   reported_at BIGINT NOT NULL,
+  started_at BIGINT NOT NULL,
   cluster_uid TEXT NOT NULL,
   provider TEXT NOT NULL,
   kubernetes_version TEXT NOT NULL,
-  set_digest TEXT NOT NULL
+  set_digest TEXT NOT NULL,
+  lists_objects BOOLEAN NOT NULL
 );
 
 CREATE TABLE runs (
@@ -44,6 +51,7 @@ CREATE TABLE run_checks (
   passed BIGINT NOT NULL,
   failed BIGINT NOT NULL,
   waived BIGINT NOT NULL,
+  errors BIGINT NOT NULL,
   PRIMARY KEY (run_id, check_id)
 );
 CREATE INDEX run_checks_check_idx ON run_checks (check_id, run_id);
@@ -60,24 +68,24 @@ CREATE TABLE checks (
 );
 
 -- An index of what findings are about, for pages; objects are proved by the runs that saw
--- them, not one by one.
+-- them, not one by one. deleted_at is 0 while the object is there as far as is known.
 CREATE TABLE objects (
   id TEXT PRIMARY KEY,
   source_id TEXT NOT NULL REFERENCES sources (id),
-  api_group TEXT NOT NULL,
+  api_version TEXT NOT NULL,
   kind TEXT NOT NULL,
   namespace TEXT NOT NULL,
   name TEXT NOT NULL,
   team TEXT NOT NULL,
   workload BOOLEAN NOT NULL,
   first_seen_at BIGINT NOT NULL,
-  seen_run_id TEXT NOT NULL,
   deleted_at BIGINT NOT NULL,
+  file TEXT NOT NULL,
   labels TEXT NOT NULL,
   excerpt TEXT NOT NULL
 );
 CREATE INDEX objects_source_idx ON objects (source_id, namespace, kind, name);
-CREATE INDEX objects_name_idx ON objects (name);
+CREATE INDEX objects_name_idx ON objects (name, id);
 
 CREATE TABLE gaps (
   id TEXT PRIMARY KEY,

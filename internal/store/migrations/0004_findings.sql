@@ -1,5 +1,6 @@
 -- Findings with a life. Events are only added; a finding's row is what its latest event
--- says.
+-- (chunk, n) says. content is a digest of what reports say of the finding, to tell what
+-- changed without reading it.
 
 -- +goose Up
 CREATE TABLE findings (
@@ -33,17 +34,22 @@ CREATE TABLE findings (
   assignee TEXT NOT NULL,
   waiver_id TEXT NOT NULL,
   ticket TEXT NOT NULL,
+  content BYTEA NOT NULL,
   chunk BIGINT NOT NULL,
   n BIGINT NOT NULL
 );
 -- severity: 5 critical … 1 info, so that lists start with what is worst.
 CREATE INDEX findings_list_idx ON findings (status, severity DESC, id);
 CREATE INDEX findings_source_idx ON findings (source_id, status, severity DESC, id);
+CREATE INDEX findings_namespace_idx ON findings (namespace, status, severity DESC, id);
 CREATE INDEX findings_check_idx ON findings (check_id, status, severity DESC, id);
 CREATE INDEX findings_team_idx ON findings (team, status, severity DESC, id);
 CREATE INDEX findings_object_idx ON findings (object_id);
 CREATE INDEX findings_due_idx ON findings (status, due_at, id);
 CREATE INDEX findings_opened_idx ON findings (status, opened_at, id);
+-- Few findings have these.
+CREATE INDEX findings_assignee_idx ON findings (assignee, status, severity DESC, id) WHERE assignee <> '';
+CREATE INDEX findings_waiver_idx ON findings (waiver_id, id) WHERE waiver_id <> '';
 
 -- A chunk is one leaf of the log: the root over its events.
 CREATE TABLE finding_chunks (
@@ -68,7 +74,9 @@ CREATE TABLE finding_events (
 );
 CREATE INDEX finding_events_finding_idx ON finding_events (finding_id, chunk, n);
 
--- Counters of the default facets, kept in the same transaction as the findings.
+-- Counters, kept in the transaction that changes the findings: each combination that
+-- there is, sums by one facet at a time for the lists that are not narrowed further, and
+-- how they changed by day (since 1970), for trends.
 CREATE TABLE finding_counts (
   source_id TEXT NOT NULL,
   namespace TEXT NOT NULL,
@@ -78,6 +86,27 @@ CREATE TABLE finding_counts (
   status TEXT NOT NULL,
   count BIGINT NOT NULL,
   PRIMARY KEY (source_id, namespace, check_id, team, severity, status)
+);
+CREATE INDEX finding_counts_check_idx ON finding_counts (check_id, status);
+CREATE INDEX finding_counts_namespace_idx ON finding_counts (namespace, status);
+CREATE INDEX finding_counts_team_idx ON finding_counts (team, status);
+CREATE TABLE finding_totals (
+  facet TEXT NOT NULL,
+  value TEXT NOT NULL,
+  source_id TEXT NOT NULL,
+  severity BIGINT NOT NULL,
+  status TEXT NOT NULL,
+  count BIGINT NOT NULL,
+  PRIMARY KEY (facet, value, source_id, severity, status)
+);
+CREATE TABLE finding_days (
+  day BIGINT NOT NULL,
+  source_id TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  severity BIGINT NOT NULL,
+  status TEXT NOT NULL,
+  change BIGINT NOT NULL,
+  PRIMARY KEY (day, source_id, namespace, severity, status)
 );
 
 CREATE TABLE waivers (

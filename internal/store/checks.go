@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// CheckVersion is a check as a source's reports used it from a moment on, until the next
+// version of the check at that source.
+type CheckVersion struct {
+	ID       string `json:"id"`
+	SourceID string `json:"sourceId"`
+	Version  int    `json:"version"` // from 1
+	CheckBasis
+	// What changed against the version before: "digest", "severity", "parameters", "mode",
+	// "title", "controls".
+	Changed []string  `json:"changed"`
+	RunID   string    `json:"runId"` // the first report that used it
+	From    time.Time `json:"from"`
+}
+
+// CheckBasis is what decides the verdicts of a check, and what they mean.
+type CheckBasis struct {
+	Title      string             `json:"title"`
+	Severity   seaworthy.Severity `json:"severity"`
+	Category   string             `json:"category"`
+	Controls   []string           `json:"controls"`
+	Custom     bool               `json:"custom,omitempty"`
+	Digest     string             `json:"digest"`     // of the check, or else of the whole catalogue
+	Parameters string             `json:"parameters"` // digest of its parameters, or else of all
+	Mode       string             `json:"mode,omitempty"`
+}
+
+var checks = records[CheckVersion]{
+	kind: "check", table: "checks", key: []string{"id", "source_id", "version"},
+	columns: []string{"id", "source_id", "version", "from_at"},
+	values:  func(v *CheckVersion) []any { return []any{v.ID, v.SourceID, v.Version, micros(v.From)} },
+	subject: func(v *CheckVersion) string { return fmt.Sprintf("%s/%s/%d", v.ID, v.SourceID, v.Version) },
+}
+
+// PutCheckVersion writes a version of a check, which never changes again.
+func (t *Tx) PutCheckVersion(v *CheckVersion) error { return checks.put(t, v) }
+
+const newestChecks = `version = (SELECT MAX(version) FROM checks n WHERE n.id = checks.id AND n.source_id = checks.source_id)`
+
+// CheckVersions gives the versions of checks that a source uses now, by id.
+func (t *Tx) CheckVersions(source string) (map[string]CheckVersion, error) {
+	w := where{}
+	w.add("source_id = ?", source)
+	w.conditions = append(w.conditions, newestChecks)
+	list, err := checks.list(t.ctx, t.store, t.tx, w, "")
+	out := make(map[string]CheckVersion, len(list))
+	for _, v := range list {
+		out[v.ID] = v
+	}
+	return out, err
+}
+
+// CheckHistory lists the versions of a check at all sources in a program's scope, newest
+// first.
+func (s *Store) CheckHistory(ctx context.Context, id string, p *seaworthy.Program) ([]CheckVersion, error) {
+	w := byID(id)
+	w.program(p, "source_id", "")
+	return checks.list(ctx, s, s.read, w, "ORDER BY from_at DESC, source_id, version DESC LIMIT 1000")
+}
+
+// CheckTally is what the latest reports of the sources in scope say of a check, counted.
+// InScope is N; the objects that neither passed nor failed could not be judged.
+type CheckTally struct {
+	ID      string                   `json:"id"`
+	Basis   CheckBasis               `json:"basis"`
+	InScope int                      `json:"inScope"`
+	Passed  int                      `json:"passed"`
+	Failed  int                      `json:"failed"`
+	Waived  int                      `json:"waived"`
+	Errors  int                      `json:"errors"`
+	Sources map[seaworthy.Status]int `json:"sources"` // how many sources say what of it
+	Reasons []string                 `json:"reasons"` // why it was not judged, where it was not
+}
+
+// Checks lists what is known of each check over the latest reports of the sources in a
+// program's scope, by id.
+func (s *Store) Checks(ctx context.Context, p *seaworthy.Program) ([]CheckTally, error) {
+	out, index := []CheckTally{}, map[string]int{}
+	w := where{}
+	w.program(p, "s.source_id", "")
+	rows, err := s.read.QueryContext(ctx, `SELECT c.check_id, c.status, c.reason, c.in_scope, c.passed, c.failed, c.waived, c.errors
+		FROM source_states s JOIN run_checks c ON c.run_id = s.run_id`+w.sql()+` ORDER BY c.check_id, s.source_id`, w.args...)
+	if err != nil {
+		return nil, s.dialect.explain(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r seaworthy.CheckResult
+		if err := rows.Scan(&r.ID, &r.Status, &r.Reason, &r.InScope, &r.Passed, &r.Failed, &r.Waived, &r.Errors); err != nil {
+			return nil, s.dialect.explain(err)
+		}
+		i, ok := index[r.ID]
+		if !ok {
+			i = len(out)
+			index[r.ID] = i
+			out = append(out, CheckTally{ID: r.ID, Sources: map[seaworthy.Status]int{}, Reasons: []string{}})
+		}
+		out[i].add(r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, s.dialect.explain(err)
+	}
+	return out, s.describeChecks(ctx, p, out, index)
+}
+
+func (c *CheckTally) add(r seaworthy.CheckResult) {
+	c.InScope += r.InScope
+	c.Passed += r.Passed
+	c.Failed += r.Failed
+	c.Waived += r.Waived
+	c.Errors += r.Errors
+	c.Sources[r.Status]++
+	const most = 5
+	if r.Reason != "" && len(c.Reasons) < most {
+		for _, known := range c.Reasons {
+			if known == r.Reason {
+				return
+			}
+		}
+		c.Reasons = append(c.Reasons, r.Reason)
+	}
+}
+
+// describeChecks adds what the newest version of each check says of it.
+func (s *Store) describeChecks(ctx context.Context, p *seaworthy.Program, out []CheckTally, index map[string]int) error {
+	w := where{}
+	w.program(p, "source_id", "")
+	w.conditions = append(w.conditions, newestChecks)
+	versions, err := checks.list(ctx, s, s.read, w, "ORDER BY from_at")
+	for _, v := range versions {
+		if i, ok := index[v.ID]; ok {
+			out[i].Basis = v.CheckBasis
+		}
+	}
+	return err
+}

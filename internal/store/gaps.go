@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// The kinds of gap.
+const (
+	GapSilent     = "silent"     // no report came when one was expected
+	GapIncomplete = "incomplete" // the report could not see everything
+)
+
+var gaps = records[seaworthy.Gap]{
+	kind: "gap", table: "gaps", key: []string{"id"}, columns: []string{"id", "source_id", "kind", "from_at", "to_at"},
+	values: func(v *seaworthy.Gap) []any {
+		return []any{v.ID, v.SourceID, v.Kind, micros(v.From), micros(v.To)}
+	},
+	subject: func(v *seaworthy.Gap) string { return v.ID },
+}
+
+// PutGap opens, changes or closes a gap.
+func (t *Tx) PutGap(v *seaworthy.Gap) error { return gaps.put(t, v) }
+
+// OpenGaps lists the gaps of a source that last; of all sources when it is empty.
+func (t *Tx) OpenGaps(source string) ([]seaworthy.Gap, error) {
+	w := where{}
+	w.equal("source_id", source)
+	w.add("to_at = ?", 0)
+	return gaps.list(t.ctx, t.store, t.tx, w, "ORDER BY from_at, id")
+}
+
+// GapFilter narrows a list of gaps; empty fields do not.
+type GapFilter struct {
+	Source, Kind string
+	// From and To give the gaps that touch the interval.
+	From, To time.Time
+	Open     bool // only those that last
+	Program  *seaworthy.Program
+	Cursor   string
+	Limit    int
+}
+
+// Gaps lists gaps, newest first.
+func (s *Store) Gaps(ctx context.Context, f GapFilter) (Page[seaworthy.Gap], error) {
+	w := where{}
+	w.equal("source_id", f.Source)
+	w.equal("kind", f.Kind)
+	if !f.To.IsZero() {
+		w.add("from_at < ?", micros(f.To))
+	}
+	if !f.From.IsZero() {
+		w.add("(to_at = 0 OR to_at > ?)", micros(f.From))
+	}
+	if f.Open {
+		w.add("to_at = ?", 0)
+	}
+	w.program(f.Program, "source_id", "")
+	if f.Cursor != "" {
+		at, id, err := parseCursor(f.Cursor)
+		if err != nil {
+			return Page[seaworthy.Gap]{}, err
+		}
+		w.add("(from_at, id) < (?, ?)", at, id)
+	}
+	n := limit(f.Limit)
+	list, err := gaps.list(ctx, s, s.read, w, "ORDER BY from_at DESC, id DESC LIMIT "+w.arg(n+1))
+	return page(list, n, func(g seaworthy.Gap) string { return cursor(micros(g.From), g.ID) }), err
+}

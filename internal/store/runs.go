@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+var runs = records[seaworthy.Run]{
+	kind: "run", table: "runs", key: []string{"id"},
+	columns: []string{"id", "source_id", "started_at", "finished_at", "received_at", "complete", "digest"},
+	values: func(v *seaworthy.Run) []any {
+		return []any{v.ID, v.SourceID, micros(v.Header.Source.Started), micros(v.FinishedAt), micros(v.ReceivedAt), v.Complete, v.Digest}
+	},
+	subject: func(v *seaworthy.Run) string { return v.ID },
+}
+
+// PutRun writes a run and what it says of each check.
+func (t *Tx) PutRun(v *seaworthy.Run) error {
+	if err := runs.put(t, v); err != nil {
+		return err
+	}
+	rows := make([][]any, 0, len(v.Checks))
+	for _, c := range v.Checks {
+		rows = append(rows, []any{v.ID, c.ID, string(c.Status), c.Reason, c.InScope, c.Passed, c.Failed, c.Waived, c.Errors})
+	}
+	return t.insert(`INSERT INTO run_checks (run_id, check_id, status, reason, in_scope, passed, failed, waived, errors)`, "", rows)
+}
+
+// Run gives a run by its id.
+func (s *Store) Run(ctx context.Context, id string) (seaworthy.Run, error) {
+	return runs.one(ctx, s, s.read, id, byID(id))
+}
+
+// Run gives a run as the transaction sees it.
+func (t *Tx) Run(id string) (seaworthy.Run, error) {
+	return runs.one(t.ctx, t.store, t.tx, id, byID(id))
+}
+
+// RunOf gives the run of the report of a source with the digest, if it was taken.
+func (t *Tx) RunOf(source, digest string) (run seaworthy.Run, taken bool, err error) {
+	w := where{}
+	w.add("source_id = ?", source)
+	w.add("digest = ?", digest)
+	run, err = runs.one(t.ctx, t.store, t.tx, digest, w)
+	var e *seaworthy.Error
+	if errors.As(err, &e) && e.Kind == seaworthy.KindNotFound {
+		return run, false, nil
+	}
+	return run, err == nil, err
+}
+
+// RunFilter narrows a list of runs; empty fields do not.
+type RunFilter struct {
+	Source string
+	// From and To bound when runs finished; To is exclusive.
+	From, To time.Time
+	// Program limits the list to its sources.
+	Program *seaworthy.Program
+	// Incomplete lists only those that could not see everything.
+	Incomplete bool
+	Cursor     string
+	Limit      int
+}
+
+// Runs lists runs by when they finished, newest first.
+func (s *Store) Runs(ctx context.Context, f RunFilter) (Page[seaworthy.Run], error) {
+	w := where{}
+	w.equal("source_id", f.Source)
+	if !f.From.IsZero() {
+		w.add("finished_at >= ?", micros(f.From))
+	}
+	if !f.To.IsZero() {
+		w.add("finished_at < ?", micros(f.To))
+	}
+	if f.Incomplete {
+		w.add("complete = ?", false)
+	}
+	w.program(f.Program, "source_id", "")
+	if f.Cursor != "" {
+		at, id, err := parseCursor(f.Cursor)
+		if err != nil {
+			return Page[seaworthy.Run]{}, err
+		}
+		w.add("(finished_at, id) < (?, ?)", at, id)
+	}
+	n := limit(f.Limit)
+	list, err := runs.list(ctx, s, s.read, w, "ORDER BY finished_at DESC, id DESC LIMIT "+w.arg(n+1))
+	return page(list, n, func(r seaworthy.Run) string { return cursor(micros(r.FinishedAt), r.ID) }), err
+}
+
+// Page is one page of a list, and where the next begins; empty: there is no next.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+// page cuts a list that was asked for one item more than a page holds.
+func page[T any](list []T, n int, at func(T) string) Page[T] {
+	if len(list) <= n {
+		return Page[T]{Items: list}
+	}
+	return Page[T]{Items: list[:n], Next: at(list[n-1])}
+}
+
+// program limits a query to what a program has in scope; without one it does not.
+func (w *where) program(p *seaworthy.Program, source, namespace string) {
+	if p == nil {
+		return
+	}
+	in, out := scopeOf(p)
+	if len(in) == 0 {
+		w.conditions = append(w.conditions, "1 = 0")
+		return
+	}
+	w.among(source, in)
+	if namespace == "" {
+		return
+	}
+	for id, names := range out {
+		args := []any{id}
+		for _, n := range names {
+			args = append(args, n)
+		}
+		w.add("NOT ("+source+" = ? AND "+namespace+" IN (?"+strings.Repeat(", ?", len(names)-1)+"))", args...)
+	}
+}
+
+// scopeOf lists the sources in scope, and of each the namespaces that are out.
+func scopeOf(p *seaworthy.Program) (in []string, out map[string][]string) {
+	out = map[string][]string{}
+	seen := map[string]bool{}
+	for _, s := range p.Scope {
+		switch {
+		case s.Kind == seaworthy.KindNamespace:
+			if s.Name != "" && p.HasSource(s.Source) && !p.HasNamespace(s.Source, s.Name) {
+				out[s.Source] = append(out[s.Source], s.Name)
+			}
+		case s.Source != "" && p.HasSource(s.Source) && !seen[s.Source]:
+			seen[s.Source] = true
+			in = append(in, s.Source)
+		}
+	}
+	return in, out
+}
