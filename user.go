@@ -56,6 +56,17 @@ var grants = map[Role][]Action{
 // business of [Principal].
 func Can(r Role, a Action) bool { return slices.Contains(grants[r], a) }
 
+// Within tells whether a role may do nothing that the role of may not do: whether who has
+// one may give the other.
+func Within(r, of Role) bool {
+	for _, a := range grants[r] {
+		if !Can(of, a) {
+			return false
+		}
+	}
+	return len(grants[r]) > 0
+}
+
 // User is a person with an account.
 type User struct {
 	ID       string    `json:"id"`
@@ -91,12 +102,15 @@ type Token struct {
 	CreatedAt time.Time `json:"createdAt"`
 	Expires   time.Time `json:"expires,omitzero"`
 	RevokedAt time.Time `json:"revokedAt,omitzero"`
+	// UsedAt is when the token was last used, within a minute; it is no part of the log.
+	UsedAt time.Time `json:"usedAt,omitzero"`
 }
 
 // Principal is who makes a request, after sign-in.
 type Principal struct {
 	Actor   string // "user:<id>" or "token:<id>"
 	UserID  string // empty for tokens
+	Maker   string // of a token: the user who made it
 	Name    string
 	Role    Role
 	Teams   []string
@@ -106,6 +120,15 @@ type Principal struct {
 
 // Can tells whether the principal may do an action at all.
 func (p Principal) Can(a Action) bool { return Can(p.Role, a) }
+
+// Person is the user who answers for what the principal does: for a token, who made it.
+// Where two people are asked for, compare persons and not actors.
+func (p Principal) Person() string {
+	if p.UserID != "" {
+		return p.UserID
+	}
+	return p.Maker
+}
 
 // Owns tells whether something of a team is the principal's to act on: everything for
 // those who are not bound to teams.

@@ -8,35 +8,68 @@ CREATE TABLE teams (
   document TEXT NOT NULL
 );
 
+-- role and disabled let a write lock and count the owners that remain.
 CREATE TABLE users (
   id TEXT PRIMARY KEY,
   email TEXT NOT NULL UNIQUE,
+  role TEXT NOT NULL,
+  disabled BOOLEAN NOT NULL,
   document TEXT NOT NULL
 );
+CREATE INDEX users_role_idx ON users (role);
 
--- Secrets stand apart from people: they are not part of the log.
+-- Secrets stand apart from people: they are not part of the log. kind is 'password',
+-- 'totp', 'totp-new' (not yet confirmed), 'recovery' or 'passkey'. counter is the last
+-- time step of a TOTP that was used, so that no code is taken twice.
 CREATE TABLE credentials (
   user_id TEXT NOT NULL REFERENCES users (id),
   kind TEXT NOT NULL,
   id TEXT NOT NULL,
   name TEXT NOT NULL,
   secret BYTEA NOT NULL,
+  counter BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
   used_at BIGINT NOT NULL,
   PRIMARY KEY (user_id, kind, id)
 );
+-- A passkey belongs to one user.
+CREATE UNIQUE INDEX credentials_passkey_idx ON credentials (id) WHERE kind = 'passkey';
+
+-- Accounts of single sign-on, by what the provider calls them and never by e-mail.
 CREATE TABLE identities (
   issuer TEXT NOT NULL,
   subject TEXT NOT NULL,
   user_id TEXT NOT NULL REFERENCES users (id),
+  created_at BIGINT NOT NULL,
   PRIMARY KEY (issuer, subject)
 );
+CREATE INDEX identities_user_idx ON identities (user_id);
 
+-- One-time links: the first set-up, invitations, resets. A link that was used is gone.
+CREATE TABLE links (
+  hash BYTEA PRIMARY KEY,
+  kind TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL
+);
+CREATE INDEX links_user_idx ON links (user_id);
+
+-- What may be presented once only and is known to the browser alone until then: states of
+-- single sign-on and challenges of passkeys.
+CREATE TABLE spent (
+  hash BYTEA PRIMARY KEY,
+  expires_at BIGINT NOT NULL
+);
+
+-- Only the hash of what the browser holds is kept, so that reading this table lets nobody
+-- in. stage is 'full', or what is still missing: 'second-factor', 'enrol'.
 CREATE TABLE sessions (
   token_hash BYTEA PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
-  user_id TEXT NOT NULL,
-  data BYTEA NOT NULL,
+  user_id TEXT NOT NULL REFERENCES users (id),
+  stage TEXT NOT NULL,
+  method TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   seen_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
