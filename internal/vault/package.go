@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"archive/zip"
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"io"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy/internal/tlog"
+)
+
+// The parts of an evidence package that prove the others. docs/evidence.md describes the
+// format for whoever writes another verifier.
+const (
+	// SumsFile lists the SHA-256 of every file but those below, as sha256sum does.
+	SumsFile = "SHA256SUMS"
+	// SealFile is the entry of the log that names the digest of SumsFile.
+	SealFile = "log/seal.json"
+	// EntriesFile holds the entries about what is in the package, a JSON object a line.
+	EntriesFile = "log/entries.jsonl"
+	// HashesFile holds the hash of every entry of the log, 32 bytes each, in order.
+	HashesFile = "log/hashes.bin"
+	// CheckpointFile is the signed head of the log.
+	CheckpointFile = "log/checkpoint.txt"
+	// TimestampFile is the RFC 3161 response over the checkpoint, where there is one.
+	TimestampFile = "log/checkpoint.tsr"
+	// EvidenceFolder holds the bytes of evidence, by digest.
+	EvidenceFolder = "04_evidence/"
+	// SealKind is the kind of the seal's entry.
+	SealKind = "package"
+)
+
+// Entry is an entry of the log as a package holds it.
+type Entry struct {
+	Index int64  `json:"index"`
+	Leaf  string `json:"leaf"`
+	// Salt is in hexadecimal. Salt and Content are absent where they were erased.
+	Salt    string  `json:"salt,omitempty"`
+	Content *string `json:"content,omitempty"`
+}
+
+// Seal is what the log says of a package.
+type Seal struct {
+	// Sums is the SHA-256 of [SumsFile], in hexadecimal.
+	Sums  string `json:"sums"`
+	Files int    `json:"files"`
+	Name  string `json:"name"`
+	// Partial says what was left out, if anything was.
+	Partial string `json:"partial,omitempty"`
+}
+
+// Head is the log as of the seal.
+type Head struct {
+	Entry      Entry // of the seal
+	Checkpoint string
+	Size       int64
+	Timestamp  []byte
+	Tiles      tlog.Tiles
+}
+
+// Package writes an evidence package as a stream, in memory that does not grow with it
+// but for the names of its files. The same files make the same bytes.
+type Package struct {
+	zip   *zip.Writer
+	sums  *bufio.Writer
+	buf   *strings.Builder
+	files int
+
+	open string
+	hash hash.Hash
+}
+
+// packageTime stands in every entry of the zip, so that packages differ only in content.
+var packageTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// NewPackage begins a package.
+func NewPackage(w io.Writer) *Package {
+	buf := &strings.Builder{}
+	return &Package{zip: zip.NewWriter(w), buf: buf, sums: bufio.NewWriter(buf)}
+}
+
+// File begins the next file; what was begun before ends. Names are relative, with
+// slashes.
+func (p *Package) File(name string) (io.Writer, error) {
+	if !cleanName(name) {
+		return nil, fmt.Errorf("a package cannot hold a file called %q", name)
+	}
+	p.end()
+	w, err := p.create(name)
+	if err != nil {
+		return nil, err
+	}
+	p.open, p.hash = name, sha256.New()
+	return io.MultiWriter(w, p.hash), nil
+}
+
+func (p *Package) create(name string) (io.Writer, error) {
+	method := zip.Deflate
+	if strings.HasPrefix(name, EvidenceFolder) && path.Ext(name) == ".zst" || name == HashesFile {
+		method = zip.Store // does not get smaller
+	}
+	return p.zip.CreateHeader(&zip.FileHeader{Name: name, Method: method, Modified: packageTime})
+}
+
+// end notes the digest of the file that was written last.
+func (p *Package) end() {
+	if p.open != "" {
+		fmt.Fprintf(p.sums, "%s  %s\n", hex.EncodeToString(p.hash.Sum(nil)), p.open)
+		p.files++
+		p.open = ""
+	}
+}
+
+// cleanName tells whether a file may be called so: nothing that leaves the folder where
+// somebody unpacks, and nothing that breaks lines of SumsFile.
+func cleanName(name string) bool {
+	return name != "" && path.Clean(name) == name && !path.IsAbs(name) && !strings.HasPrefix(name, "..") &&
+		!strings.ContainsAny(name, "\\\n\r\x00:")
+}
+
+// Seal ends the package. log is called with what to log; it appends the entry, signs a
+// checkpoint that holds it, and gives both.
+func (p *Package) Seal(ctx context.Context, name, partial string, log func(context.Context, Seal) (Head, error)) (Seal, error) {
+	p.end()
+	if err := p.sums.Flush(); err != nil {
+		return Seal{}, err
+	}
+	sums := p.buf.String()
+	digest := sha256.Sum256([]byte(sums))
+	seal := Seal{Sums: hex.EncodeToString(digest[:]), Files: p.files, Name: name, Partial: partial}
+	if err := p.write(SumsFile, func(w io.Writer) error { _, err := io.WriteString(w, sums); return err }); err != nil {
+		return Seal{}, err
+	}
+	head, err := log(ctx, seal)
+	if err != nil {
+		return Seal{}, fmt.Errorf("seal the package: %w", err)
+	}
+	err = p.write(SealFile, func(w io.Writer) error { return json.NewEncoder(w).Encode(head.Entry) })
+	if err == nil {
+		err = p.write(HashesFile, func(w io.Writer) error { return writeHashes(w, head) })
+	}
+	if err == nil {
+		err = p.write(CheckpointFile, func(w io.Writer) error { _, err := io.WriteString(w, head.Checkpoint); return err })
+	}
+	if err == nil && len(head.Timestamp) > 0 {
+		err = p.write(TimestampFile, func(w io.Writer) error { _, err := w.Write(head.Timestamp); return err })
+	}
+	if err != nil {
+		return Seal{}, err
+	}
+	return seal, p.zip.Close()
+}
+
+func (p *Package) write(name string, f func(io.Writer) error) error {
+	w, err := p.create(name)
+	if err != nil {
+		return err
+	}
+	return f(w)
+}
+
+// writeHashes copies the hashes of the first entries, a tile at a time.
+func writeHashes(w io.Writer, head Head) error {
+	const width = int64(len(tlog.Hash{}))
+	for n := int64(0); n*256 < head.Size; n++ {
+		tile, err := head.Tiles.Tile(0, n)
+		if err != nil {
+			return err
+		}
+		want := min(256, head.Size-n*256) * width
+		if int64(len(tile)) < want {
+			return fmt.Errorf("tile 0/%d of the log is incomplete", n)
+		}
+		if _, err := w.Write(tile[:want]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

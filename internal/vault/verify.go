@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/tlog"
+)
+
+// Verified is what came of the verification of a package.
+type Verified struct {
+	Name    string `json:"name"`
+	Partial string `json:"partial,omitempty"`
+	Files   int    `json:"files"`
+	Entries int    `json:"entries"` // of the log, about what is in the package
+	LogSize int64  `json:"logSize"`
+	Origin  string `json:"origin"`
+	// SealedAt is when the log took the package, in RFC 3339.
+	SealedAt string `json:"sealedAt"`
+	// Witnesses are those of the given ones that cosigned the checkpoint.
+	Witnesses []string `json:"witnesses"`
+	// Problems name every file and entry that was altered, is missing or was added.
+	// None: the package is intact.
+	Problems []string `json:"problems"`
+}
+
+// Intact tells whether nothing was found.
+func (v Verified) Intact() bool { return len(v.Problems) == 0 }
+
+// maxLine bounds a line of EntriesFile; one entry's content is at most a document.
+const maxLine = 16 << 20
+
+// verifier reads one package.
+type verifier struct {
+	files  map[string]*zip.File
+	result Verified
+	// hashes is a temporary copy of HashesFile, as zip has no random access.
+	hashes *os.File
+}
+
+func (v *verifier) tell(format string, args ...any) {
+	v.result.Problems = append(v.result.Problems, fmt.Sprintf(format, args...))
+}
+
+// Verify checks a package with the public key of its log alone. The error says that it
+// is no package or cannot be read; what was altered is in the result. Memory grows with
+// the number of files, not with their sizes.
+func Verify(r io.ReaderAt, size int64, key note.Verifier, witnesses ...note.Verifier) (result Verified, err error) {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return Verified{}, seaworthy.Invalid("this is no evidence package: %v", err)
+	}
+	v := &verifier{files: make(map[string]*zip.File, len(z.File))}
+	for _, f := range z.File {
+		if _, twice := v.files[f.Name]; twice {
+			v.tell("%s is there twice", f.Name)
+		}
+		v.files[f.Name] = f
+	}
+	for _, name := range []string{SumsFile, SealFile, HashesFile, CheckpointFile} {
+		if v.files[name] == nil {
+			return Verified{}, seaworthy.Invalid("this is no evidence package: it has no %s", name)
+		}
+	}
+	if v.hashes, err = os.CreateTemp("", "seaworthy-verify-"); err != nil {
+		return Verified{}, fmt.Errorf("make a temporary file: %w", err)
+	}
+	defer func() { err = errors.Join(err, v.hashes.Close(), os.Remove(v.hashes.Name())) }()
+	if err := v.log(key, witnesses); err != nil {
+		return Verified{}, err
+	}
+	if err := v.sums(); err != nil {
+		return Verified{}, err
+	}
+	if err := v.entries(); err != nil {
+		return Verified{}, err
+	}
+	return v.result, nil
+}
+
+// log checks that the hashes add up to the signed checkpoint.
+func (v *verifier) log(key note.Verifier, witnesses []note.Verifier) error {
+	text, err := v.small(CheckpointFile)
+	if err != nil {
+		return err
+	}
+	head, signed, err := tlog.OpenCheckpoint(text, key, witnesses...)
+	if err != nil {
+		v.tell("%s: %v (expected the key of %s)", CheckpointFile, err, key.Name())
+	} else {
+		v.result.LogSize, v.result.Origin = head.Size, head.Origin
+		for _, s := range signed.Sigs[1:] {
+			v.result.Witnesses = append(v.result.Witnesses, s.Name)
+		}
+	}
+	f, err := v.open(HashesFile)
+	if err != nil {
+		return err
+	}
+	var g tlog.Grower
+	var h tlog.Hash
+	in := bufio.NewReaderSize(io.TeeReader(f, v.hashes), 1<<20)
+	for {
+		_, err := io.ReadFull(in, h[:])
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			v.tell("%s is damaged: %v", HashesFile, err)
+			break
+		}
+		g.Add(h)
+	}
+	if v.result.Origin != "" && (g.Size() != head.Size || g.Root() != head.Root) {
+		v.tell("%s does not add up to the root that was signed", HashesFile)
+	}
+	return f.Close()
+}
+
+// sums checks every file against SumsFile, and SumsFile against the seal.
+func (v *verifier) sums() error {
+	text, err := v.small(SumsFile)
+	if err != nil {
+		return err
+	}
+	if err := v.seal(sha256.Sum256(text)); err != nil {
+		return err
+	}
+	known := map[string]bool{SumsFile: true, SealFile: true, HashesFile: true, CheckpointFile: true, TimestampFile: true}
+	for line := range strings.Lines(string(text)) {
+		digest, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		if !ok || !isDigest(digest) || !cleanName(name) {
+			v.tell("%s has the line %q", SumsFile, line)
+			continue
+		}
+		known[name] = true
+		v.result.Files++
+		if v.files[name] == nil {
+			v.tell("%s is missing", name)
+			continue
+		}
+		if got, err := v.digest(name); err != nil {
+			v.tell("%s is damaged: %v", name, err)
+		} else if got != digest {
+			v.tell("%s was altered", name)
+		}
+	}
+	for name := range v.files {
+		if !known[name] && !strings.HasSuffix(name, "/") {
+			v.tell("%s was added", name)
+		}
+	}
+	return nil
+}
+
+// seal checks that the log holds an entry that names the digest of SumsFile.
+func (v *verifier) seal(sums [sha256.Size]byte) error {
+	text, err := v.small(SealFile)
+	if err != nil {
+		return err
+	}
+	var e Entry
+	var seal Seal
+	if err := json.Unmarshal(text, &e); err != nil || e.Content == nil || json.Unmarshal([]byte(*e.Content), &seal) != nil {
+		v.tell("%s cannot be read", SealFile)
+		return nil
+	}
+	leaf, ok := v.entry(SealFile, e)
+	v.result.Name, v.result.Partial, v.result.SealedAt = seal.Name, seal.Partial, leaf.At.Format("2006-01-02T15:04:05Z07:00")
+	switch {
+	case !ok:
+	case leaf.Kind != SealKind:
+		v.tell("%s is an entry of the kind %s, not of a package", SealFile, leaf.Kind)
+	case seal.Sums != hex.EncodeToString(sums[:]):
+		v.tell("%s is not the list that was sealed: files were altered, added or removed", SumsFile)
+	}
+	return nil
+}
+
+// entry checks that the log holds an entry and that its content is the one it commits to.
+func (v *verifier) entry(where string, e Entry) (tlog.Entry, bool) {
+	leaf, err := tlog.ParseLeaf([]byte(e.Leaf))
+	if err != nil {
+		v.tell("%s: entry %d: %v", where, e.Index, err)
+		return leaf, false
+	}
+	var kept tlog.Hash
+	if _, err := v.hashes.ReadAt(kept[:], e.Index*int64(len(kept))); err != nil || e.Index < 0 || kept != tlog.RecordHash([]byte(e.Leaf)) {
+		v.tell("%s: entry %d (%s %s) is not in the log", where, e.Index, leaf.Kind, leaf.Subject)
+		return leaf, false
+	}
+	if e.Content == nil { // erased; the leaf proves that there was something
+		return leaf, true
+	}
+	salt, err := hex.DecodeString(e.Salt)
+	if err != nil || tlog.Commit(salt, []byte(*e.Content)) != leaf.Commitment {
+		v.tell("%s: the content of entry %d (%s %s) was altered", where, e.Index, leaf.Kind, leaf.Subject)
+		return leaf, false
+	}
+	return leaf, true
+}
+
+// entries checks every entry, and that the evidence they speak of is there.
+func (v *verifier) entries() error {
+	if v.files[EntriesFile] == nil {
+		return nil // told by sums, if it was there
+	}
+	f, err := v.open(EntriesFile)
+	if err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(f)
+	lines.Buffer(make([]byte, 64<<10), maxLine)
+	for lines.Scan() {
+		var e Entry
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			v.tell("%s: line %d cannot be read", EntriesFile, v.result.Entries+1)
+			continue
+		}
+		v.result.Entries++
+		if leaf, ok := v.entry(EntriesFile, e); ok && leaf.Kind == "evidence" && e.Content != nil {
+			v.evidence(e)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		v.tell("%s is damaged: %v", EntriesFile, err)
+	}
+	return f.Close()
+}
+
+// evidence checks that the bytes that an entry names are in the package.
+func (v *verifier) evidence(e Entry) {
+	var said seaworthy.Evidence
+	if err := json.Unmarshal([]byte(*e.Content), &said); err != nil {
+		v.tell("%s: entry %d speaks of no evidence", EntriesFile, e.Index)
+		return
+	}
+	if said.Digest == "" || !said.ErasedAt.IsZero() {
+		return
+	}
+	if v.files[EvidencePath(said.Digest)] == nil {
+		v.tell("%s, which entry %d speaks of (%s), is missing", EvidencePath(said.Digest), e.Index, said.Title)
+	}
+}
+
+// EvidencePath is where a package keeps the bytes of a digest.
+func EvidencePath(digest string) string {
+	if len(digest) < 2 {
+		return EvidenceFolder + digest
+	}
+	return EvidenceFolder + digest[:2] + "/" + digest
+}
+
+// open opens a file of the package. What it gives is bounded by the size in the
+// directory, so that a small file cannot unpack without end.
+func (v *verifier) open(name string) (io.ReadCloser, error) {
+	f := v.files[name]
+	r, err := f.Open()
+	if err != nil {
+		return nil, seaworthy.Invalid("%s cannot be read: %v", name, err)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(r, int64(f.UncompressedSize64)), r}, nil
+}
+
+// maxSmall bounds the files that are read whole: 1,000,000 names of 200 bytes.
+const maxSmall = 256 << 20
+
+func (v *verifier) small(name string) ([]byte, error) {
+	if v.files[name].UncompressedSize64 > maxSmall {
+		return nil, seaworthy.Invalid("%s is larger than %d bytes", name, maxSmall)
+	}
+	f, err := v.open(name)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if _, err := io.Copy(&b, f); err != nil {
+		return nil, seaworthy.Invalid("%s cannot be read: %v", name, err)
+	}
+	return b.Bytes(), f.Close()
+}
+
+func (v *verifier) digest(name string) (string, error) {
+	f, err := v.open(name)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", errors.Join(err, f.Close())
+	}
+	got := hex.EncodeToString(h.Sum(nil))
+	if digest, ok := strings.CutPrefix(name, EvidenceFolder); ok && len(digest) > 3 && isDigest(digest[3:]) && digest[3:] != got {
+		return "", fmt.Errorf("its bytes are not those of its name")
+	}
+	return got, f.Close()
+}
