@@ -21,8 +21,57 @@ type TrackedControl struct {
 	Active bool   `json:"active"`
 	Reason string `json:"reason,omitempty"`
 	// Test is how its performance is tested, in words.
-	Test          string    `json:"test,omitempty"`
+	Test string `json:"test,omitempty"`
+	// GraceDays is how many days after a window's end its evidence may come in without
+	// being late: what is exported by the month cannot be there the next morning.
+	GraceDays     int       `json:"graceDays"`
 	EffectiveFrom time.Time `json:"effectiveFrom"`
+	// Catalogue is the control as the catalogue had it when this version was made; nil
+	// for a company's own. By it a new catalogue changes what the company did not.
+	Catalogue *CatalogueControl `json:"catalogue,omitempty"`
+}
+
+// CatalogueControl is a control and its checks as the catalogue has them.
+type CatalogueControl struct {
+	Control
+	Checks []string `json:"checks"`
+}
+
+// Machine tells whether reports alone show that the control was performed: checks
+// support it, and no person is asked to do anything.
+func (c TrackedControl) Machine() bool {
+	return len(c.Checks) > 0 && slices.Contains(c.Sources, "checks") && !slices.Contains(c.Sources, "people")
+}
+
+// Class says who shows that the control is performed: [ByMachine], [ByMixed] or
+// [ByPeople].
+func (c TrackedControl) Class() string {
+	switch i := slices.Index(c.Sources, "people"); {
+	case i < 0:
+		return ByMachine
+	case len(c.Sources) == 1:
+		return ByPeople
+	}
+	return ByMixed
+}
+
+// Validate says what a control lacks.
+func (c TrackedControl) Validate() error {
+	if err := c.Control.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case !c.Active && c.Reason == "":
+		return Invalid("control %s is not active without a reason", c.ID)
+	case c.GraceDays < 0 || c.GraceDays > 92:
+		return Invalid("control %s: evidence cannot come in %d days after its window (0 to 92)", c.ID, c.GraceDays)
+	}
+	for _, s := range c.Scope {
+		if err := s.validate("control " + c.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // OccurrenceState says whether a control was performed when expected. What came of it
@@ -38,10 +87,13 @@ const (
 	NotRequired OccurrenceState = "not-required"
 )
 
-// The results of an occurrence that was performed.
+// The results of an occurrence that was performed, and of one that nobody could observe.
 const (
 	ResultAsExpected = "as expected"
 	ResultDeviation  = "deviation"
+	// ResultNoData is the result of a missed occurrence of which nothing can be said,
+	// because something that should have reported was silent.
+	ResultNoData = "no data"
 )
 
 // Occurrence is one expected performance of a control: a day of a continuous control, a
@@ -68,6 +120,14 @@ type Occurrence struct {
 
 // Window is one expected performance of a control with a calendar cadence.
 type Window struct{ From, DueAt time.Time }
+
+// Window is the occurrence's window.
+func (o Occurrence) Window() Window { return Window{o.From, o.DueAt} }
+
+// Done tells whether the occurrence needs nothing more.
+func (o Occurrence) Done() bool {
+	return o.State == Performed || o.State == Late || o.State == NotRequired
+}
 
 // Windows gives the performances that a calendar cadence expects and whose windows end
 // after from and start before to, in order, in UTC. "event" and "once" have none.
@@ -173,18 +233,64 @@ type Evidence struct {
 	ErasedAt      time.Time `json:"erasedAt,omitzero"`
 }
 
+// Validate says what evidence lacks. Its times can only be told in the order in which
+// they come: nothing speaks of what had not happened when it was taken.
+func (e Evidence) Validate() error {
+	switch {
+	case e.Title == "":
+		return Invalid("evidence needs a title")
+	case e.Shows != Design && e.Shows != Operation:
+		return Invalid("evidence %s shows %q, which is neither design nor operation", e.Title, e.Shows)
+	case e.Collector == "":
+		return Invalid("evidence %s does not say who or what collected it", e.Title)
+	case e.EffectiveFrom.IsZero() || e.EffectiveTo.Before(e.EffectiveFrom):
+		return Invalid("evidence %s does not say of which time it speaks, from and to", e.Title)
+	case e.CollectedAt.Before(e.EffectiveTo):
+		return Invalid("evidence %s speaks of a time after it was collected", e.Title)
+	case e.ReceivedAt.Before(e.CollectedAt):
+		return Invalid("evidence %s was received before it was collected", e.Title)
+	}
+	return e.validateContent()
+}
+
+func (e Evidence) validateContent() error {
+	switch e.Kind {
+	case EvidenceRun, EvidenceUpload:
+		if len(e.Digest) != 64 {
+			return Invalid("evidence %s has no SHA-256 of its bytes", e.Title)
+		}
+	case EvidenceLink:
+		if e.URL == "" {
+			return Invalid("evidence %s has no address", e.Title)
+		}
+	case EvidenceAttestation:
+		if e.Statement == "" {
+			return Invalid("evidence %s attests nothing", e.Title)
+		}
+	default:
+		return Invalid("evidence %s is of kind %q, which is not known", e.Title, e.Kind)
+	}
+	return nil
+}
+
 // Late tells whether the evidence came in after the window that it is for.
 func (e Evidence) Late(w Window) bool { return e.LoggedAt.After(w.DueAt) }
 
-// Current tells whether evidence for a control of the cadence is fresh at t: what it
-// speaks of lies in the present window or in the one before. It is computed from
-// effective times and cannot be set.
+// Current tells whether evidence for a control of the cadence is fresh at t: it was
+// there, and what it speaks of lies in the present window or in the one before. It is
+// computed from effective times and cannot be set.
 func (e Evidence) Current(cadence string, t time.Time) bool {
+	return !e.LoggedAt.After(t) && (e.ErasedAt.IsZero() || e.ErasedAt.After(t)) && !e.EffectiveTo.Before(FreshSince(cadence, t))
+}
+
+// FreshSince is the earliest time of which evidence must speak to be fresh at t: the
+// start of the window before the present one, or a year ago where there is no calendar.
+func FreshSince(cadence string, t time.Time) time.Time {
 	start := windowStart(cadence, t.UTC())
-	if start.IsZero() { // event, once: a year
-		return e.EffectiveTo.After(t.AddDate(-1, 0, 0))
+	if start.IsZero() { // event, once
+		return t.AddDate(-1, 0, 0)
 	}
-	return !e.EffectiveTo.Before(windowStart(cadence, start.Add(-time.Second)))
+	return windowStart(cadence, start.Add(-time.Second))
 }
 
 // Gap is an interval in which something expected was not observed. It shows in every
@@ -231,6 +337,8 @@ type Sample struct {
 	Items        []int     `json:"items"` // row numbers from 1, ascending
 	SelectedBy   string    `json:"selectedBy"`
 	SelectedAt   time.Time `json:"selectedAt"`
+	// Trial marks a sample that the company selected for itself. It is no auditor's.
+	Trial bool `json:"trial,omitempty"`
 }
 
 // Has tells whether row n was selected.

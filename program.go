@@ -21,7 +21,7 @@ var TrustCategories = []string{"security", "availability", "processing-integrity
 type Program struct {
 	ID         string                `json:"id"`
 	Name       string                `json:"name"`
-	Framework  string                `json:"framework"` // id of a framework, "soc2-2017"
+	Framework  string                `json:"framework"` // id of a framework, "soc2"
 	Type       string                `json:"type"`      // [TypeI] or [TypeII]
 	From       time.Time             `json:"from"`      // for type I, the date
 	To         time.Time             `json:"to"`        // exclusive; for type I, the end of the date's day
@@ -60,6 +60,8 @@ func (p Program) Validate() error {
 	switch {
 	case p.Name == "":
 		return Invalid("a program needs a name")
+	case p.Framework == "":
+		return Invalid("program %s needs a framework", p.Name)
 	case p.Type != TypeI && p.Type != TypeII:
 		return Invalid("program %s: type %q is neither I nor II", p.Name, p.Type)
 	case p.From.IsZero() || !p.To.After(p.From):
@@ -78,27 +80,28 @@ func (p Program) Validate() error {
 		}
 	}
 	for _, s := range p.Scope {
-		if err := s.validate(p.Name); err != nil {
+		if err := s.validate("program " + p.Name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s ScopeItem) validate(program string) error {
+// validate says what the item lacks; of is what has it in its scope.
+func (s ScopeItem) validate(of string) error {
 	named := s.Source
 	switch s.Kind {
 	case KindCluster, KindRepository:
 	case KindNamespace, KindSystem:
 		named = s.Name
 	default:
-		return Invalid("program %s: scope kind %q is not known", program, s.Kind)
+		return Invalid("%s: scope kind %q is not known", of, s.Kind)
 	}
 	switch {
 	case named == "":
-		return Invalid("program %s: a %s in the scope is not named", program, s.Kind)
+		return Invalid("%s: a %s in the scope is not named", of, s.Kind)
 	case !s.In && s.Reason == "":
-		return Invalid("program %s: %s %s is out of scope without a reason", program, s.Kind, named)
+		return Invalid("%s: %s %s is out of scope without a reason", of, s.Kind, named)
 	}
 	return nil
 }
@@ -127,9 +130,13 @@ func (p Program) HasNamespace(source, namespace string) bool {
 // Covers tells whether the moment lies in the period.
 func (p Program) Covers(t time.Time) bool { return !t.Before(p.From) && t.Before(p.To) }
 
-// Requires tells whether a requirement is in scope: its category is, and it is not
-// excluded.
+// Open tells whether the program was not closed. What belongs to the period of an open
+// program is not thrown away.
+func (p Program) Open() bool { return p.ClosedAt.IsZero() }
+
+// Requires tells whether a requirement is in scope: its category is, or it has none, and
+// it is not excluded.
 func (p Program) Requires(r Requirement) bool {
-	return slices.Contains(p.Categories, r.Category) &&
+	return (r.Category == "" || slices.Contains(p.Categories, r.Category)) &&
 		!slices.ContainsFunc(p.Excluded, func(e ExcludedRequirement) bool { return e.Requirement == r.ID })
 }

@@ -10,6 +10,7 @@ CREATE TABLE programs (
   document TEXT NOT NULL
 );
 
+-- Every version of every control; the newest of an id is the present one.
 CREATE TABLE controls (
   id TEXT NOT NULL,
   version BIGINT NOT NULL,
@@ -32,6 +33,23 @@ CREATE TABLE occurrences (
 CREATE INDEX occurrences_due_idx ON occurrences (due_at, id);
 CREATE INDEX occurrences_state_idx ON occurrences (state, due_at);
 
+-- What each occurrence was, and from when until when it was that: it follows from the log,
+-- and lets the past be counted as fast as the present. late_at is when the evidence had to
+-- be in. until_at is 4611686018427387904 while it lasts.
+CREATE TABLE occurrence_states (
+  occurrence_id TEXT NOT NULL REFERENCES occurrences (id),
+  at BIGINT NOT NULL,
+  until_at BIGINT NOT NULL,
+  control_id TEXT NOT NULL,
+  from_at BIGINT NOT NULL,
+  due_at BIGINT NOT NULL,
+  late_at BIGINT NOT NULL,
+  state TEXT NOT NULL,
+  result TEXT NOT NULL,
+  PRIMARY KEY (occurrence_id, at)
+);
+CREATE INDEX occurrence_states_due_idx ON occurrence_states (due_at, from_at, at, until_at, control_id, state, result, late_at);
+
 CREATE TABLE evidence (
   id TEXT PRIMARY KEY,
   kind TEXT NOT NULL,
@@ -47,14 +65,23 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_effective_idx ON evidence (effective_to, id);
 CREATE INDEX evidence_digest_idx ON evidence (digest);
 CREATE INDEX evidence_logged_idx ON evidence (logged_at, id);
+CREATE INDEX evidence_run_idx ON evidence (run_id);
+
+-- What evidence is for, with what readiness asks of it, so that it need not read documents.
+-- occurrence_id is empty where it is for the control as such.
 CREATE TABLE evidence_for (
   evidence_id TEXT NOT NULL REFERENCES evidence (id),
   control_id TEXT NOT NULL,
   occurrence_id TEXT NOT NULL,
+  shows TEXT NOT NULL,
+  effective_from BIGINT NOT NULL,
   effective_to BIGINT NOT NULL,
+  logged_at BIGINT NOT NULL,
+  erased_at BIGINT NOT NULL,
   PRIMARY KEY (evidence_id, control_id, occurrence_id)
 );
 CREATE INDEX evidence_for_control_idx ON evidence_for (control_id, effective_to, evidence_id);
+CREATE INDEX evidence_for_effective_idx ON evidence_for (effective_to, effective_from, logged_at, erased_at, control_id, shows);
 CREATE INDEX evidence_for_occurrence_idx ON evidence_for (occurrence_id);
 
 CREATE TABLE populations (
@@ -65,12 +92,14 @@ CREATE TABLE populations (
   digest TEXT NOT NULL,
   document TEXT NOT NULL
 );
+CREATE INDEX populations_program_idx ON populations (program_id, frozen_at);
 CREATE TABLE samples (
   id TEXT PRIMARY KEY,
   population_id TEXT NOT NULL REFERENCES populations (id),
   selected_at BIGINT NOT NULL,
   document TEXT NOT NULL
 );
+CREATE INDEX samples_population_idx ON samples (population_id, selected_at);
 
 -- Readiness day by day, for the trend; it follows from the tables above.
 CREATE TABLE readiness_days (
@@ -80,7 +109,7 @@ CREATE TABLE readiness_days (
   PRIMARY KEY (program_id, day)
 );
 
--- Decisions that are events and no records: exports, retention, administrator actions.
+-- Decisions that are events and no records: exports, retention, erasures.
 CREATE TABLE actions (
   id TEXT PRIMARY KEY,
   at BIGINT NOT NULL,

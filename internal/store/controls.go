@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// controlVersions holds every version of every control.
+var controlVersions = records[seaworthy.TrackedControl]{
+	kind: "control", table: "controls", key: []string{"id", "version"},
+	columns: []string{"id", "version", "effective_from"},
+	values: func(c *seaworthy.TrackedControl) []any {
+		return []any{c.ID, c.Version, micros(c.EffectiveFrom)}
+	},
+	subject: func(c *seaworthy.TrackedControl) string { return fmt.Sprintf("%s/%d", c.ID, c.Version) },
+}
+
+// PutControl writes the next version of a control, which holds from now on. c.Version
+// is the version that was changed, 0 for a new control; another one that came in
+// between is a conflict.
+func (t *Tx) PutControl(c *seaworthy.TrackedControl) error {
+	var present int
+	if err := t.tx.QueryRowContext(t.ctx, `SELECT COALESCE(MAX(version), 0) FROM controls WHERE id = $1`, c.ID).Scan(&present); err != nil {
+		return err
+	}
+	switch {
+	case present == c.Version:
+	case c.Version == 0:
+		return seaworthy.Conflict("there is a control %s already", c.ID)
+	default:
+		return seaworthy.Conflict("control %s was changed in between: it is at version %d, not %d", c.ID, present, c.Version)
+	}
+	v := *c
+	v.Version, v.EffectiveFrom = present+1, t.At
+	if err := controlVersions.put(t, &v); err != nil {
+		return err
+	}
+	*c = v
+	return nil
+}
+
+// Control gives the present version of a control.
+func (s *Store) Control(ctx context.Context, id string) (seaworthy.TrackedControl, error) {
+	return s.presentControl(ctx, s.read, id)
+}
+
+// Control gives the present version of a control, inside the write.
+func (t *Tx) Control(id string) (seaworthy.TrackedControl, error) {
+	return t.store.presentControl(t.ctx, t.tx, id)
+}
+
+func (s *Store) presentControl(ctx context.Context, q querier, id string) (seaworthy.TrackedControl, error) {
+	c, err := scanDocument[seaworthy.TrackedControl](q.QueryRowContext(ctx, `SELECT document FROM controls WHERE id = $1 ORDER BY version DESC LIMIT 1`, id))
+	if err == sql.ErrNoRows {
+		return c, seaworthy.NotFound("there is no control %s", id)
+	}
+	return c, s.dialect.explain(err)
+}
+
+// Controls lists the present version of each control, by id.
+func (s *Store) Controls(ctx context.Context) ([]seaworthy.TrackedControl, error) {
+	return s.ControlsAsOf(ctx, time.UnixMicro(forever))
+}
+
+// ControlsAsOf lists the version of each control that held at a moment, by id. Controls
+// that came later are not among them.
+func (s *Store) ControlsAsOf(ctx context.Context, at time.Time) ([]seaworthy.TrackedControl, error) {
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT c.document FROM controls c
+		JOIN (SELECT id, MAX(version) AS version FROM controls WHERE effective_from <= $1 GROUP BY id) v
+		  ON v.id = c.id AND v.version = c.version
+		ORDER BY c.id`, micros(at))
+	return collect(s, rows, err, scanDocument[seaworthy.TrackedControl])
+}
+
+// AllControlVersions lists every version of every control, by id, oldest first.
+func (s *Store) AllControlVersions(ctx context.Context) ([]seaworthy.TrackedControl, error) {
+	return controlVersions.list(ctx, s, s.read, where{}, "ORDER BY id, version")
+}
+
+// ControlVersions lists every version of a control, oldest first.
+func (s *Store) ControlVersions(ctx context.Context, id string) ([]seaworthy.TrackedControl, error) {
+	w := where{}
+	w.add("id = ?", id)
+	return controlVersions.list(ctx, s, s.read, w, "ORDER BY version")
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// JudgedRun is a complete run as the tests of controls see it.
+type JudgedRun struct {
+	ID, SourceID                      string
+	StartedAt, FinishedAt, ReceivedAt time.Time
+}
+
+func scanJudgedRun(row interface{ Scan(...any) error }) (JudgedRun, error) {
+	var r JudgedRun
+	var started, finished, received int64
+	err := row.Scan(&r.ID, &r.SourceID, &started, &finished, &received)
+	r.StartedAt, r.FinishedAt, r.ReceivedAt = moment(started), moment(finished), moment(received)
+	return r, err
+}
+
+const judgedRunColumns = `id, source_id, started_at, finished_at, received_at`
+
+// LatestCompleteRuns gives, by source, the last complete run that finished in [from, to).
+func (s *Store) LatestCompleteRuns(ctx context.Context, from, to time.Time) (map[string]JudgedRun, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+judgedRunColumns+` FROM runs
+		WHERE finished_at >= $1 AND finished_at < $2 AND complete = $3 ORDER BY finished_at, id`, micros(from), micros(to), true)
+	list, err := collect(s, rows, err, scanJudgedRun)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]JudgedRun{}
+	for _, r := range list {
+		out[r.SourceID] = r
+	}
+	return out, nil
+}
+
+// CompleteRunsReceived lists the complete runs that were received in (after, until], in
+// that order.
+func (s *Store) CompleteRunsReceived(ctx context.Context, after, until time.Time) ([]JudgedRun, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+judgedRunColumns+` FROM runs
+		WHERE received_at > $1 AND received_at <= $2 AND complete = $3 ORDER BY received_at, id`, micros(after), micros(until), true)
+	return collect(s, rows, err, scanJudgedRun)
+}
+
+// RunCheck is what a run says of one check.
+type RunCheck struct {
+	Check                   string
+	Status                  seaworthy.Status
+	Reason                  string
+	InScope, Passed, Failed int
+}
+
+// RunChecks gives what a run says of its checks, by their ids.
+func (s *Store) RunChecks(ctx context.Context, run string) (map[string]RunCheck, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT check_id, status, reason, in_scope, passed, failed FROM run_checks WHERE run_id = $1`, run)
+	list, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (RunCheck, error) {
+		var c RunCheck
+		var status string
+		err := row.Scan(&c.Check, &status, &c.Reason, &c.InScope, &c.Passed, &c.Failed)
+		c.Status = seaworthy.Status(status)
+		return c, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]RunCheck, len(list))
+	for _, c := range list {
+		out[c.Check] = c
+	}
+	return out, nil
+}
+
+// WasJudged tells whether a check was ever judged on objects of a source before a time.
+func (s *Store) WasJudged(ctx context.Context, source, check string, before time.Time) (bool, error) {
+	var yes bool
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM run_checks c JOIN runs r ON r.id = c.run_id
+		WHERE c.check_id = $1 AND c.status IN ('passed', 'failed') AND r.source_id = $2 AND r.finished_at < $3)`,
+		check, source, micros(before)).Scan(&yes)
+	return yes, s.dialect.explain(err)
+}
+
+// FindingTally counts findings of one check in one namespace of a source.
+type FindingTally struct {
+	Source, Namespace, Check string
+	Open                     int // at the end of the window, waived ones apart
+	Opened                   int // in the window, whatever became of them
+	Overdue                  int // of those open
+}
+
+// FindingTallies counts findings as they were at the end of the window [from, to), as
+// far as the present life of each tells: one that was fixed and came back since is not
+// counted in what it was before.
+func (s *Store) FindingTallies(ctx context.Context, from, to time.Time) ([]FindingTally, error) {
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT source_id, namespace, check_id,
+		  SUM(CASE WHEN status = 'open' OR (status = 'fixed' AND closed_at >= $2) THEN 1 ELSE 0 END),
+		  SUM(CASE WHEN opened_at >= $1 THEN 1 ELSE 0 END),
+		  SUM(CASE WHEN (status = 'open' OR (status = 'fixed' AND closed_at >= $2)) AND due_at > 0 AND due_at < $2 THEN 1 ELSE 0 END)
+		FROM findings
+		WHERE opened_at < $2 AND (status <> 'fixed' OR closed_at >= $1)
+		GROUP BY source_id, namespace, check_id`, micros(from), micros(to))
+	return collect(s, rows, err, func(row interface{ Scan(...any) error }) (FindingTally, error) {
+		var f FindingTally
+		err := row.Scan(&f.Source, &f.Namespace, &f.Check, &f.Open, &f.Opened, &f.Overdue)
+		return f, err
+	})
+}
+
+// GapsBetween lists the gaps that touch [from, to), oldest first.
+func (s *Store) GapsBetween(ctx context.Context, from, to time.Time) ([]seaworthy.Gap, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT document FROM gaps WHERE from_at < $1 AND (to_at = 0 OR to_at > $2) ORDER BY from_at, id`, micros(to), micros(from))
+	return collect(s, rows, err, scanDocument[seaworthy.Gap])
+}
+
+// judgedKey is the setting that says until when received runs were judged.
+const judgedKey = "audit.judged"
+
+// JudgedUntil is when the latest run that was judged was received.
+func (s *Store) JudgedUntil(ctx context.Context) (time.Time, error) {
+	var value string
+	err := s.read.QueryRowContext(ctx, `SELECT value FROM settings WHERE key = $1`, judgedKey).Scan(&value)
+	if err == sql.ErrNoRows {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, s.dialect.explain(err)
+	}
+	us, err := strconv.ParseInt(value, 10, 64)
+	return moment(us), err
+}
+
+// SetJudgedUntil keeps it.
+func (t *Tx) SetJudgedUntil(at time.Time) error {
+	return t.exec(`INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+		judgedKey, strconv.FormatInt(micros(at), 10))
+}

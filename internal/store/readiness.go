@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// ControlTally is what the occurrences of one control came to.
+type ControlTally struct {
+	Control string
+	seaworthy.Tally
+	NextDue time.Time // of those expected
+}
+
+// Tallies counts the occurrences whose windows overlap [from, to), by control, as they
+// were at asOf. One that was still expected when its evidence had to be in counts as
+// missed, also where nobody had said so yet.
+func (s *Store) Tallies(ctx context.Context, from, to, asOf time.Time) (map[string]ControlTally, error) {
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT control_id, state, result, late_at <= $4, COUNT(*), MIN(due_at)
+		FROM occurrence_states
+		WHERE due_at > $1 AND from_at < $2 AND at <= $3 AND until_at > $3
+		GROUP BY 1, 2, 3, 4`, micros(from), micros(to), micros(asOf), micros(asOf))
+	if err != nil {
+		return nil, s.dialect.explain(err)
+	}
+	defer rows.Close()
+	out := map[string]ControlTally{}
+	for rows.Next() {
+		var control, state, result string
+		var over bool
+		var n int
+		var due int64
+		if err := rows.Scan(&control, &state, &result, &over, &n, &due); err != nil {
+			return nil, err
+		}
+		c := out[control]
+		c.Control = control
+		c.add(seaworthy.OccurrenceState(state), result, over, n, moment(due))
+		out[control] = c
+	}
+	return out, s.dialect.explain(rows.Err())
+}
+
+func (c *ControlTally) add(state seaworthy.OccurrenceState, result string, over bool, n int, due time.Time) {
+	switch state {
+	case seaworthy.Expected:
+		if over {
+			c.Missed += n
+			break
+		}
+		c.Expected += n
+		if c.NextDue.IsZero() || due.Before(c.NextDue) {
+			c.NextDue = due
+		}
+	case seaworthy.Performed:
+		c.Performed += n
+	case seaworthy.Late:
+		c.Late += n
+	case seaworthy.Missed:
+		c.Missed += n
+	case seaworthy.NotRequired:
+		c.NotRequired += n
+	}
+	switch result {
+	case seaworthy.ResultDeviation:
+		c.Deviations += n
+	case seaworthy.ResultNoData:
+		c.NoData += n
+	}
+}
+
+// LatestEvidence is the latest time of which evidence for a control speaks.
+type LatestEvidence struct{ Design, Operation time.Time }
+
+// LatestEvidence gives, by control, the latest time of which evidence speaks that speaks
+// of [from, to) and was there, not erased, at asOf.
+func (s *Store) LatestEvidence(ctx context.Context, from, to, asOf time.Time) (map[string]LatestEvidence, error) {
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT control_id, shows, MAX(effective_to) FROM evidence_for
+		WHERE effective_to >= $1 AND effective_from < $2 AND logged_at <= $3 AND (erased_at = 0 OR erased_at > $3)
+		GROUP BY 1, 2`, micros(from), micros(to), micros(asOf))
+	if err != nil {
+		return nil, s.dialect.explain(err)
+	}
+	defer rows.Close()
+	out := map[string]LatestEvidence{}
+	for rows.Next() {
+		var control, shows string
+		var latest int64
+		if err := rows.Scan(&control, &shows, &latest); err != nil {
+			return nil, err
+		}
+		e := out[control]
+		if shows == seaworthy.Operation {
+			e.Operation = moment(latest)
+		} else {
+			e.Design = moment(latest)
+		}
+		out[control] = e
+	}
+	return out, s.dialect.explain(rows.Err())
+}
+
+// KeepReadiness keeps a day of the trend. It follows from what the log proves, so it
+// does not enter the log itself.
+func (t *Tx) KeepReadiness(program string, d seaworthy.ReadinessDay) error {
+	document, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO readiness_days (program_id, day, document) VALUES ($1, $2, $3)
+		ON CONFLICT (program_id, day) DO UPDATE SET document = excluded.document`, program, micros(d.Day), string(document))
+}
+
+// ReadinessDays lists the days of the trend from a day on, oldest first.
+func (s *Store) ReadinessDays(ctx context.Context, program string, from time.Time) ([]seaworthy.ReadinessDay, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT document FROM readiness_days WHERE program_id = $1 AND day >= $2 ORDER BY day LIMIT 1000`, program, micros(from))
+	return collect(s, rows, err, scanDocument[seaworthy.ReadinessDay])
+}
