@@ -14,7 +14,7 @@ import (
 // the fields it wants; others are ignored. A field of another type is an error.
 func As[T any](o *Object) (*T, error) {
 	out := new(T)
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Canonical, out); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Content(), out); err != nil {
 		return nil, fmt.Errorf("read %s %s: %w", o.APIVersion, o, err)
 	}
 	return out, nil
@@ -24,11 +24,15 @@ func As[T any](o *Object) (*T, error) {
 func (s *Snapshot) Custom(group, kind string) []*Object {
 	var out []*Object
 	for _, o := range s.kinds[kind] {
-		if o.Typed == nil && o.Canonical != nil && o.Group() == group {
+		if !o.BuiltIn() && o.Group() == group && o.hasContent() {
 			out = append(out, o)
 		}
 	}
 	return out
+}
+
+func (o *Object) hasContent() bool {
+	return o.Canonical != nil || o.remains != nil && o.remains.tree != ""
 }
 
 // Whole gives an object that stands for the whole of what was scanned, for findings

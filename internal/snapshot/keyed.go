@@ -31,7 +31,7 @@ func (o *Object) Item(keyed, title string) seaworthy.Item {
 	var path strings.Builder
 	var at any = o.Written
 	if o.Written == nil {
-		at = o.Canonical
+		at = o.Content()
 	}
 	list := ""
 	for _, step := range keyedSteps(keyed) {

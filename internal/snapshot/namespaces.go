@@ -48,7 +48,7 @@ func (s *Snapshot) names(ns string) bool {
 func (s *Snapshot) NamespaceLabels(name string) labels.Set {
 	set := labels.Set{corev1.LabelMetadataName: name}
 	if o := s.Lookup("", "Namespace", "", name); o != nil {
-		if ns, ok := o.Typed.(*corev1.Namespace); ok {
+		if ns, ok := o.View().(*corev1.Namespace); ok {
 			for k, v := range ns.Labels {
 				if k != corev1.LabelMetadataName { // the API server sets this one
 					set[k] = v

@@ -21,14 +21,16 @@ type Object struct {
 	Written map[string]any
 	// Canonical is what a policy sees: decoded into its type, defaults filled, zero
 	// values dropped, as kube-apiserver shows it. For custom resources it is Written.
-	// Dropped with Written where there is a typed view.
+	// Dropped with Written; analyzers read [Object.Content].
 	Canonical map[string]any
 	// Typed is the built-in type of the object after defaulting; nil for custom
-	// resources. Analyzers read it and must not change it.
+	// resources. Dropped with Written; analyzers read [Object.View].
 	Typed runtime.Object
 	// Template is the pod template of a custom resource that has one at spec.template
-	// (or spec.jobTemplate.spec.template); nil for built-in kinds.
+	// (or spec.jobTemplate.spec.template); nil for built-in kinds. Dropped with Written.
 	Template map[string]any
+
+	remains *remains // once released
 
 	// Resource is the API resource of the object ("deployments"); Namespaced is its scope.
 	Resource   schema.GroupVersionResource
@@ -90,19 +92,6 @@ func (o *Object) EffectiveNamespace() string {
 		return "default"
 	}
 	return o.Namespace
-}
-
-// Release drops what only the single-object checks need, so that memory follows the
-// compact index and not the input. The content of a custom resource stays, since
-// analyzers have nothing else to read; that of a CustomResourceDefinition, which is
-// large and which none reads, does not.
-func (o *Object) Release() {
-	o.Written, o.Source.Node = nil, nil
-	o.slim()
-	defer o.detach()
-	if o.Typed != nil || o.Kind == "CustomResourceDefinition" {
-		o.Canonical = nil
-	}
 }
 
 // Line finds the line of a JSON path in the source file. Where the path's last steps

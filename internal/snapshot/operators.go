@@ -74,7 +74,7 @@ var operated = map[[2]string]labels.Set{
 // operatedLabels are the labels known of the pods that an operator will make for the
 // object, or nil. Labels that a resource asks for on its pods are among them.
 func operatedLabels(o *Object) labels.Set {
-	if o.Typed != nil {
+	if o.BuiltIn() {
 		return nil
 	}
 	known := operated[[2]string{o.Group(), o.Kind}]

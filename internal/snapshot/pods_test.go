@@ -110,8 +110,8 @@ func TestReleaseKeepsWhatIsJudged(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Release()
-	want := map[string][]byte{"alertmanager.yaml": []byte("route: {}"), "password": nil}
-	if diff := cmp.Diff(want, o.Typed.(*corev1.Secret).Data); diff != "" {
+	want := map[string][]byte{"alertmanager.yaml": []byte("route: {}"), "password": {}}
+	if diff := cmp.Diff(want, o.View().(*corev1.Secret).Data); diff != "" {
 		t.Errorf("data of the Secret differs (-want +got):\n%s", diff)
 	}
 	env := []any{
@@ -127,7 +127,7 @@ func TestReleaseKeepsWhatIsJudged(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Release()
-	p := o.Typed.(*corev1.Pod)
+	p := o.View().(*corev1.Pod)
 	if diff := cmp.Diff([]corev1.EnvVar{{Name: "DD_LOGS_ENABLED", Value: "true"}, {Name: "TOKEN"}}, p.Spec.Containers[0].Env); diff != "" {
 		t.Errorf("variables differ (-want +got):\n%s", diff)
 	}

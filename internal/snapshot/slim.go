@@ -5,9 +5,8 @@ package snapshot
 import (
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -17,6 +16,23 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // alertmanagerKey begins the keys under which a Secret holds where alerts go, the only
 // content of Secrets that is judged.
 const alertmanagerKey = "alertmanager."
+
+// HoldsAlerts tells whether a text may be a file of alert rules. It and its like name the
+// texts of ConfigMaps that analyzers read; others are dropped.
+func HoldsAlerts(text string) bool {
+	return strings.Contains(text, "alert:") && strings.Contains(text, "groups:")
+}
+
+// HoldsRoutes tells whether a text may be the configuration of an Alertmanager.
+func HoldsRoutes(text string) bool {
+	return strings.Contains(text, "receivers") && strings.Contains(text, "route")
+}
+
+// HoldsDiscovery tells whether a text may be a configuration of Prometheus by which it
+// finds what to scrape.
+func HoldsDiscovery(text string) bool {
+	return strings.Contains(text, "kubernetes_sd_configs") && strings.Contains(text, "scrape_configs")
+}
 
 // settings tells whether a variable is a setting that an analyzer judges: whether an
 // agent collects logs, and etcd's, which may be set by its flags or so.
@@ -31,28 +47,14 @@ func (o *Object) slim() {
 		m.SetManagedFields(nil)
 		delete(m.GetAnnotations(), lastApplied)
 	}
+	if _, pod, _ := template(o.Typed); pod != nil {
+		slimPod(pod)
+	}
 	switch t := o.Typed.(type) {
 	case *corev1.Pod:
-		slimPod(&t.Spec)
 		t.Status = corev1.PodStatus{Phase: t.Status.Phase}
 	case *corev1.PodTemplate:
 		slimPod(&t.Template.Spec)
-	case *corev1.ReplicationController:
-		if t.Spec.Template != nil {
-			slimPod(&t.Spec.Template.Spec)
-		}
-	case *appsv1.Deployment:
-		slimPod(&t.Spec.Template.Spec)
-	case *appsv1.ReplicaSet:
-		slimPod(&t.Spec.Template.Spec)
-	case *appsv1.StatefulSet:
-		slimPod(&t.Spec.Template.Spec)
-	case *appsv1.DaemonSet:
-		slimPod(&t.Spec.Template.Spec)
-	case *batchv1.Job:
-		slimPod(&t.Spec.Template.Spec)
-	case *batchv1.CronJob:
-		slimPod(&t.Spec.JobTemplate.Spec.Template.Spec)
 	case *corev1.Secret:
 		for k := range t.Data {
 			if !strings.HasPrefix(k, alertmanagerKey) {
@@ -60,19 +62,35 @@ func (o *Object) slim() {
 			}
 		}
 		t.StringData = nil
+	case *corev1.ConfigMap:
+		for k, text := range t.Data {
+			if !HoldsAlerts(text) && !HoldsRoutes(text) && !HoldsDiscovery(text) {
+				t.Data[k] = ""
+			}
+		}
+		for k := range t.BinaryData {
+			t.BinaryData[k] = nil
+		}
+	case *apiextensionsv1.CustomResourceDefinition:
+		t.Spec, t.Status = apiextensionsv1.CustomResourceDefinitionSpec{}, apiextensionsv1.CustomResourceDefinitionStatus{}
 	}
 }
 
-// slimPod also drops what only checks of a single object look at: they have run.
+// slimPod keeps what analyzers look at. Checks of a single object have run.
 func slimPod(p *corev1.PodSpec) {
-	p.SecurityContext, p.TopologySpreadConstraints, p.DNSConfig = nil, nil, nil
+	*p = corev1.PodSpec{
+		Volumes: p.Volumes, InitContainers: p.InitContainers, Containers: p.Containers,
+		ServiceAccountName: p.ServiceAccountName, DeprecatedServiceAccount: p.DeprecatedServiceAccount,
+		AutomountServiceAccountToken: p.AutomountServiceAccountToken, HostNetwork: p.HostNetwork,
+		NodeName: p.NodeName, NodeSelector: p.NodeSelector, Affinity: p.Affinity, Tolerations: p.Tolerations,
+	}
 	for _, list := range [][]corev1.Container{p.InitContainers, p.Containers} {
 		for i := range list {
 			c := &list[i]
-			c.Resources = corev1.ResourceRequirements{}
-			c.SecurityContext, c.Lifecycle = nil, nil
-			c.LivenessProbe, c.ReadinessProbe, c.StartupProbe = nil, nil, nil
-			c.Env = slimEnv(c)
+			*c = corev1.Container{
+				Name: c.Name, Image: c.Image, Command: c.Command, Args: c.Args, Ports: c.Ports,
+				EnvFrom: c.EnvFrom, Env: slimEnv(c),
+			}
 		}
 	}
 }

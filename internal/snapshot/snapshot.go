@@ -94,11 +94,11 @@ func (s *Snapshot) WorkloadsIn(namespace string) []*Workload { return s.podsIn[n
 func (s *Snapshot) Namespaces() []string { return slices.Sorted(maps.Keys(s.spaces)) }
 
 // All yields the objects whose built-in type is T (a pointer type such as
-// *corev1.Service), with the object that each was decoded from.
+// *corev1.Service), with the object that each was decoded from. See [Object.View].
 func All[T any](s *Snapshot, kind string) iter.Seq2[*Object, T] {
 	return func(yield func(*Object, T) bool) {
 		for _, o := range s.kinds[kind] {
-			if t, ok := o.Typed.(T); ok && !yield(o, t) {
+			if t, ok := o.View().(T); ok && !yield(o, t) {
 				return
 			}
 		}

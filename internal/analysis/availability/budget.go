@@ -94,7 +94,7 @@ func expectedPods(ws []*snapshot.Workload, scalers *scalers) (n int, says string
 // sees them, and whoever reads them takes them for budgets all the same.
 func unknownVersions(p *analysis.Pass) {
 	for _, o := range p.Snapshot.Kind("PodDisruptionBudget") {
-		if o.Typed != nil || o.Group() != "policy" && o.Group() != "" {
+		if o.BuiltIn() || o.Group() != "policy" && o.Group() != "" {
 			continue
 		}
 		pdb, err := snapshot.As[struct {

@@ -40,12 +40,13 @@ func presets(param string) []string {
 // by the backup that their label names.
 func (j *judge) workloads() {
 	for _, w := range j.Snapshot.Workloads() {
-		meta, ok := w.Typed.(metav1.Object)
+		view := w.View()
+		meta, ok := view.(metav1.Object)
 		if !ok {
 			continue
 		}
 		items, judged := j.preset(w, meta.GetLabels())
-		if set, ok := w.Typed.(*appsv1.StatefulSet); ok && len(set.Spec.VolumeClaimTemplates) > 0 && j.applies() {
+		if set, ok := view.(*appsv1.StatefulSet); ok && len(set.Spec.VolumeClaimTemplates) > 0 && j.applies() {
 			judged = true
 			for i := range set.Spec.VolumeClaimTemplates {
 				items = append(items, j.claimTemplate(w, set, i)...)
@@ -93,7 +94,7 @@ func (j *judge) claimTemplate(w *snapshot.Workload, set *appsv1.StatefulSet, i i
 		name := fmt.Sprintf("%s-%s-%d", t.Name, w.Name, n)
 		v := newVolume(w.EffectiveNamespace(), name, t)
 		if o := j.Snapshot.Lookup("", "PersistentVolumeClaim", v.namespace, name); o != nil {
-			if claim, ok := o.Typed.(*corev1.PersistentVolumeClaim); ok {
+			if claim, ok := o.View().(*corev1.PersistentVolumeClaim); ok {
 				v = newVolume(v.namespace, name, claim)
 			}
 		}
@@ -141,8 +142,9 @@ func (j *judge) claims() {
 func (j *judge) users() map[[2]string][]*snapshot.Workload {
 	out := map[[2]string][]*snapshot.Workload{}
 	for _, w := range j.Snapshot.Workloads() {
-		for i := range w.Pod.Volumes {
-			if c := w.Pod.Volumes[i].PersistentVolumeClaim; c != nil {
+		volumes := w.Pod().Volumes
+		for i := range volumes {
+			if c := volumes[i].PersistentVolumeClaim; c != nil {
 				key := [2]string{w.EffectiveNamespace(), c.ClaimName}
 				out[key] = append(out[key], w)
 			}
@@ -166,7 +168,7 @@ func (j *judge) ofSet(namespace, name string) bool {
 		if o == nil {
 			continue
 		}
-		set, ok := o.Typed.(*appsv1.StatefulSet)
+		set, ok := o.View().(*appsv1.StatefulSet)
 		if !ok {
 			continue
 		}

@@ -158,7 +158,7 @@ func pathOf(key string) string {
 func limitRangeGaps(objects []*snapshot.Object) []string {
 	requests, limits := map[corev1.ResourceName]bool{}, map[corev1.ResourceName]bool{}
 	for _, o := range objects {
-		lr, ok := o.Typed.(*corev1.LimitRange)
+		lr, ok := o.View().(*corev1.LimitRange)
 		if !ok {
 			continue
 		}
@@ -195,7 +195,7 @@ func limitRangeGaps(objects []*snapshot.Object) []string {
 func quotaGaps(objects []*snapshot.Object) []string {
 	bound := map[corev1.ResourceName]bool{}
 	for _, o := range objects {
-		q, ok := o.Typed.(*corev1.ResourceQuota)
+		q, ok := o.View().(*corev1.ResourceQuota)
 		if !ok || len(q.Spec.Scopes) > 0 || q.Spec.ScopeSelector != nil && len(q.Spec.ScopeSelector.MatchExpressions) > 0 {
 			continue
 		}

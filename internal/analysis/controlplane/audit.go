@@ -15,7 +15,7 @@ const auditCheck = "audit-logging-disabled"
 // auditing judges API servers, audit policies and OpenShift's own setting. Events are
 // recorded only where there is both a policy that wants some and a backend that takes
 // them.
-func auditLogging(p *analysis.Pass) {
+func auditLogging(p *analysis.Pass, apiServers func() []process) {
 	judged := 0
 	for _, o := range p.Snapshot.Kind("Policy") {
 		if o.Group() == "audit.k8s.io" {
@@ -29,7 +29,7 @@ func auditLogging(p *analysis.Pass) {
 			p.Report.Judge(auditCheck, o, openShiftAudit(o)...)
 		}
 	}
-	servers := processes(p.Snapshot)[apiServer]
+	servers := apiServers()
 	for i := range servers {
 		judged++
 		p.Report.Judge(auditCheck, servers[i].object, servers[i].items(records(&servers[i]))...)
@@ -52,7 +52,7 @@ func records(p *process) verdict {
 
 // auditPolicy wants a rule that records something.
 func auditPolicy(o *snapshot.Object) []seaworthy.Item {
-	rules, _ := o.Canonical["rules"].([]any)
+	rules, _ := o.Content()["rules"].([]any)
 	for _, r := range rules {
 		rule, _ := r.(map[string]any)
 		level, _ := rule["level"].(string)
@@ -67,7 +67,7 @@ func auditPolicy(o *snapshot.Object) []seaworthy.Item {
 }
 
 func openShiftAudit(o *snapshot.Object) []seaworthy.Item {
-	spec, _ := o.Canonical["spec"].(map[string]any)
+	spec, _ := o.Content()["spec"].(map[string]any)
 	audit, _ := spec["audit"].(map[string]any)
 	if audit["profile"] != "None" {
 		return nil

@@ -4,6 +4,7 @@ package controlplane
 
 import (
 	"context"
+	"sync"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis"
@@ -15,12 +16,13 @@ var Analyzer = &analysis.Analyzer{
 	Doc:    "Encryption at rest, audit logging, Kubernetes' age, and what is known of images.",
 	Checks: checks,
 	Run: func(ctx context.Context, p *analysis.Pass) error {
+		servers := sync.OnceValue(func() []process { return processes(p.Snapshot)[apiServer] })
 		for _, c := range []struct {
 			check string
 			run   func(*analysis.Pass)
 		}{
-			{encryptionCheck, encryption},
-			{auditCheck, auditLogging},
+			{encryptionCheck, func(p *analysis.Pass) { encryption(p, servers) }},
+			{auditCheck, func(p *analysis.Pass) { auditLogging(p, servers) }},
 			{outdatedCheck, outdated},
 			{signatureCheck, signatures},
 			{vulnerabilityCheck, vulnerabilities},

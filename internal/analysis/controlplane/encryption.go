@@ -14,7 +14,7 @@ import (
 const encryptionCheck = "secrets-not-encrypted-at-rest"
 
 // encryption judges EncryptionConfiguration files, and API servers that name none.
-func encryption(p *analysis.Pass) {
+func encryption(p *analysis.Pass, apiServers func() []process) {
 	configs := 0
 	for _, kind := range []string{"EncryptionConfiguration", "EncryptionConfig"} {
 		for _, o := range p.Snapshot.Kind(kind) {
@@ -25,7 +25,7 @@ func encryption(p *analysis.Pass) {
 		}
 	}
 	const flag = "encryption-provider-config"
-	servers := processes(p.Snapshot)[apiServer]
+	servers := apiServers()
 	for i := range servers {
 		server := &servers[i]
 		if v := isSet(flag)(server); len(v.problems) > 0 {
@@ -45,7 +45,7 @@ func encryption(p *analysis.Pass) {
 // secretsProvider finds what writes Secrets: the first provider of the first entry that
 // is about them.
 func secretsProvider(o *snapshot.Object) []seaworthy.Item {
-	entries, _ := o.Canonical["resources"].([]any)
+	entries, _ := o.Content()["resources"].([]any)
 	for i, e := range entries {
 		entry, _ := e.(map[string]any)
 		resources, _ := entry["resources"].([]any)

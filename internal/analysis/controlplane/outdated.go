@@ -67,12 +67,12 @@ func outdated(p *analysis.Pass) {
 		}
 	}
 	for _, o := range p.Snapshot.Kind("ClusterConfiguration") {
-		if v, ok := o.Canonical["kubernetesVersion"].(string); ok && o.Group() == "kubeadm.k8s.io" {
+		if v, ok := o.Content()["kubernetesVersion"].(string); ok && o.Group() == "kubeadm.k8s.io" {
 			judge(o, v, "kubernetesVersion", "the version to install")
 		}
 	}
 	for _, o := range p.Snapshot.Kind("ClusterConfig") {
-		meta, _ := o.Canonical["metadata"].(map[string]any)
+		meta, _ := o.Content()["metadata"].(map[string]any)
 		if v, ok := meta["version"].(string); ok && o.Group() == "eksctl.io" {
 			judge(o, v, "metadata.version", "the version to install")
 		}

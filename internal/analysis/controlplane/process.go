@@ -73,7 +73,7 @@ func processes(s *snapshot.Snapshot) map[string][]process {
 		}
 	}
 	for _, w := range s.Workloads() {
-		look(w.Object, w.Pod, w.PodPath)
+		look(w.Object, w.Pod(), w.PodPath)
 	}
 	for o, pod := range snapshot.All[*corev1.Pod](s, "Pod") {
 		if o.Owner != nil && o.Owner.Kind == "Node" { // the mirror of a static pod

@@ -107,7 +107,7 @@ func verifyingWebhook(p *analysis.Pass) (found bool, unlisted string) {
 // ignoresFailure reports webhooks that let everything pass while they do not answer.
 func ignoresFailure(o *snapshot.Object) []seaworthy.Item {
 	var policies []*admissionv1.FailurePolicyType
-	switch c := o.Typed.(type) {
+	switch c := o.View().(type) {
 	case *admissionv1.ValidatingWebhookConfiguration:
 		for i := range c.Webhooks {
 			policies = append(policies, c.Webhooks[i].FailurePolicy)
@@ -130,7 +130,7 @@ func always(*snapshot.Object) (bool, string) { return true, "" }
 // kyverno reads policies with verifyImages rules. They refuse where the policy or, from
 // 1.13 on, each rule says Enforce.
 func kyverno(o *snapshot.Object) (bool, string) {
-	spec, _ := o.Canonical["spec"].(map[string]any)
+	spec, _ := o.Content()["spec"].(map[string]any)
 	rules, _ := spec["rules"].([]any)
 	whole, _ := spec["validationFailureAction"].(string)
 	about, weak := false, ""
@@ -154,7 +154,7 @@ func kyverno(o *snapshot.Object) (bool, string) {
 
 // kyvernoImages reads Kyverno's policies for images alone.
 func kyvernoImages(o *snapshot.Object) (bool, string) {
-	spec, _ := o.Canonical["spec"].(map[string]any)
+	spec, _ := o.Content()["spec"].(map[string]any)
 	actions, set := spec["validationActions"].([]any)
 	for _, a := range actions {
 		if a == "Deny" {
@@ -169,7 +169,7 @@ func kyvernoImages(o *snapshot.Object) (bool, string) {
 
 // sigstore reads the policy-controller's policies.
 func sigstore(o *snapshot.Object) (bool, string) {
-	spec, _ := o.Canonical["spec"].(map[string]any)
+	spec, _ := o.Content()["spec"].(map[string]any)
 	if spec["mode"] == "warn" {
 		return true, "the policy only warns: images without a valid signature are admitted"
 	}
@@ -178,7 +178,7 @@ func sigstore(o *snapshot.Object) (bool, string) {
 
 // gatekeeper reads constraints on Ratify's verdicts.
 func gatekeeper(o *snapshot.Object) (bool, string) {
-	spec, _ := o.Canonical["spec"].(map[string]any)
+	spec, _ := o.Content()["spec"].(map[string]any)
 	if action, _ := spec["enforcementAction"].(string); action != "" && action != "deny" {
 		return true, "the constraint does not deny: images without a valid signature are admitted"
 	}
@@ -187,7 +187,7 @@ func gatekeeper(o *snapshot.Object) (bool, string) {
 
 // kubewarden reads policies whose module verifies signatures.
 func kubewarden(o *snapshot.Object) (bool, string) {
-	spec, _ := o.Canonical["spec"].(map[string]any)
+	spec, _ := o.Content()["spec"].(map[string]any)
 	module, _ := spec["module"].(string)
 	if !strings.Contains(module, "verify-image-signatures") {
 		return false, ""

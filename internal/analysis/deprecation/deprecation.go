@@ -75,14 +75,14 @@ func generated(s *snapshot.Snapshot, o *snapshot.Object) bool {
 	if o.Kind != "Endpoints" || !s.Cluster() {
 		return false
 	}
-	if e, ok := o.Typed.(metav1.Object); ok && e.GetAnnotations()["control-plane.alpha.kubernetes.io/leader"] != "" {
+	if e, ok := o.View().(metav1.Object); ok && e.GetAnnotations()["control-plane.alpha.kubernetes.io/leader"] != "" {
 		return true
 	}
 	service := s.Lookup("", "Service", o.Namespace, o.Name)
 	if service == nil {
 		return false
 	}
-	svc, ok := service.Typed.(*corev1.Service)
+	svc, ok := service.View().(*corev1.Service)
 	return ok && (len(svc.Spec.Selector) > 0 || o.Namespace == "default" && o.Name == "kubernetes")
 }
 
@@ -143,7 +143,7 @@ type introduced interface {
 // notYet tells of a version that came after the target.
 func (j *judge) notYet(o *snapshot.Object, what string) string {
 	gvk := o.GVK()
-	if o.Typed == nil && !scheme.Scheme.Recognizes(gvk) {
+	if !o.BuiltIn() && !scheme.Scheme.Recognizes(gvk) {
 		return ""
 	}
 	t, err := scheme.Scheme.New(gvk)

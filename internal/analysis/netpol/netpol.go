@@ -86,7 +86,7 @@ type judge struct {
 func (j *judge) workloads() {
 	var undecided []string
 	for _, w := range j.Snapshot.Workloads() {
-		if w.Pod.HostNetwork || finished(w) {
+		if w.HostNetwork || finished(w) {
 			continue
 		}
 		ns := w.EffectiveNamespace()
@@ -156,7 +156,7 @@ func (j *judge) bare(ns string) []seaworthy.Item {
 func (j *judge) allSelected(ns string) bool {
 	ws := j.Snapshot.WorkloadsIn(ns)
 	for _, w := range ws {
-		if !w.Pod.HostNetwork && !j.cover.of(w, ns).selected {
+		if !w.HostNetwork && !j.cover.of(w, ns).selected {
 			return false
 		}
 	}

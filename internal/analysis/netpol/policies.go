@@ -243,6 +243,9 @@ func (j *judge) mayMatch(p *policy, sel labels.Selector) bool {
 
 // finished tells whether a pod has ended and will not run again.
 func finished(w *snapshot.Workload) bool {
-	pod, ok := w.Typed.(*corev1.Pod)
+	if w.Kind != "Pod" {
+		return false
+	}
+	pod, ok := w.View().(*corev1.Pod)
 	return ok && (pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed)
 }

@@ -23,6 +23,10 @@ type collectors struct {
 	discovers []*snapshot.Object
 	// outside are agents of services that keep rules and receivers outside the cluster.
 	outside []*snapshot.Object
+	// evaluators are the Prometheus servers that no operator configures.
+	evaluators []*snapshot.Workload
+	// alertmanagers send the alerts.
+	alertmanagers []*snapshot.Workload
 }
 
 // Images are known by the end of their path: one part, or several joined by slashes. The
@@ -73,9 +77,9 @@ func known(image string, list []string) bool {
 	})
 }
 
-// runs tells whether a container of the workload is of a known image.
-func runs(w *snapshot.Workload, list []string) bool {
-	return slices.ContainsFunc(w.Pod.Containers, func(c corev1.Container) bool {
+// runs tells whether a container of the pods is of a known image.
+func runs(pod *corev1.PodSpec, list []string) bool {
+	return slices.ContainsFunc(pod.Containers, func(c corev1.Container) bool {
 		// node-exporter and its like offer metrics and collect none.
 		return known(c.Image, list) && !strings.Contains(c.Image, "operator") && !strings.Contains(c.Image, "exporter") &&
 			!strings.Contains(c.Image, "config-reloader") && !strings.Contains(c.Image, "adapter")
@@ -129,20 +133,27 @@ var metricKinds = [][2]string{
 func find(s *snapshot.Snapshot) *collectors {
 	c := &collectors{}
 	for _, w := range s.Workloads() {
+		pod := w.Pod()
 		switch {
-		case w.Kind == "DaemonSet" && readsNodeLogs(w):
+		case w.Kind == "DaemonSet" && readsNodeLogs(pod):
 			c.logs = append(c.logs, w)
-		case runs(w, logImages):
+		case runs(pod, logImages):
 			c.shippers = append(c.shippers, w)
 		}
-		if runs(w, metricImages) {
+		if runs(pod, metricImages) {
 			c.metrics = append(c.metrics, w.Object)
 		}
-		if runs(w, discoverImages) {
+		if runs(pod, discoverImages) {
 			c.discovers = append(c.discovers, w.Object)
 		}
-		if runs(w, outsideImages) {
+		if runs(pod, outsideImages) {
 			c.outside = append(c.outside, w.Object)
+		}
+		if evaluates(w, pod) {
+			c.evaluators = append(c.evaluators, w)
+		}
+		if runs(pod, []string{"alertmanager"}) {
+			c.alertmanagers = append(c.alertmanagers, w)
 		}
 	}
 	for _, k := range logKinds {
@@ -166,12 +177,12 @@ func find(s *snapshot.Snapshot) *collectors {
 	return c
 }
 
-// readsNodeLogs tells whether a workload mounts the folders in which a node keeps the
+// readsNodeLogs tells whether the pods mount the folders in which a node keeps the
 // logs of its containers: /var/log in a known collector, the folders of the containers
 // in any program.
-func readsNodeLogs(w *snapshot.Workload) bool {
-	shipper := runs(w, logImages) && !switchedOff(w)
-	for _, v := range w.Pod.Volumes {
+func readsNodeLogs(pod *corev1.PodSpec) bool {
+	shipper := runs(pod, logImages) && !switchedOff(pod)
+	for _, v := range pod.Volumes {
 		if v.HostPath == nil {
 			continue
 		}
@@ -181,7 +192,7 @@ func readsNodeLogs(w *snapshot.Workload) bool {
 				return true
 			}
 		case "/var/log/pods", "/var/log/containers", "/var/lib/docker/containers":
-			if shipper || !runs(w, logImages) {
+			if shipper || !runs(pod, logImages) {
 				return true
 			}
 		}
@@ -191,8 +202,8 @@ func readsNodeLogs(w *snapshot.Workload) bool {
 
 // switchedOff tells whether an agent that can do more is told not to collect logs:
 // Datadog's does so only when told to.
-func switchedOff(w *snapshot.Workload) bool {
-	for _, c := range w.Pod.Containers {
+func switchedOff(pod *corev1.PodSpec) bool {
+	for _, c := range pod.Containers {
 		if !known(c.Image, []string{"datadog/agent", "datadoghq/agent"}) {
 			continue
 		}

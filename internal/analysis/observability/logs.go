@@ -80,8 +80,9 @@ func (j *judge) logsOf(nodes []*corev1.Node) {
 	most := -1
 	for _, w := range j.collectors.logs {
 		n := 0
+		pod := w.Pod()
 		for i, node := range nodes {
-			if runsOn(w.Pod, node) {
+			if runsOn(pod, node) {
 				covered[i] = true
 				n++
 			}
@@ -103,7 +104,7 @@ func (j *judge) logsOf(nodes []*corev1.Node) {
 			if len(names) > 5 {
 				names = append(names[:5:5], "…")
 			}
-			path := w.PodPath + "." + because(w.Pod, nodes, left)
+			path := w.PodPath + "." + because(w.Pod(), nodes, left)
 			items = append(items, seaworthy.Item{
 				Key: path, Path: path,
 				Message: fmt.Sprintf("the collector leaves out %d of %d nodes: %s", len(left), len(nodes), strings.Join(names, ", ")),
@@ -134,17 +135,18 @@ func (j *judge) constrained(w *snapshot.Workload) []seaworthy.Item {
 		path := w.PodPath + "." + field
 		items = append(items, seaworthy.Item{Key: path, Path: path, Message: message})
 	}
-	for _, key := range sortedKeys(w.Pod.NodeSelector) {
+	pod := w.Pod()
+	for _, key := range sortedKeys(pod.NodeSelector) {
 		if !everyNode(key) {
 			add("nodeSelector", "the collector runs only on nodes with the label "+key)
 			break
 		}
 	}
-	if key := requiredLabel(w.Pod); key != "" {
+	if key := requiredLabel(pod); key != "" {
 		add("affinity", "the collector's node affinity leaves out nodes by the label "+key)
 	}
 	taint := &corev1.Taint{Key: "node-role.kubernetes.io/control-plane", Effect: corev1.TaintEffectNoSchedule}
-	if _, managed := analysis.Managed(j.Snapshot.Source.Provider); !managed && !tolerated(w.Pod.Tolerations, taint) {
+	if _, managed := analysis.Managed(j.Snapshot.Source.Provider); !managed && !tolerated(pod.Tolerations, taint) {
 		add("tolerations", "the collector does not tolerate the taint of control-plane nodes, so their logs are left out")
 	}
 	return items

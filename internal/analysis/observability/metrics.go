@@ -31,8 +31,11 @@ func (j *judge) metrics() {
 	sc := j.scrapes()
 	offers, unclear := false, ""
 	for _, w := range j.Snapshot.Workloads() {
+		if !w.LongRunning() {
+			continue
+		}
 		ports := metricsPorts(w)
-		if len(ports) == 0 || !w.LongRunning() {
+		if len(ports) == 0 {
 			continue
 		}
 		offers = true
@@ -57,7 +60,7 @@ func (j *judge) metrics() {
 // metricsPorts makes an item of each container port that is named after metrics.
 func metricsPorts(w *snapshot.Workload) []seaworthy.Item {
 	var out []seaworthy.Item
-	for i, c := range w.Pod.Containers {
+	for i, c := range w.Pod().Containers {
 		for k, port := range c.Ports {
 			for part := range strings.SplitSeq(port.Name, "-") {
 				if part == "metrics" || part == "prometheus" || part == "prom" {
@@ -187,7 +190,7 @@ func (j *judge) discovery() string {
 		for _, key := range sortedKeys(cm.Data) {
 			// A job that keeps only annotated targets is seen by the annotations.
 			text := cm.Data[key]
-			if strings.Contains(text, "kubernetes_sd_configs") && strings.Contains(text, "scrape_configs") && !strings.Contains(text, "annotation_prometheus_io_scrape") {
+			if snapshot.HoldsDiscovery(text) && !strings.Contains(text, "annotation_prometheus_io_scrape") {
 				return fmt.Sprintf("ConfigMap %s discovers targets in ways that are not followed", o.Name)
 			}
 		}

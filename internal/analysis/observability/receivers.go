@@ -168,11 +168,9 @@ func (r *routing) prometheus() {
 
 // nothing judges a cluster in which no configuration was found.
 func (r *routing) nothing() {
-	for _, w := range r.Snapshot.Workloads() {
-		if runs(w, []string{"alertmanager"}) {
-			r.unknown = append(r.unknown, fmt.Sprintf("the configuration of %s %s is in no ConfigMap or Secret that was read", w.Kind, w.Name))
-			return
-		}
+	if list := r.collectors.alertmanagers; len(list) > 0 {
+		r.unknown = append(r.unknown, fmt.Sprintf("the configuration of %s %s is in no ConfigMap or Secret that was read", list[0].Kind, list[0].Name))
+		return
 	}
 	if !r.whole(receivers, "Alertmanager configuration") {
 		return

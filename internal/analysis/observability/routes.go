@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
 )
 
 // alertmanagerConfig is what is read of Alertmanager's configuration, see
@@ -31,7 +32,7 @@ type alertRoute struct {
 
 // parseAlertmanager reads a configuration, or gives nil where the text is none.
 func parseAlertmanager(text string) *alertmanagerConfig {
-	if !strings.Contains(text, "receivers") || !strings.Contains(text, "route") {
+	if !snapshot.HoldsRoutes(text) {
 		return nil
 	}
 	var c alertmanagerConfig

@@ -75,7 +75,7 @@ func (j *judge) alerts() *alerting {
 	for o, cm := range snapshot.All[*corev1.ConfigMap](j.Snapshot, "ConfigMap") {
 		for _, text := range cm.Data {
 			var g ruleGroups
-			if strings.Contains(text, "alert:") && strings.Contains(text, "groups:") && yaml.Unmarshal([]byte(text), &g) == nil && g.alerts() {
+			if snapshot.HoldsAlerts(text) && yaml.Unmarshal([]byte(text), &g) == nil && g.alerts() {
 				a.files[o.EffectiveNamespace()] = append(a.files[o.EffectiveNamespace()], o)
 				break
 			}
@@ -122,11 +122,9 @@ func (j *judge) rules() {
 		judged = true
 		j.Report.Judge(rules, o, j.given(len(a.objects) > 0)...)
 	})
-	for _, w := range j.Snapshot.Workloads() {
-		if evaluates(w) {
-			judged = true
-			j.Report.Judge(rules, w.Object, j.given(len(a.files[w.EffectiveNamespace()]) > 0 || len(a.objects) > 0)...)
-		}
+	for _, w := range j.collectors.evaluators {
+		judged = true
+		j.Report.Judge(rules, w.Object, j.given(len(a.files[w.EffectiveNamespace()]) > 0 || len(a.objects) > 0)...)
 	}
 	if !judged {
 		j.noRules(a)
@@ -191,11 +189,11 @@ func objectLabels(o *snapshot.Object) labels.Set {
 }
 
 // evaluates tells whether a workload is a Prometheus that no operator configures.
-func evaluates(w *snapshot.Workload) bool {
+func evaluates(w *snapshot.Workload, pod *corev1.PodSpec) bool {
 	if w.PodMeta.Labels["operator.prometheus.io/name"] != "" || w.PodMeta.Labels["app.kubernetes.io/managed-by"] == "prometheus-operator" {
 		return false
 	}
-	for _, c := range w.Pod.Containers {
+	for _, c := range pod.Containers {
 		agent := false
 		for _, arg := range c.Args {
 			agent = agent || strings.HasPrefix(arg, "--enable-feature=agent") || arg == "--agent"

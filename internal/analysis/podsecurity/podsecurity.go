@@ -80,7 +80,7 @@ func run(ctx context.Context, p *analysis.Pass) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			judge(w.Object, w.PodMeta, w.Pod, w.PodPath)
+			judge(w.Object, w.PodMeta, w.Pod(), w.PodPath)
 		}
 		// A PodTemplate runs nothing by itself, but pods are made of it.
 		for o, t := range snapshot.All[*corev1.PodTemplate](p.Snapshot, "PodTemplate") {

@@ -3,6 +3,7 @@
 package rbac
 
 import (
+	"cmp"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,16 +15,8 @@ import (
 
 const defaultAccount = "default"
 
-// account gives the service account that a pod runs as.
-func account(pod *corev1.PodSpec) string {
-	switch {
-	case pod.ServiceAccountName != "":
-		return pod.ServiceAccountName
-	case pod.DeprecatedServiceAccount != "":
-		return pod.DeprecatedServiceAccount
-	}
-	return defaultAccount
-}
+// account gives the service account that a workload runs as.
+func account(w *snapshot.Workload) string { return cmp.Or(w.ServiceAccount, defaultAccount) }
 
 // serviceAccount finds the account of a workload, or nil. In files a ServiceAccount
 // without a namespace lands where the manifest beside it lands.
@@ -38,7 +31,7 @@ func serviceAccount(s *snapshot.Snapshot, w *snapshot.Workload, name string) *co
 	if o == nil {
 		return nil
 	}
-	sa, _ := o.Typed.(*corev1.ServiceAccount)
+	sa, _ := o.View().(*corev1.ServiceAccount)
 	return sa
 }
 
@@ -91,10 +84,11 @@ func defaultTokens(p *analysis.Pass) {
 	}
 	unlisted, skipped := p.Snapshot.Unlisted["ServiceAccount"], 0
 	for _, w := range p.Snapshot.Workloads() {
-		if account(w.Pod) != defaultAccount {
+		if account(w) != defaultAccount {
 			continue
 		}
-		own := w.Pod.AutomountServiceAccountToken
+		pod := w.Pod()
+		own := pod.AutomountServiceAccountToken
 		sa := serviceAccount(p.Snapshot, w, defaultAccount)
 		item := seaworthy.Item{
 			Key: w.PodPath + ".automountServiceAccountToken", Path: w.PodPath + ".automountServiceAccountToken",
@@ -106,7 +100,7 @@ func defaultTokens(p *analysis.Pass) {
 		case own != nil:
 			p.Report.Judge(check, w.Object)
 		case sa != nil: // the account is judged
-			if !mounts(w.Pod, sa) {
+			if !mounts(pod, sa) {
 				p.Report.Judge(check, w.Object)
 			}
 		case unlisted != "":
@@ -140,16 +134,19 @@ func adminWorkloads(p *analysis.Pass, reach *Reach) {
 	roles, accounts := map[roleScope]*adminRole{}, map[Subject]*adminAccount{}
 	var unknown []string
 	for _, w := range p.Snapshot.Workloads() {
-		name := account(w.Pod)
+		name := account(w)
 		who := ServiceAccount(w.EffectiveNamespace(), name)
-		if !mounts(w.Pod, serviceAccount(p.Snapshot, w, name)) {
-			p.Report.Judge(check, w.Object)
-			continue
-		}
 		a, ok := accounts[who]
 		if !ok {
 			a = reach.adminAccount(who, roles, dangling(p.Snapshot))
 			accounts[who] = a
+		}
+		if len(a.grants)+len(a.unknown) == 0 || !mounts(w.Pod(), serviceAccount(p.Snapshot, w, name)) {
+			p.Report.Judge(check, w.Object)
+			continue
+		}
+		if !a.carried {
+			a.carried = true
 			unknown = append(unknown, a.unknown...)
 		}
 		var found []seaworthy.Item
@@ -169,6 +166,7 @@ func adminWorkloads(p *analysis.Pass, reach *Reach) {
 type adminAccount struct {
 	grants  []adminGrant
 	unknown []string // roles bound to it that are not at hand
+	carried bool     // some workload carries its token
 }
 
 type adminRole struct {

@@ -54,16 +54,17 @@ func configs(p *analysis.Pass) {
 // references lists what a workload's pods cannot start without.
 func references(w *snapshot.Workload) []reference {
 	var out []reference
-	for i := range w.Pod.InitContainers {
-		c := &w.Pod.InitContainers[i]
+	pod := w.Pod()
+	for i := range pod.InitContainers {
+		c := &pod.InitContainers[i]
 		out = append(out, containerReferences(c, w.PodPath+".initContainers", i)...)
 	}
-	for i := range w.Pod.Containers {
-		c := &w.Pod.Containers[i]
+	for i := range pod.Containers {
+		c := &pod.Containers[i]
 		out = append(out, containerReferences(c, w.PodPath+".containers", i)...)
 	}
-	for i := range w.Pod.Volumes {
-		out = append(out, volumeReferences(&w.Pod.Volumes[i], w.PodPath, i)...)
+	for i := range pod.Volumes {
+		out = append(out, volumeReferences(&pod.Volumes[i], w.PodPath, i)...)
 	}
 	return out
 }

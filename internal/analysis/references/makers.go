@@ -317,10 +317,10 @@ func (p *provided) generated(s *snapshot.Snapshot, unreadable func(*snapshot.Obj
 		}
 	}
 	for _, o := range s.Objects() {
-		if o.Typed != nil {
+		if o.BuiltIn() {
 			continue
 		}
-		spec, _ := o.Canonical["spec"].(map[string]any)
+		spec, _ := o.Content()["spec"].(map[string]any)
 		for _, field := range []string{"writeConnectionSecretToRef", "connectionSecretToRef", "connectionDetailsSecretRef"} {
 			ref, _ := spec[field].(map[string]any)
 			name, _ := ref["name"].(string)

@@ -141,7 +141,8 @@ func (p *provided) object(s *snapshot.Snapshot, o *snapshot.Object, labels, anno
 // that are told a --secret-name, and Argo CD's password for Redis.
 func (p *provided) jobs(w *snapshot.Workload) {
 	ns := w.EffectiveNamespace()
-	for _, containers := range [][]corev1.Container{w.Pod.InitContainers, w.Pod.Containers} {
+	pod := w.Pod()
+	for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
 		for _, c := range containers {
 			words := slices.Concat(c.Command, c.Args)
 			for i, word := range words {

@@ -104,18 +104,18 @@ func accounts(p *analysis.Pass) {
 		return
 	}
 	for _, w := range p.Snapshot.Workloads() {
-		name, field := w.Pod.ServiceAccountName, "serviceAccountName"
-		if name == "" {
-			name, field = w.Pod.DeprecatedServiceAccount, "serviceAccount"
-		}
+		name := w.ServiceAccount
 		if name == "" || name == "default" {
 			continue
 		}
 		ns := w.EffectiveNamespace()
 		var items []seaworthy.Item
 		if p.Snapshot.LookupFor(w.Object, "", "ServiceAccount", ns, name) == nil && !openShiftAccount(p.Snapshot, name) {
-			path := w.PodPath + "." + field
-			items = append(items, seaworthy.Item{Key: w.PodPath + ".serviceAccountName", Path: path, Message: "namespace " + ns + " has no service account " + name})
+			field := "serviceAccountName"
+			if w.Pod().ServiceAccountName == "" {
+				field = "serviceAccount"
+			}
+			items = append(items, seaworthy.Item{Key: w.PodPath + ".serviceAccountName", Path: w.PodPath + "." + field, Message: "namespace " + ns + " has no service account " + name})
 		}
 		p.Report.Judge(missingAccount, w.Object, items...)
 	}

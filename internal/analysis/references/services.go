@@ -99,7 +99,7 @@ func (j *backends) judge(b *networkingv1.IngressBackend, key, path string) {
 
 // portMissing says that a Service lacks the port, or nothing.
 func portMissing(o *snapshot.Object, port networkingv1.ServiceBackendPort) string {
-	svc, ok := o.Typed.(*corev1.Service)
+	svc, ok := o.View().(*corev1.Service)
 	if !ok || svc.Spec.Type == corev1.ServiceTypeExternalName && len(svc.Spec.Ports) == 0 || port.Name == "" && port.Number == 0 {
 		return ""
 	}

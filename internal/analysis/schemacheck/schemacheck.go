@@ -42,7 +42,7 @@ func run(ctx context.Context, p *analysis.Pass) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if o.Typed == nil && len(o.Schema) == 0 {
+		if !o.BuiltIn() && len(o.Schema) == 0 {
 			continue
 		}
 		p.Report.Judge(id, o, items(o)...)
