@@ -4,6 +4,8 @@ package cel
 
 import (
 	"regexp"
+	"slices"
+	"strings"
 )
 
 // same is a == b, or a != b.
@@ -60,12 +62,16 @@ type match struct {
 	of      node
 	pattern node           // nil: constant
 	re      *regexp.Regexp // of a constant pattern
+	words   []string       // of a constant pattern that is nothing but words: a|b|c
 }
 
 func (n *match) eval(f *frame) any {
 	text, ok := n.of.eval(f).(string)
 	if !ok {
 		return bail
+	}
+	if n.words != nil {
+		return slices.ContainsFunc(n.words, func(w string) bool { return strings.Contains(text, w) })
 	}
 	re := n.re
 	if re == nil {
