@@ -24,12 +24,16 @@ func TestMain(m *testing.M) {
 // Each file of testdata/script is a story: what somebody has, does and sees.
 //
 //	exits CODE seaworthy ARG…   runs the program and wants exactly this exit code
+//	pack PACKAGE KEYFILE        makes an evidence package and the public key of its log
+//	tamper FILE OFFSET          changes one byte
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "pack": pack, "tamper": tamper,
+		},
 		Condition: func(name string) (bool, error) {
 			if name == "root" {
 				return os.Geteuid() == 0, nil

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -31,7 +32,7 @@ type Verified struct {
 	Origin  string `json:"origin"`
 	// SealedAt is when the log took the package, in RFC 3339.
 	SealedAt string `json:"sealedAt"`
-	// Witnesses are those of the given ones that cosigned the checkpoint.
+	// Witnesses are those that were asked for and cosigned the checkpoint.
 	Witnesses []string `json:"witnesses"`
 	// Problems name every file and entry that was altered, is missing or was added.
 	// None: the package is intact.
@@ -103,8 +104,12 @@ func (v *verifier) log(key note.Verifier, witnesses []note.Verifier) error {
 		v.tell("%s: %v (expected the key of %s)", CheckpointFile, err, key.Name())
 	} else {
 		v.result.LogSize, v.result.Origin = head.Size, head.Origin
-		for _, s := range signed.Sigs[1:] {
-			v.result.Witnesses = append(v.result.Witnesses, s.Name)
+		for _, w := range witnesses {
+			if !slices.ContainsFunc(signed.Sigs, func(s note.Signature) bool { return s.Name == w.Name() && s.Hash == w.KeyHash() }) {
+				v.tell("%s is not cosigned by %s", CheckpointFile, w.Name())
+				continue
+			}
+			v.result.Witnesses = append(v.result.Witnesses, w.Name())
 		}
 	}
 	f, err := v.open(HashesFile)
