@@ -51,6 +51,9 @@ func (t *Tx) AddEvidence(e *seaworthy.Evidence) error {
 			link(c, "")
 		}
 	}
+	if len(links) == 0 {
+		return seaworthy.Invalid("evidence %s is for no control", v.Title)
+	}
 	if err := v.Validate(); err != nil {
 		return err
 	}
@@ -115,4 +118,14 @@ func (t *Tx) EvidenceOfRun(run string) (bool, error) {
 	var n int
 	err := t.tx.QueryRowContext(t.ctx, `SELECT COUNT(*) FROM evidence WHERE run_id = $1`, run).Scan(&n)
 	return n > 0, err
+}
+
+// DigestInUse tells whether a run, or evidence that was not erased, has the bytes, inside
+// the write.
+func (t *Tx) DigestInUse(digest string) (bool, error) {
+	var yes bool
+	err := t.tx.QueryRowContext(t.ctx, `SELECT EXISTS (SELECT 1 FROM evidence e WHERE e.digest = $1
+			AND NOT EXISTS (SELECT 1 FROM evidence_for f WHERE f.evidence_id = e.id AND f.erased_at > 0))
+		OR EXISTS (SELECT 1 FROM runs WHERE digest = $1)`, digest).Scan(&yes)
+	return yes, err
 }

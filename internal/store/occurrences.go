@@ -134,3 +134,15 @@ func (s *Store) Calendar(ctx context.Context) (map[string]CalendarWindows, error
 	}
 	return out, nil
 }
+
+// OccurrencesWithin lists the calendar's occurrences of a control whose windows lie in
+// [from, to] and that are not done, inside the write.
+func (t *Tx) OccurrencesWithin(control string, from, to time.Time) ([]seaworthy.Occurrence, error) {
+	w := where{}
+	w.equal("control_id", control)
+	w.add("event = ''")
+	w.add("from_at >= ?", micros(from))
+	w.add("due_at <= ?", micros(to))
+	w.among("state", []string{string(seaworthy.Expected), string(seaworthy.Missed)})
+	return occurrences.list(t.ctx, t.store, t.tx, w, "ORDER BY from_at")
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// judgeWindows judges the occurrences that reports show and whose windows have settled.
+func (a *Audit) judgeWindows(ctx context.Context, s *state) error {
+	due, err := a.store.AllOccurrences(ctx, store.OccurrenceFilter{
+		States: []seaworthy.OccurrenceState{seaworthy.Expected}, DueTo: s.now.Add(time.Microsecond - settle),
+	})
+	if err != nil {
+		return err
+	}
+	return a.judgeAll(ctx, s, due)
+}
+
+// judgeLateReports judges anew what had no data, where reports came in since that speak
+// of it. What was judged on data stays.
+func (a *Audit) judgeLateReports(ctx context.Context, s *state) error {
+	since, err := a.store.JudgedUntil(ctx)
+	if err != nil {
+		return err
+	}
+	runs, err := a.store.CompleteRunsReceived(ctx, since, s.now)
+	if err != nil || len(runs) == 0 {
+		return err
+	}
+	from := slices.MinFunc(runs, func(a, b store.JudgedRun) int { return a.FinishedAt.Compare(b.FinishedAt) }).FinishedAt
+	missed, err := a.store.AllOccurrences(ctx, store.OccurrenceFilter{States: []seaworthy.OccurrenceState{seaworthy.Missed}, From: from})
+	if err != nil {
+		return err
+	}
+	missed = slices.DeleteFunc(missed, func(o seaworthy.Occurrence) bool {
+		return o.Result != seaworthy.ResultNoData || !slices.ContainsFunc(runs, func(r store.JudgedRun) bool {
+			return r.ReceivedAt.After(o.UpdatedAt) && !r.FinishedAt.Before(o.From) && r.FinishedAt.Before(o.DueAt)
+		})
+	})
+	if err := a.judgeAll(ctx, s, missed); err != nil {
+		return err
+	}
+	return a.store.Write(ctx, "system", func(tx *store.Tx) error { return tx.SetJudgedUntil(runs[len(runs)-1].ReceivedAt) })
+}
+
+// judgeAll judges occurrences window by window.
+func (a *Audit) judgeAll(ctx context.Context, s *state, list []seaworthy.Occurrence) error {
+	byWindow := map[seaworthy.Window][]seaworthy.Occurrence{}
+	var order []seaworthy.Window
+	for _, o := range list {
+		if !a.byMachine(s.version(o), o) {
+			continue
+		}
+		if byWindow[o.Window()] == nil {
+			order = append(order, o.Window())
+		}
+		byWindow[o.Window()] = append(byWindow[o.Window()], o)
+	}
+	for _, w := range order {
+		seen, err := a.look(ctx, s, w)
+		if err != nil {
+			return err
+		}
+		if err := a.judgeWindow(ctx, s, seen, byWindow[w]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// observed is what is known of one window.
+type observed struct {
+	window   seaworthy.Window
+	sources  []seaworthy.DeclaredSource // production clusters that had to report
+	others   []seaworthy.DeclaredSource // what else is in scope: it shows design
+	programs []seaworthy.Program        // whose periods the window touches
+	runs     map[string]store.JudgedRun // by source
+	checks   map[string]map[string]store.RunCheck
+	findings []store.FindingTally
+	gaps     []seaworthy.Gap
+}
+
+// look gathers what is known of a window.
+func (a *Audit) look(ctx context.Context, s *state, w seaworthy.Window) (*observed, error) {
+	o := &observed{window: w, checks: map[string]map[string]store.RunCheck{}}
+	for _, p := range s.programs {
+		if p.From.Before(w.DueAt) && p.To.After(w.From) {
+			o.programs = append(o.programs, p)
+		}
+	}
+	var err error
+	if o.runs, err = a.store.LatestCompleteRuns(ctx, w.From, w.DueAt); err != nil {
+		return nil, err
+	}
+	if o.gaps, err = a.store.GapsBetween(ctx, w.From, w.DueAt); err != nil {
+		return nil, err
+	}
+	for _, source := range s.sources {
+		switch {
+		case !o.inScope(source.ID, ""):
+		case source.Kind != seaworthy.KindCluster || source.Environment != seaworthy.Production:
+			o.others = append(o.others, source)
+		case o.hadToReport(source):
+			o.sources = append(o.sources, source)
+		}
+	}
+	if len(o.runs) == 0 {
+		return o, nil
+	}
+	for _, source := range o.sources {
+		if run, ok := o.runs[source.ID]; ok {
+			if o.checks[source.ID], err = a.store.RunChecks(ctx, run.ID); err != nil {
+				return nil, err
+			}
+		}
+	}
+	o.findings, err = a.store.FindingTallies(ctx, w.From, w.DueAt)
+	return o, err
+}
+
+// hadToReport tells whether a cluster existed for the whole window, or reported in it.
+func (o *observed) hadToReport(s seaworthy.DeclaredSource) bool {
+	if _, ok := o.runs[s.ID]; ok {
+		return true
+	}
+	return !s.CreatedAt.After(o.window.From) && (s.RetiredAt.IsZero() || !s.RetiredAt.Before(o.window.DueAt))
+}
+
+// inScope tells whether some program of the time looks at a namespace of a source, or
+// at the source as a whole. Without any program everything is looked at.
+func (o *observed) inScope(source, namespace string) bool {
+	return len(o.programs) == 0 || slices.ContainsFunc(o.programs, func(p seaworthy.Program) bool {
+		return p.HasNamespace(source, namespace)
+	})
+}
+
+// applies tells whether a control applies to a namespace of a source, or to the source.
+func applies(c seaworthy.TrackedControl, source, namespace string) bool {
+	listed, in := false, false
+	for _, item := range c.Scope {
+		switch {
+		case item.Kind == seaworthy.KindNamespace && namespace != "" && item.Source == source && item.Name == namespace && !item.In:
+			return false
+		case item.Kind != seaworthy.KindCluster:
+		case item.Source == source && !item.In:
+			return false
+		case item.In:
+			listed, in = true, in || item.Source == source
+		}
+	}
+	return in || !listed
+}
+
+// judgeWindow judges the occurrences of one window and keeps what shows it.
+func (a *Audit) judgeWindow(ctx context.Context, s *state, seen *observed, list []seaworthy.Occurrence) error {
+	judged := slices.Clone(list)
+	for i := range judged {
+		if err := a.judge(ctx, seen, s.version(judged[i]), &judged[i]); err != nil {
+			return err
+		}
+	}
+	runs, err := a.runsOf(ctx, seen)
+	if err != nil {
+		return err
+	}
+	return a.store.Write(ctx, "system", func(tx *store.Tx) error {
+		var kept []seaworthy.Occurrence
+		for i, o := range judged {
+			changed, err := changedSince(tx, list[i])
+			if err != nil {
+				return err
+			}
+			if changed || o == list[i] {
+				continue
+			}
+			if err := tx.PutOccurrence(&o, lateAt(s.version(o), o.DueAt)); err != nil {
+				return err
+			}
+			kept = append(kept, o)
+		}
+		return a.keepRuns(tx, s, seen, runs, kept)
+	})
+}
+
+// judge says whether a control was performed in a window and what came of it.
+func (a *Audit) judge(ctx context.Context, seen *observed, c seaworthy.TrackedControl, o *seaworthy.Occurrence) error {
+	t := test{control: c, seen: seen}
+	for _, s := range seen.sources {
+		if applies(c, s.ID, "") {
+			t.sources = append(t.sources, s)
+		}
+	}
+	if err := t.run(ctx, a.store); err != nil {
+		return err
+	}
+	t.conclude(o)
+	return nil
+}
+
+// test is one test of one control in one window.
+type test struct {
+	control seaworthy.TrackedControl
+	seen    *observed
+	sources []seaworthy.DeclaredSource
+
+	noData     []string // sources of which nothing can be said
+	deviations []string
+	notes      []string
+	inScope    int
+	passed     int
+	failed     int
+	performed  time.Time // when the last report was finished
+	received   time.Time // when the last report came in
+}
+
+func (t *test) run(ctx context.Context, s *store.Store) error {
+	for _, source := range t.sources {
+		run, ok := t.seen.runs[source.ID]
+		if !ok {
+			t.noData = append(t.noData, source.Name)
+			continue
+		}
+		if err := t.source(ctx, s, source); err != nil {
+			return err
+		}
+		t.performed, t.received = later(t.performed, run.FinishedAt), later(t.received, run.ReceivedAt)
+	}
+	t.gaps()
+	t.findings()
+	return nil
+}
+
+// source counts what the report of a source says of the control's checks.
+func (t *test) source(ctx context.Context, s *store.Store, source seaworthy.DeclaredSource) error {
+	answered := 0
+	var silent, lost []string
+	for _, id := range t.control.Checks {
+		r, ok := t.seen.checks[source.ID][id]
+		switch {
+		case ok && r.Status == seaworthy.StatusError:
+			t.deviations = append(t.deviations, fmt.Sprintf("%s could not be judged in %s", id, source.Name))
+			continue
+		case ok && r.Status != seaworthy.StatusNotEvaluated:
+			answered++
+			t.inScope, t.passed, t.failed = t.inScope+r.InScope, t.passed+r.Passed, t.failed+r.Failed
+			continue
+		}
+		before, err := s.WasJudged(ctx, source.ID, id, t.seen.window.From)
+		if err != nil {
+			return err
+		}
+		if silent = append(silent, id); before {
+			lost = append(lost, id)
+		}
+	}
+	switch {
+	case answered == 0:
+		t.noData = append(t.noData, source.Name+" (none of its checks was evaluated)")
+	case len(lost) > 0:
+		t.deviations = append(t.deviations, fmt.Sprintf("no longer evaluated in %s: %s", source.Name, enumerate(lost)))
+	case len(silent) > 0:
+		t.notes = append(t.notes, fmt.Sprintf("not evaluated in %s: %s", source.Name, enumerate(silent)))
+	}
+	return nil
+}
+
+// gaps looks for times in which a source was silent: then a detective control did not
+// run when it was expected to.
+func (t *test) gaps() {
+	for _, s := range t.sources {
+		for _, g := range t.seen.gaps {
+			if g.SourceID != s.ID {
+				continue
+			}
+			text := fmt.Sprintf("%s: %s since %s", s.Name, g.Kind, g.From.Format(time.RFC3339))
+			if t.control.Kind == "preventive" {
+				t.notes = append(t.notes, text)
+			} else {
+				t.deviations = append(t.deviations, text)
+			}
+		}
+	}
+}
+
+// findings tells what went around a preventive control, and what is past its due date
+// under any.
+func (t *test) findings() {
+	var open, opened, overdue int
+	for _, f := range t.seen.findings {
+		if !slices.Contains(t.control.Checks, f.Check) || !t.seen.inScope(f.Source, f.Namespace) || !applies(t.control, f.Source, f.Namespace) ||
+			!slices.ContainsFunc(t.sources, func(s seaworthy.DeclaredSource) bool { return s.ID == f.Source }) {
+			continue
+		}
+		open, opened, overdue = open+f.Open, opened+f.Opened, overdue+f.Overdue
+	}
+	if overdue > 0 {
+		t.deviations = append(t.deviations, count(overdue, "finding")+" past the due date")
+	}
+	if open+opened == 0 {
+		return
+	}
+	text := fmt.Sprintf("%s open, %d opened", count(open, "finding"), opened)
+	if t.control.Kind == "preventive" {
+		text = "went around it: " + text
+	}
+	t.notes = append(t.notes, text)
+}
+
+// conclude writes what the test found into the occurrence.
+func (t *test) conclude(o *seaworthy.Occurrence) {
+	if len(t.sources) == 0 {
+		t.noData = []string{"no production cluster in scope was known"}
+	}
+	if len(t.noData) > 0 {
+		o.State, o.Result = seaworthy.Missed, seaworthy.ResultNoData
+		o.Reason = "no complete report: " + enumerate(t.noData)
+		return
+	}
+	o.State, o.Result = seaworthy.Performed, seaworthy.ResultAsExpected
+	o.PerformedAt, o.PerformedBy = t.performed, "system"
+	o.InScope, o.Passed, o.Failed = t.inScope, t.passed, t.failed
+	if t.received.After(lateAt(t.control, o.DueAt)) {
+		o.State = seaworthy.Late
+		t.notes = append(t.notes, "the last report came in at "+t.received.Format(time.RFC3339))
+	}
+	if len(t.deviations) > 0 {
+		o.Result = seaworthy.ResultDeviation
+	}
+	o.Reason = strings.Join(slices.Concat(t.deviations, t.notes), "; ")
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
