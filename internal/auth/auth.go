@@ -59,7 +59,7 @@ type Auth struct {
 	idle     time.Duration
 	lifetime time.Duration
 	address  func(*http.Request) string
-	passkeys *webauthn.WebAuthn
+	passkeys *webauthn.WebAuthn // nil where there can be none
 }
 
 // New reads or makes the key and gives what lets people in.
@@ -68,15 +68,16 @@ func New(c Config) (*Auth, error) {
 	if err != nil || base.Host == "" || (base.Scheme != "https" && base.Scheme != "http") {
 		return nil, seaworthy.Invalid("the base URL %q must be like https://seaworthy.example.com", c.BaseURL)
 	}
+	if base.Port() == map[string]string{"https": "443", "http": "80"}[base.Scheme] {
+		base.Host = strings.TrimSuffix(base.Host, ":"+base.Port()) // as browsers write an origin
+	}
 	keys, err := openKey(c.KeyFile)
 	if err != nil {
 		return nil, err
 	}
-	passkeys, err := webauthn.New(&webauthn.Config{
-		RPID: base.Hostname(), RPDisplayName: "Seaworthy", RPOrigins: []string{base.Scheme + "://" + base.Host},
-	})
+	passkeys, err := passkeysAt(base)
 	if err != nil {
-		return nil, seaworthy.Invalid("the base URL %q cannot have passkeys: %v", c.BaseURL, err)
+		return nil, err
 	}
 	a := &Auth{
 		store: c.Store, logger: c.Logger, base: base, secure: base.Scheme == "https", keys: keys, hasher: newHasher(),
@@ -151,6 +152,23 @@ func hashOf(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
 }
+
+// Refuse makes an error of which users are told the message, and the server's own log the
+// cause as well.
+func Refuse(kind seaworthy.Kind, message string, cause error) error {
+	return &refusal{&seaworthy.Error{Kind: kind, Message: message}, cause}
+}
+
+type refusal struct {
+	told  *seaworthy.Error
+	cause error
+}
+
+// Error tells the cause, for logs.
+func (e *refusal) Error() string { return e.told.Message + ": " + e.cause.Error() }
+
+// Unwrap gives what users are told.
+func (e *refusal) Unwrap() error { return e.told }
 
 func unauthenticated(message string) error {
 	return &seaworthy.Error{Kind: seaworthy.KindUnauthenticated, Message: message}

@@ -44,6 +44,9 @@ type entry struct {
 // freshFor is how long after a sign-in one may change how one signs in.
 const freshFor = 15 * time.Minute
 
+// unfinishedFor is how long one may take to show or set up a second factor.
+const unfinishedFor = 15 * time.Minute
+
 // seenEvery bounds how often the use of a session or token is written down.
 const seenEvery = time.Minute
 
@@ -121,14 +124,22 @@ func (a *Auth) enter(r *http.Request, u seaworthy.User, stage, method string) en
 	now := a.store.Now()
 	return entry{newSecret(), store.Session{
 		ID: store.NewID(now), UserID: u.ID, Stage: stage, Method: method, Created: now, Seen: now,
-		Expires: now.Add(a.lifetime), Address: a.address(r), Agent: agent(r),
+		Expires: a.ends(stage, now), Address: a.address(r), Agent: agent(r),
 	}}
+}
+
+// ends tells when a session that began at a time has to end: soon, unless it is full.
+func (a *Auth) ends(stage string, began time.Time) time.Time {
+	if stage != StageFull {
+		return began.Add(unfinishedFor)
+	}
+	return began.Add(a.lifetime)
 }
 
 // rotate gives a session a new secret, so that who knew the old one has nothing.
 func (a *Auth) rotate(s Session, stage, method string) entry {
 	next := s.Session
-	next.Stage, next.Method, next.Seen = stage, method, a.store.Now()
+	next.Stage, next.Method, next.Seen, next.Expires = stage, method, a.store.Now(), a.ends(stage, s.Created)
 	return entry{newSecret(), next}
 }
 

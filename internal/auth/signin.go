@@ -51,7 +51,7 @@ func (a *Auth) SignIn(w http.ResponseWriter, r *http.Request, email, password st
 			return err
 		}
 		if anew != nil {
-			if err := tx.UseCredential(u.ID, kindPassword, "", anew); err != nil {
+			if _, err := tx.UseCredential(u.ID, kindPassword, "", anew); err != nil {
 				return err
 			}
 		}

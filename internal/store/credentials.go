@@ -47,9 +47,10 @@ func (t *Tx) AdvanceCredential(user, kind, id string, counter int64) (bool, erro
 		counter, micros(t.At), user, kind, id)
 }
 
-// UseCredential writes what changed of a credential as it was used.
-func (t *Tx) UseCredential(user, kind, id string, secret []byte) error {
-	return t.exec(`UPDATE credentials SET secret = $1, used_at = $2 WHERE user_id = $3 AND kind = $4 AND id = $5`, secret, micros(t.At), user, kind, id)
+// UseCredential writes what changed of a credential as it was used, and tells whether it
+// is still there.
+func (t *Tx) UseCredential(user, kind, id string, secret []byte) (bool, error) {
+	return t.changed(`UPDATE credentials SET secret = $1, used_at = $2 WHERE user_id = $3 AND kind = $4 AND id = $5`, secret, micros(t.At), user, kind, id)
 }
 
 // changed runs a statement and tells whether it touched a row.

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package auth
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// External is what a provider of single sign-on says of somebody. Issuer and subject are
+// who it is; an e-mail address is only what one is called.
+type External struct {
+	Issuer, Subject string
+	Email           string
+	Verified        bool // the provider vouches for the address
+	Name            string
+	// Managed tells that role and teams follow from the provider's groups, at every
+	// sign-in. A role that is empty is none.
+	Managed bool
+	Role    seaworthy.Role
+	Teams   []string // ids
+}
+
+// ExternalPolicy is what an administrator decided about single sign-on.
+type ExternalPolicy struct {
+	// Create makes accounts at the first sign-in.
+	Create bool
+	// LinkVerified lets a verified address find an account that is there.
+	LinkVerified bool
+	// TrustSecondFactor asks for no second factor of ours: the provider does.
+	TrustSecondFactor bool
+}
+
+// SignInExternal lets in whom a provider has recognised.
+func (a *Auth) SignInExternal(w http.ResponseWriter, r *http.Request, x External, p ExternalPolicy) (Session, error) {
+	ctx := r.Context()
+	u, err := a.store.Identity(ctx, x.Issuer, x.Subject)
+	switch {
+	case isNotFound(err):
+		u, err = a.meet(ctx, x, p)
+	case err == nil:
+		u, err = a.follow(ctx, u, x)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	e := a.enter(r, u, a.stageAfter(u, p.TrustSecondFactor), MethodExternal)
+	err = a.store.Write(ctx, "user:"+u.ID, func(tx *store.Tx) error {
+		now, err := tx.User(u.ID)
+		if err != nil {
+			return err
+		}
+		if !active(now, tx.At) {
+			return seaworthy.Forbidden("the account is disabled or has expired; ask an owner")
+		}
+		return a.keep(tx, r, e)
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	a.give(w, e)
+	return Session{e.session, u}, nil
+}
+
+// meet finds or makes the account of somebody who comes from the provider for the first
+// time.
+func (a *Auth) meet(ctx context.Context, x External, p ExternalPolicy) (seaworthy.User, error) {
+	email, err := checkEmail(x.Email)
+	if err != nil || !x.Verified {
+		return seaworthy.User{}, seaworthy.Forbidden("the provider of single sign-on gives no verified e-mail address for you; ask an owner")
+	}
+	if x.Managed && x.Role == "" {
+		return seaworthy.User{}, errGroups
+	}
+	u, err := a.store.UserByEmail(ctx, email)
+	switch {
+	case err == nil && p.LinkVerified:
+		return a.linkTo(ctx, u, x)
+	case err == nil:
+		return u, seaworthy.Conflict("there is an account with the address %s already; sign in to it and link single sign-on under your account", email)
+	case !isNotFound(err):
+		return u, err
+	case !p.Create:
+		return u, seaworthy.Forbidden("there is no account for %s; ask an owner for one", email)
+	}
+	u = seaworthy.User{Email: email, Role: x.Role, Teams: tidy(x.Teams), External: x.Issuer}
+	if u.Name, err = checkName(x.Name); err != nil {
+		u.Name = email
+	}
+	err = a.store.Write(ctx, "system", func(tx *store.Tx) error {
+		u.ID, u.CreatedAt = tx.NewID(), tx.At
+		if err := checkUser(tx, u); err != nil {
+			return err
+		}
+		if err := tx.PutUser(&u); err != nil {
+			return err
+		}
+		return putIdentity(tx, u.ID, x)
+	})
+	return u, err
+}
+
+var errGroups = seaworthy.Forbidden("none of your groups at the provider of single sign-on gives you a role here; ask an owner")
+
+func (a *Auth) linkTo(ctx context.Context, u seaworthy.User, x External) (seaworthy.User, error) {
+	err := a.store.Write(ctx, "system", func(tx *store.Tx) error {
+		now, err := tx.User(u.ID)
+		if err != nil {
+			return err
+		}
+		now.External = x.Issuer
+		if err := tx.PutUser(&now); err != nil {
+			return err
+		}
+		return putIdentity(tx, u.ID, x)
+	})
+	if err != nil {
+		return u, err
+	}
+	return a.follow(ctx, u, x)
+}
+
+func putIdentity(tx *store.Tx, user string, x External) error {
+	if err := tx.PutIdentity(x.Issuer, x.Subject, user); err != nil {
+		return err
+	}
+	return Action{What: "linked single sign-on", User: user, Name: x.Issuer}.log(tx)
+}
+
+// follow gives somebody the role and teams that the provider's groups ask for. It leaves
+// auditors alone, who are made one by one, and the last owner, or one wrong group would
+// lock everybody out.
+func (a *Auth) follow(ctx context.Context, u seaworthy.User, x External) (seaworthy.User, error) {
+	if !x.Managed || u.Role == seaworthy.Auditor {
+		return a.store.User(ctx, u.ID)
+	}
+	none := x.Role == ""
+	err := a.store.Write(ctx, "system", func(tx *store.Tx) error {
+		before, err := tx.User(u.ID)
+		if err != nil {
+			return err
+		}
+		if none {
+			return tx.EndSessions(u.ID, "")
+		}
+		u = before
+		u.Role, u.Teams = x.Role, tidy(x.Teams)
+		if u.Role == before.Role && slices.Equal(u.Teams, before.Teams) {
+			return nil
+		}
+		if err := checkUser(tx, u); err != nil {
+			return err
+		}
+		err = putChanged(tx, before, u)
+		if kind(err) == seaworthy.KindConflict { // the last owner
+			u = before
+			return Action{What: "kept the last owner against the groups of single sign-on", User: u.ID}.log(tx)
+		}
+		return err
+	})
+	if err == nil && none {
+		err = errGroups
+	}
+	return u, err
+}
+
+// LinkExternal links single sign-on to the account of who makes the request. The session
+// is the one in which this was asked for.
+func (a *Auth) LinkExternal(r *http.Request, session string, x External) error {
+	ctx := r.Context()
+	s, err := a.full(ctx, r)
+	if err != nil {
+		return err
+	}
+	if s.ID != session {
+		return unauthenticated("this was begun in another session; begin again")
+	}
+	if err := a.fresh(s); err != nil {
+		return err
+	}
+	err = a.store.Write(ctx, "user:"+s.UserID, func(tx *store.Tx) error {
+		u, err := tx.User(s.UserID)
+		if err != nil {
+			return err
+		}
+		u.External = x.Issuer
+		if err := tx.PutUser(&u); err != nil {
+			return err
+		}
+		return putIdentity(tx, s.UserID, x)
+	})
+	if kind(err) == seaworthy.KindConflict {
+		err = seaworthy.Conflict("this identity is linked to an account already")
+	}
+	return err
+}
