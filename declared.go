@@ -66,6 +66,7 @@ type Run struct {
 	// Digest is the SHA-256 of the report as received, in hexadecimal; Blob that of the
 	// kept bytes.
 	Digest string `json:"digest"`
+	Blob   string `json:"blob"`
 	// What the report changed.
 	Opened    int `json:"opened"`
 	Fixed     int `json:"fixed"`

@@ -19,9 +19,12 @@ type Cause string
 
 // The causes. A finding that closes because what decides it changed was not fixed.
 const (
-	CauseObjectChanged    Cause = "object changed"
-	CauseObjectDeleted    Cause = "object deleted"
-	CauseObjectNew        Cause = "object new"
+	CauseObjectChanged Cause = "object changed"
+	CauseObjectDeleted Cause = "object deleted"
+	CauseObjectNew     Cause = "object new"
+	// CauseObjectGone: the report names objects with findings only, so a changed object
+	// and a deleted one look the same.
+	CauseObjectGone       Cause = "object changed or deleted"
 	CauseCheckChanged     Cause = "check changed"
 	CauseParameterChanged Cause = "parameter changed"
 	CauseScopeChanged     Cause = "scope changed"

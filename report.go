@@ -101,6 +101,17 @@ type Pass struct {
 	File   string `json:"file,omitempty"`
 }
 
+// SeenObject is an object that was seen, whether anything was found about it or not. A
+// report may list them all under "objects", after the findings: then what it does not
+// list is not there any more.
+type SeenObject struct {
+	Object
+	Workload bool              `json:"workload,omitempty"`
+	File     string            `json:"file,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	Excerpt  string            `json:"excerpt,omitempty"` // YAML, without anything secret
+}
+
 // WaiverNotice tells of a waiver that did nothing or has run out.
 type WaiverNotice struct {
 	Waiver  Waiver `json:"waiver"`

@@ -71,3 +71,6 @@ func (s *Store) Gaps(ctx context.Context, f GapFilter) (Page[seaworthy.Gap], err
 	list, err := gaps.list(ctx, s, s.read, w, "ORDER BY from_at DESC, id DESC LIMIT "+w.arg(n+1))
 	return page(list, n, func(g seaworthy.Gap) string { return cursor(micros(g.From), g.ID) }), err
 }
+
+// Grace is how much later than expected a report may come before its source is silent.
+func Grace(every time.Duration) time.Duration { return max(every/4, 5*time.Minute) }

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// FindingFilter narrows a list of findings; empty fields do not. Fields of several values
+// take findings that have any of them.
+type FindingFilter struct {
+	Status     []seaworthy.FindingStatus
+	Severities []seaworthy.Severity
+	Checks     []string // also those behind a control or a requirement
+	Sources    []string
+	Namespaces []string
+	Teams      []string // "-": of no team
+	Assignees  []string // ids of users; "-": nobody
+	Kinds      []string
+	Object     string // id
+	Waiver     string // id
+	// Overdue: open and past the due date.
+	Overdue bool
+	// OpenedFrom and OpenedTo bound when the present life began; OpenedTo is exclusive.
+	OpenedFrom, OpenedTo time.Time
+	// Text: the beginning of a name, a namespace, a check or a message.
+	Text string
+	// Program limits the list to what it has in scope.
+	Program *seaworthy.Program
+
+	Sort   Sort
+	Cursor string
+	Limit  int
+}
+
+// Sort is the order of a list of findings.
+type Sort string
+
+// The orders.
+const (
+	BySeverity Sort = ""    // worst first
+	ByAge      Sort = "age" // opened longest ago first
+	ByDue      Sort = "due" // due first; without a due date last
+)
+
+// none stands for no team and nobody in filters.
+const noneOf = "-"
+
+// where is the condition of the list, without its cursor.
+func (f *FindingFilter) where(now time.Time) where {
+	w := where{}
+	amongOf(&w, "status", f.Status)
+	if len(f.Severities) > 0 {
+		ranks := make([]string, 0, len(f.Severities))
+		for _, s := range f.Severities {
+			ranks = append(ranks, w.arg(rank(s)))
+		}
+		w.conditions = append(w.conditions, "severity IN ("+strings.Join(ranks, ",")+")")
+	}
+	w.among("check_id", f.Checks)
+	w.among("source_id", f.Sources)
+	w.among("namespace", f.Namespaces)
+	w.among("team", orNone(f.Teams))
+	w.among("assignee", orNone(f.Assignees))
+	w.among("kind", f.Kinds)
+	w.equal("object_id", f.Object)
+	w.equal("waiver_id", f.Waiver)
+	if f.Overdue {
+		w.add("status = ?", string(seaworthy.FindingOpen))
+		w.add("due_at > 0 AND due_at < ?", micros(now))
+	}
+	if !f.OpenedFrom.IsZero() {
+		w.add("opened_at >= ?", micros(f.OpenedFrom))
+	}
+	if !f.OpenedTo.IsZero() {
+		w.add("opened_at < ?", micros(f.OpenedTo))
+	}
+	if f.Text != "" {
+		var any []string
+		for _, c := range []string{"name", "namespace", "check_id", "message"} {
+			any = append(any, c+" LIKE "+w.arg(likePrefix(f.Text))+` ESCAPE '\'`)
+		}
+		w.conditions = append(w.conditions, "("+strings.Join(any, " OR ")+")")
+	}
+	w.program(f.Program, "source_id", "namespace")
+	return w
+}
+
+func amongOf[T ~string](w *where, column string, values []T) {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	w.among(column, texts)
+}
+
+func orNone(values []string) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		if v != noneOf {
+			out[i] = v
+		}
+	}
+	return out
+}
+
+func likePrefix(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s) + "%"
+}
+
+// Findings lists findings.
+func (s *Store) Findings(ctx context.Context, f FindingFilter) (Page[seaworthy.TrackedFinding], error) {
+	w := f.where(s.Now())
+	column, order, after := "severity", "severity DESC, id", "(severity < ? OR severity = ? AND id > ?)"
+	key := func(v seaworthy.TrackedFinding) int64 { return int64(rank(v.Severity)) }
+	switch f.Sort {
+	case BySeverity:
+	case ByAge:
+		column, key = "opened_at", func(v seaworthy.TrackedFinding) int64 { return micros(v.OpenedAt) }
+	case ByDue:
+		column, key = "due_at", func(v seaworthy.TrackedFinding) int64 { return micros(v.DueAt) }
+		w.add("due_at > ?", 0)
+	default:
+		return Page[seaworthy.TrackedFinding]{}, seaworthy.Invalid("findings cannot be sorted by %q", f.Sort)
+	}
+	if f.Sort != BySeverity {
+		order, after = column+", id", "("+column+" > ? OR "+column+" = ? AND id > ?)"
+	}
+	if f.Cursor != "" {
+		at, id, err := parseCursor(f.Cursor)
+		if err != nil {
+			return Page[seaworthy.TrackedFinding]{}, err
+		}
+		w.add(after, at, at, id)
+	}
+	n := limit(f.Limit)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+findingColumns+` FROM findings`+w.sql()+` ORDER BY `+order+` LIMIT `+w.arg(n+1), w.args...)
+	list, err := collect(s, rows, err, scanFinding)
+	return page(list, n, func(v seaworthy.TrackedFinding) string { return cursor(key(v), v.ID) }), err
+}
