@@ -57,6 +57,7 @@ func each(t *testing.T, configure func(*auth.Config), f func(w world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		a.HashCheaply()
 		f(world{a, t, s, &mu, &at, c})
 	})
 }
