@@ -42,13 +42,17 @@ func (a *Audit) judgeLateReports(ctx context.Context, s *state) error {
 	}
 	missed = slices.DeleteFunc(missed, func(o seaworthy.Occurrence) bool {
 		return o.Result != seaworthy.ResultNoData || !slices.ContainsFunc(runs, func(r store.JudgedRun) bool {
-			return r.ReceivedAt.After(o.UpdatedAt) && !r.FinishedAt.Before(o.From) && r.FinishedAt.Before(o.DueAt)
+			return !r.ReceivedAt.Before(o.UpdatedAt) && !r.FinishedAt.Before(o.From) && r.FinishedAt.Before(o.DueAt)
 		})
 	})
 	if err := a.judgeAll(ctx, s, missed); err != nil {
 		return err
 	}
-	return a.store.Write(ctx, "system", func(tx *store.Tx) error { return tx.SetJudgedUntil(runs[len(runs)-1].ReceivedAt) })
+	until := runs[len(runs)-1].ReceivedAt
+	if until.Equal(since) {
+		return nil
+	}
+	return a.store.Write(ctx, "system", func(tx *store.Tx) error { return tx.SetJudgedUntil(until) })
 }
 
 // judgeAll judges occurrences window by window.

@@ -99,7 +99,7 @@ func (a *Audit) facts(ctx context.Context, p seaworthy.Program, asOf time.Time) 
 	if f.evidence, err = a.store.LatestEvidence(ctx, from, p.To, asOf); err != nil {
 		return nil, err
 	}
-	gaps, err := a.store.GapsBetween(ctx, p.From, f.end)
+	gaps, err := a.store.GapsAsOf(ctx, p.From, f.end, asOf)
 	f.gaps = slices.DeleteFunc(gaps, func(g seaworthy.Gap) bool { return !p.HasSource(g.SourceID) })
 	return f, err
 }

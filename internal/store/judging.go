@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,11 +43,11 @@ func (s *Store) LatestCompleteRuns(ctx context.Context, from, to time.Time) (map
 	return out, nil
 }
 
-// CompleteRunsReceived lists the complete runs that were received in (after, until], in
+// CompleteRunsReceived lists the complete runs that were received in [from, until], in
 // that order.
-func (s *Store) CompleteRunsReceived(ctx context.Context, after, until time.Time) ([]JudgedRun, error) {
+func (s *Store) CompleteRunsReceived(ctx context.Context, from, until time.Time) ([]JudgedRun, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT `+judgedRunColumns+` FROM runs
-		WHERE received_at > $1 AND received_at <= $2 AND complete = $3 ORDER BY received_at, id`, micros(after), micros(until), true)
+		WHERE received_at >= $1 AND received_at <= $2 AND complete = $3 ORDER BY received_at, id`, micros(from), micros(until), true)
 	return collect(s, rows, err, scanJudgedRun)
 }
 
@@ -99,13 +100,19 @@ type FindingTally struct {
 // far as the present life of each tells: one that was fixed and came back since is not
 // counted in what it was before.
 func (s *Store) FindingTallies(ctx context.Context, from, to time.Time) ([]FindingTally, error) {
+	// Two ways in, each by an index: what is there, and what was fixed since.
 	rows, err := s.read.QueryContext(ctx, `
 		SELECT source_id, namespace, check_id,
-		  SUM(CASE WHEN status = 'open' OR (status = 'fixed' AND closed_at >= $2) THEN 1 ELSE 0 END),
+		  SUM(CASE WHEN status = 'waived' OR there = 0 THEN 0 ELSE 1 END),
 		  SUM(CASE WHEN opened_at >= $1 THEN 1 ELSE 0 END),
-		  SUM(CASE WHEN (status = 'open' OR (status = 'fixed' AND closed_at >= $2)) AND due_at > 0 AND due_at < $2 THEN 1 ELSE 0 END)
-		FROM findings
-		WHERE opened_at < $2 AND (status <> 'fixed' OR closed_at >= $1)
+		  SUM(CASE WHEN status <> 'waived' AND there = 1 AND due_at > 0 AND due_at < $2 THEN 1 ELSE 0 END)
+		FROM (
+		  SELECT source_id, namespace, check_id, status, opened_at, due_at, 1 AS there
+		  FROM findings WHERE status IN ('open', 'waived') AND opened_at < $2
+		  UNION ALL
+		  SELECT source_id, namespace, check_id, status, opened_at, due_at, CASE WHEN closed_at >= $2 THEN 1 ELSE 0 END
+		  FROM findings WHERE closed_at > 0 AND closed_at >= $1 AND status = 'fixed' AND opened_at < $2
+		) f
 		GROUP BY source_id, namespace, check_id`, micros(from), micros(to))
 	return collect(s, rows, err, func(row interface{ Scan(...any) error }) (FindingTally, error) {
 		var f FindingTally
@@ -118,6 +125,20 @@ func (s *Store) FindingTallies(ctx context.Context, from, to time.Time) ([]Findi
 func (s *Store) GapsBetween(ctx context.Context, from, to time.Time) ([]seaworthy.Gap, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT document FROM gaps WHERE from_at < $1 AND (to_at = 0 OR to_at > $2) ORDER BY from_at, id`, micros(to), micros(from))
 	return collect(s, rows, err, scanDocument[seaworthy.Gap])
+}
+
+// GapsAsOf lists the gaps that touch [from, to) as they were known at a moment, oldest
+// first.
+func (s *Store) GapsAsOf(ctx context.Context, from, to, at time.Time) ([]seaworthy.Gap, error) {
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT e.content FROM log_entries e
+		JOIN (SELECT MAX(idx) AS idx FROM log_entries WHERE kind = $1 AND at <= $2 GROUP BY subject) n ON n.idx = e.idx
+		WHERE e.content IS NOT NULL AND e.content <> 'null'
+		ORDER BY e.idx`, gaps.kind, micros(at))
+	list, err := collect(s, rows, err, scanDocument[seaworthy.Gap])
+	list = slices.DeleteFunc(list, func(g seaworthy.Gap) bool { return !g.Overlaps(from, to) })
+	slices.SortStableFunc(list, func(a, b seaworthy.Gap) int { return a.From.Compare(b.From) })
+	return list, err
 }
 
 // judgedKey is the setting that says until when received runs were judged.

@@ -109,6 +109,10 @@ CREATE TABLE readiness_days (
   PRIMARY KEY (program_id, day)
 );
 
+-- What judging looks for: reports that came in since, and what was fixed since.
+CREATE INDEX runs_received_idx ON runs (received_at);
+CREATE INDEX findings_closed_idx ON findings (closed_at) WHERE closed_at > 0;
+
 -- Decisions that are events and no records: exports, retention, erasures.
 CREATE TABLE actions (
   id TEXT PRIMARY KEY,
