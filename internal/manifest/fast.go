@@ -13,9 +13,9 @@ import (
 // fast reads the plain block style in which most manifests are written: mappings and
 // sequences by indentation, with scalars, quoted strings, literal blocks and flow
 // collections on one line. It makes nodes and values in one pass. Whatever it is not
-// sure of (anchors, tags, tabs, scalars over several lines, anything malformed) it
-// leaves to the YAML library, by giving up on the whole document; where it does not give
-// up it agrees with the library, held to that by a fuzz test. Nodes hold no comments.
+// sure of (anchors, tags, tabs, folded blocks, anything malformed) it leaves to the YAML
+// library, by giving up on the whole document; where it does not give up it agrees with
+// the library, held to that by a fuzz test. Nodes hold no comments.
 type fast struct {
 	text  string
 	lines int  // the number of the line before the first

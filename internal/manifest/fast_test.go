@@ -70,6 +70,8 @@ var blocks = []string{
 	"a: \"x\\n\\\"y\\\"\\\\\\t\"\nb: 'it''s'\n\"c d\": ''\n'e': \"\"\n", "a: --x\nb: -1\nc: -x\nd: http://x:80/y?z#a\n", "yes: on\n1: 2\n0x10: 1\nnull1: x\n1.50: y\n",
 	"a: |\n  x\ty\n  \tz\n# \tc\nb: 1\n", "a: 1\r\n\r\nb: |\r\n  x\r\n  y\r\n", "a: [--x, -y, -1]\n",
 	"a: 1\nb:\n  a: 2\n  a: 3\na: 4\n", "a: é\nb: ü # ö\nc: [\"é\", x]\n", "a: |\n  é\nb: x", "a: |\n  x", "a: |+\n  x\n  ", "a:", "a:\n  b:\n", "-", "- \n- a: |\n    b\n  c: d\n",
+	"a: b\n  c\n\n\n   d \n \n  e#f\n\n# g\nh: i\n", "- a\n  b\n-\n  - c\n   d\n- e: f\n   g\n  h: i\n    - j\n", "a: 1\n 2\nb: true\n  - x\n  {y}\n  'z\n", "a: b\n  c", "a: :b\n",
+	"a: 'b: c\n  d # e\n\n  it''s\n  '\nf: \"g  \n\n   h\\n \n  \\\"i\\\"\" # j\n", "a: '\n\n  b'\nc: d\n", "a:\n- \"b\n   c\"\n- 'd\n\n  '\n", "a: é\n  ü\nb: 'é\n  ü'\n",
 	"key with spaces: value with spaces   \nk/e.y_$: $(X)\n", "a: 2001-01-01\nb: 12:30:45\nc: ~\nd: .5\ne: 1e3\nf: 010\n",
 }
 

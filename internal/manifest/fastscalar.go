@@ -20,12 +20,14 @@ func (p *fast) inline(column, depth int) (*yaml.Node, any, bool) {
 	case '{', '[':
 		n, v, ok = p.flow(depth)
 	case '"', '\'':
-		n, ok = p.quoted()
+		if n, ok = p.quoted(); !ok {
+			n, ok = p.quotedLines(column)
+		}
 		if ok {
 			v = n.Value
 		}
 	default:
-		n, v, ok = p.plain()
+		n, v, ok = p.plain(column)
 	}
 	if !ok || !p.restIsBlank(p.at) {
 		return nil, nil, false
@@ -48,10 +50,11 @@ func startsPlain(c byte) bool {
 	return false
 }
 
-// plain reads a plain scalar up to the end of the line or a comment.
-func (p *fast) plain() (*yaml.Node, any, bool) {
+// plain reads a plain scalar up to a comment, or the end of the last line that is deeper
+// than column.
+func (p *fast) plain(column int) (*yaml.Node, any, bool) {
 	at := p.at
-	if c := p.text[at]; !startsPlain(c) && !(c == '-' && at+1 < p.eol && startsPlain(p.text[at+1])) && !strings.HasPrefix(p.text[at:p.eol], "--") {
+	if c := p.text[at]; !startsPlain(c) && !((c == '-' || c == ':') && at+1 < p.eol && startsPlain(p.text[at+1])) && !strings.HasPrefix(p.text[at:p.eol], "--") {
 		return nil, nil, false
 	}
 	end := at
@@ -67,6 +70,9 @@ func (p *fast) plain() (*yaml.Node, any, bool) {
 			}
 		}
 	}
+	if from, _, breaks := p.continuation(p.eol, column); breaks > 0 && p.text[from] != '#' {
+		return p.plainLines(at, column)
+	}
 	return p.scalar(at, end)
 }
 
@@ -74,6 +80,12 @@ func (p *fast) plain() (*yaml.Node, any, bool) {
 // What remains of the line is left to look at.
 func (p *fast) scalar(at, end int) (*yaml.Node, any, bool) {
 	text := strings.TrimRight(p.text[at:end], " ")
+	p.at = at + len(text)
+	return p.resolved(text, at)
+}
+
+// resolved makes the plain scalar of a text that begins at a byte of the current line.
+func (p *fast) resolved(text string, at int) (*yaml.Node, any, bool) {
 	v, err := resolve(text)
 	if err != nil {
 		return nil, nil, false
@@ -89,7 +101,6 @@ func (p *fast) scalar(at, end int) (*yaml.Node, any, bool) {
 	case nil:
 		tag = "!!null"
 	}
-	p.at = at + len(text)
 	return p.node(yaml.ScalarNode, 0, tag, text, at), v, true
 }
 
