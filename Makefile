@@ -4,10 +4,10 @@ export CGO_ENABLED := 0
 export GOFLAGS := -tags=kustomize_disable_go_plugin_support
 
 .DEFAULT_GOAL := help
-.PHONY: help build example test test-full bench soak vet lint docs controlplane run ci
+.PHONY: help build example test test-full bench soak vet lint docs controlplane identityprovider run ci
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build dist/seaworthy
 	go build -o dist/seaworthy ./cmd/seaworthy
@@ -21,11 +21,14 @@ run: ## Run the program: make run ARGS="scan deploy/"
 test: ## Run the short tests; no network, no control plane
 	go test -short ./...
 
-test-full: controlplane ## Run all tests, with a real kube-apiserver
-	SEAWORTHY_REQUIRE_CONTROLPLANE=1 go test -timeout 30m ./...
+test-full: controlplane identityprovider ## Run all tests, with a real kube-apiserver and identity provider
+	SEAWORTHY_REQUIRE_CONTROLPLANE=1 SEAWORTHY_REQUIRE_IDENTITYPROVIDER=1 go test -timeout 30m ./...
 
 controlplane: ## Build etcd and kube-apiserver for the tests, once
 	$(MAKE) -C test/controlplane server
+
+identityprovider: ## Build the provider of single sign-on for the tests, once
+	@go run ./test/openid/build
 
 bench: ## Measure scans of 400 and 10,000 workloads
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench
