@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package uitest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/audit"
+	"github.com/seaworthy-dev/seaworthy/internal/auth"
+	"github.com/seaworthy-dev/seaworthy/internal/ingest"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+const day = 24 * time.Hour
+
+// Hostile is text that must reach pages as text: from whoever names an object or fills a
+// form.
+const Hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>'{{.}}`
+
+// Long is as long as a name may be.
+var Long = strings.Repeat("extraordinarily-long-name-", 10)[:253]
+
+// workload is an object of the example clusters.
+type workload struct {
+	kind, namespace, name string
+	checks                []string // that fail on it
+	from, to              int      // days in which they do; to 0: still
+}
+
+var workloads = []workload{
+	{"Deployment", "checkout", "payments-api", []string{"privileged-container", "run-as-root-allowed"}, 12, 0},
+	{"Deployment", "checkout", "payments-worker", []string{"cpu-limit-missing", "memory-limit-missing"}, 3, 60},
+	{"Deployment", "checkout", "ledger", []string{"image-tag-mutable", "liveness-probe-missing"}, 40, 0},
+	{"StatefulSet", "data", "orders-postgres", []string{"writable-root-filesystem", "run-as-root-allowed"}, 1, 0},
+	{"Deployment", "storefront", "web", []string{"readiness-probe-missing"}, 20, 90},
+	{"Deployment", "storefront", "search", []string{"host-path-volume"}, 100, 0},
+	{"CronJob", "data", "nightly-export", []string{"privilege-escalation-allowed", "capabilities-dangerous"}, 70, 0},
+	{"DaemonSet", "observability", "node-agent", []string{"host-network", "host-pid", "privileged-container"}, 0, 0},
+	{"Deployment", "storefront", "متجر-الويب", []string{"image-tag-mutable"}, 110, 0},
+	{"Deployment", "storefront", "注文処理サービス", []string{"image-tag-mutable"}, 115, 0},
+	{"Deployment", "storefront", Long, []string{"privileged-container"}, 120, 0},
+	{"Deployment", "storefront", Hostile, []string{"privileged-container"}, 125, 0},
+}
+
+// Fill lets a made-up company use the site for almost five months.
+func (s *Site) Fill() {
+	s.T.Helper()
+	ctx := s.T.Context()
+	var teams [3]seaworthy.Team
+	s.write(func(tx *store.Tx) error {
+		for i, name := range []string{"Payments", "Platform", "Storefront"} {
+			teams[i] = seaworthy.Team{ID: fmt.Sprintf("team-%d", i+1), Name: name, CreatedAt: tx.At}
+			if err := tx.PutTeam(&teams[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.declare(teams[1].ID)
+	program, err := s.Audit.CreateProgram(ctx, s.Owner(), seaworthy.Program{
+		Name: "SOC 2 2026 H2", Type: seaworthy.TypeII, From: s.Now.Truncate(day), To: s.Now.Truncate(day).AddDate(0, 6, 0),
+		Categories: []string{"security", "availability", "confidentiality"},
+		Scope: []seaworthy.ScopeItem{
+			{Kind: seaworthy.KindCluster, Source: "prod-eu", In: true}, {Kind: seaworthy.KindCluster, Source: "prod-us", In: true},
+			{Kind: seaworthy.KindRepository, Source: "shop", In: true},
+			{Kind: seaworthy.KindCluster, Source: "staging", In: false, Reason: "Holds no customer data"},
+		},
+	})
+	s.must(err)
+	s.Join(auth.NewUser{Email: "jonas@harbour.example", Name: "Jonas Weber", Role: seaworthy.ComplianceManager})
+	s.Join(auth.NewUser{Email: "priya@harbour.example", Name: "Priya Nair", Role: seaworthy.Engineer, Teams: []string{teams[0].ID}})
+	s.Join(auth.NewUser{Email: "tomas@harbour.example", Name: "Tomás Silva", Role: seaworthy.Engineer, Teams: []string{teams[1].ID}})
+	s.Join(auth.NewUser{Email: "lena@harbour.example", Name: "Lena Okafor", Role: seaworthy.Viewer})
+	s.Join(auth.NewUser{Email: "a.reyes@audit.example", Name: "Alma Reyes", Role: seaworthy.Auditor, Program: program.ID, Expires: s.Now.AddDate(0, 8, 0)})
+	s.own()
+	start := s.Now
+	for d := range 142 {
+		s.Now = start.Add(time.Duration(d) * day)
+		s.report(d)
+		if d%7 == 0 || d > 100 {
+			s.must(s.Audit.Advance(ctx))
+			s.perform()
+		}
+	}
+	s.must(s.Audit.Advance(ctx))
+	s.sign()
+	for role := range s.Users {
+		s.SignIn(role)
+	}
+}
+
+func (s *Site) declare(team string) {
+	s.write(func(tx *store.Tx) error {
+		for _, v := range []seaworthy.DeclaredSource{
+			{ID: "prod-eu", Kind: seaworthy.KindCluster, Name: "prod-eu", Environment: seaworthy.Production},
+			{ID: "prod-us", Kind: seaworthy.KindCluster, Name: "prod-us", Environment: seaworthy.Production},
+			{ID: "staging", Kind: seaworthy.KindCluster, Name: "staging", Environment: seaworthy.Staging},
+			{ID: "shop", Kind: seaworthy.KindRepository, Name: "harbour/shop-infra", Environment: seaworthy.Production},
+			{ID: "dr", Kind: seaworthy.KindCluster, Name: "dr-west", Environment: seaworthy.Production},
+		} {
+			v.Declared, v.Every, v.Team, v.CreatedAt = true, day, team, tx.At
+			if err := tx.PutSource(&v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// own gives most controls an owner.
+func (s *Site) own() {
+	all, err := s.Store.Controls(s.T.Context())
+	s.must(err)
+	people := []string{s.Users[seaworthy.Owner].ID, s.Users[seaworthy.ComplianceManager].ID, s.Users[seaworthy.Engineer].ID}
+	for i, c := range all {
+		if i%9 == 4 {
+			continue
+		}
+		c.OwnerUser = people[i%3]
+		_, err := s.Audit.ChangeControl(s.T.Context(), s.Owner(), c)
+		s.must(err)
+	}
+}
+
+// perform attests most of what people had to do lately.
+func (s *Site) perform() {
+	list, err := s.Store.AllOccurrences(s.T.Context(), store.OccurrenceFilter{States: []seaworthy.OccurrenceState{seaworthy.Expected}, DueTo: s.Now.Add(9 * day)})
+	s.must(err)
+	all, err := s.Store.Controls(s.T.Context())
+	s.must(err)
+	for i, o := range list {
+		at := slices.IndexFunc(all, func(c seaworthy.TrackedControl) bool { return c.ID == o.ControlID })
+		if all[at].Machine() || i%7 == 3 || o.From.After(s.Now.Add(-2*day)) {
+			continue
+		}
+		_, err := s.Audit.AddEvidence(s.T.Context(), s.Owner(), seaworthy.Evidence{
+			Kind: seaworthy.EvidenceAttestation, Title: all[at].Title, Shows: seaworthy.Operation, Statement: "Done as the procedure says; the minutes are in the register.",
+			Collector: s.Owner().Actor, EffectiveFrom: o.From, EffectiveTo: s.Now.Add(-day), CollectedAt: s.Now, Occurrences: []string{o.ID},
+		}, performance())
+		s.must(err)
+	}
+}
+
+// report sends the reports of one day.
+func (s *Site) report(d int) {
+	config := ingest.Config{Store: s.Store, Vault: s.Vault, TempDir: s.T.TempDir()}
+	for i, name := range []string{"prod-eu", "prod-us", "staging", "harbour/shop-infra"} {
+		if name == "prod-us" && d >= 61 && d < 64 || name == "harbour/shop-infra" && d%7 != 0 {
+			continue
+		}
+		data, err := json.Marshal(s.scan(name, i, d))
+		s.must(err)
+		who := seaworthy.Principal{Actor: "token:ci", Name: "ci", Role: seaworthy.Reporter}
+		_, err = ingest.Report(s.T.Context(), config, who, name, bytes.NewReader(data))
+		s.must(err)
+	}
+}
+
+// scan is the report of a source on a day.
+func (s *Site) scan(name string, i, d int) *seaworthy.Report {
+	kind := seaworthy.SourceCluster
+	if strings.Contains(name, "/") {
+		kind = seaworthy.SourceFiles
+	}
+	r := &seaworthy.Report{
+		Header: seaworthy.Header{
+			APIVersion: seaworthy.ReportVersion, Tool: seaworthy.Tool{Name: "seaworthy", Version: "v0.2.0"},
+			Source: seaworthy.Source{
+				Kind: kind, Name: name, Provider: "EKS", KubernetesVersion: "v1.33.4", Identity: "system:serviceaccount:seaworthy:agent",
+				Started: s.Now.Add(-2 * time.Minute), Asked: []string{"deployments.apps", "statefulsets.apps", "daemonsets.apps", "cronjobs.batch"},
+			},
+			Catalogue: seaworthy.Catalogue{Version: "v0.2.0", Digest: "sha256:c1", ParametersDigest: "sha256:p1", Checks: len(s.Checks), Policies: []string{}},
+		},
+		Findings: []seaworthy.Finding{},
+		Trailer: seaworthy.Trailer{
+			Finished: s.Now.Add(-time.Minute), Errors: []seaworthy.Problem{}, Skipped: []seaworthy.Problem{}, Waivers: []seaworthy.WaiverNotice{},
+		},
+	}
+	if kind == seaworthy.SourceCluster {
+		r.Source.ClusterUID = "uid-" + name
+	}
+	failed := map[string]int{}
+	for n, w := range workloads {
+		if n%3 == i%3 && i > 0 || d < w.from || w.to > 0 && d >= w.to {
+			continue
+		}
+		for _, id := range w.checks {
+			c, ok := s.check(id)
+			if !ok {
+				s.T.Fatalf("there is no check %s", id)
+			}
+			o := seaworthy.Object{APIVersion: "apps/v1", Kind: w.kind, Namespace: w.namespace, Name: w.name}
+			if w.kind == "CronJob" {
+				o.APIVersion = "batch/v1"
+			}
+			failed[id]++
+			r.Findings = append(r.Findings, seaworthy.Finding{
+				Check: id, Severity: c.Severity, Category: c.Category, Message: c.Title + ": app", Object: o, Container: "app",
+				Path: "spec.template.spec.containers[0].securityContext", Controls: c.Controls, Requirements: []string{}, Remediation: c.Remediation,
+				Fingerprint: seaworthy.Fingerprint(name, id, o, "spec.containers[app]"), New: true,
+			})
+		}
+	}
+	for _, c := range s.Checks {
+		res := seaworthy.CheckResult{ID: c.ID, Title: c.Title, Severity: c.Severity, Category: c.Category, Status: seaworthy.StatusPassed, InScope: len(workloads), Passed: len(workloads) - failed[c.ID], Failed: failed[c.ID], Findings: failed[c.ID], Controls: c.Controls}
+		if failed[c.ID] > 0 {
+			res.Status = seaworthy.StatusFailed
+		}
+		r.Checks = append(r.Checks, res)
+	}
+	return r
+}
+
+func (s *Site) check(id string) (seaworthy.Check, bool) {
+	for _, c := range s.Checks {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return seaworthy.Check{}, false
+}
+
+// sign makes a checkpoint and checks the log, as the server does by itself.
+func (s *Site) sign() {
+	private, public, err := note.GenerateKey(nil, "harbour.example/log")
+	s.must(err)
+	signer, err := note.NewSigner(private)
+	s.must(err)
+	verifier, err := note.NewVerifier(public)
+	s.must(err)
+	_, err = s.Store.Checkpoint(s.T.Context(), signer)
+	s.must(err)
+	result, err := s.Store.Verify(s.T.Context(), verifier)
+	s.must(err)
+	s.write(func(tx *store.Tx) error { return tx.KeepSelfCheck(result) })
+}
+
+func performance() audit.Performance { return audit.Performance{} }

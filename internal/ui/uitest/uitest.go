@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package uitest makes a whole site for tests of pages: a store, accounts of every role,
+// and the pages behind an HTTP server, empty or filled by the verbs that fill a real one.
+package uitest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/checks"
+	"github.com/seaworthy-dev/seaworthy/controls"
+	"github.com/seaworthy-dev/seaworthy/frameworks"
+	"github.com/seaworthy-dev/seaworthy/internal/audit"
+	"github.com/seaworthy-dev/seaworthy/internal/auth"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/store/storetest"
+	"github.com/seaworthy-dev/seaworthy/internal/ui"
+	"github.com/seaworthy-dev/seaworthy/internal/vault"
+)
+
+// Password is that of every account.
+const Password = "correct horse battery staple"
+
+// Site is a server and what it stands on.
+type Site struct {
+	T      testing.TB
+	Now    time.Time // the store's clock
+	Store  *store.Store
+	Vault  *vault.Vault
+	Auth   *auth.Auth
+	Audit  *audit.Audit
+	UI     *ui.UI
+	URL    string
+	Checks []seaworthy.Check
+	// Users holds an account of each role.
+	Users   map[seaworthy.Role]seaworthy.User
+	clients map[seaworthy.Role]*http.Client
+}
+
+// New makes an empty site with an owner.
+func New(t testing.TB) *Site {
+	t.Helper()
+	s := &Site{T: t, Now: time.Date(2026, 7, 1, 6, 0, 0, 0, time.UTC), Users: map[seaworthy.Role]seaworthy.User{}, clients: map[seaworthy.Role]*http.Client{}}
+	s.Store = storetest.Open(t, store.Config{Dir: t.TempDir(), Now: func() time.Time { return s.Now }})
+	folder, err := vault.OpenFolder(filepath.Join(t.TempDir(), "blobs"))
+	s.must(err)
+	t.Cleanup(func() { _ = folder.Close() })
+	s.Vault = vault.New(folder, folder)
+
+	var handler http.Handler
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	server.Start()
+	t.Cleanup(server.Close)
+	// Passkeys are bound to a name, and an address is none.
+	s.URL = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+
+	s.Auth, err = auth.New(auth.Config{Store: s.Store, BaseURL: s.URL, KeyFile: filepath.Join(t.TempDir(), "key")})
+	s.must(err)
+	catalogue := audit.Catalogue{}
+	catalogue.Controls, err = controls.List()
+	s.must(err)
+	catalogue.Frameworks, err = frameworks.List()
+	s.must(err)
+	sources, err := checks.List()
+	s.must(err)
+	for _, c := range sources {
+		s.Checks = append(s.Checks, c.Check)
+	}
+	catalogue.Checks = s.Checks
+	s.Audit = audit.New(s.Store, catalogue, s.Vault)
+	s.must(s.Audit.Seed(t.Context()))
+	s.UI, err = ui.New(ui.Config{Store: s.Store, Auth: s.Auth, Audit: s.Audit, Vault: s.Vault, Checks: s.Checks, Example: true, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	s.must(err)
+	handler = s.UI
+	s.setUp()
+	return s
+}
+
+func (s *Site) must(err error) {
+	s.T.Helper()
+	if err != nil {
+		s.T.Fatal(err)
+	}
+}
+
+// setUp makes the owner as the first start does.
+func (s *Site) setUp() {
+	to, err := s.Auth.SetupLink(s.T.Context())
+	s.must(err)
+	c := s.client()
+	s.Post(c, strings.TrimPrefix(to, s.URL), url.Values{"name": {"Maya Lindqvist"}, "email": {"maya@harbour.example"}, "password": {Password}, "again": {Password}})
+	s.clients[seaworthy.Owner] = c
+	all, err := s.Store.Users(s.T.Context(), store.UserFilter{})
+	s.must(err)
+	if len(all) != 1 {
+		s.T.Fatalf("after the setup there are %d users, want 1", len(all))
+	}
+	s.Users[seaworthy.Owner] = all[0]
+}
+
+// Owner is who made the site.
+func (s *Site) Owner() seaworthy.Principal { return principal(s.Users[seaworthy.Owner]) }
+
+func principal(u seaworthy.User) seaworthy.Principal {
+	return seaworthy.Principal{Actor: "user:" + u.ID, UserID: u.ID, Name: u.Name, Role: u.Role, Teams: u.Teams, Program: u.Program}
+}
+
+// Join makes an account and signs it in.
+func (s *Site) Join(n auth.NewUser) seaworthy.User {
+	s.T.Helper()
+	u, to, err := s.Auth.CreateUser(s.T.Context(), s.Owner(), n)
+	s.must(err)
+	c := s.client()
+	s.Post(c, strings.TrimPrefix(to, s.URL), url.Values{"password": {Password}, "again": {Password}})
+	if _, there := s.Users[n.Role]; !there {
+		s.Users[n.Role], s.clients[n.Role] = u, c
+	}
+	return u
+}
+
+func (s *Site) client() *http.Client {
+	jar, err := cookiejar.New(nil)
+	s.must(err)
+	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// Client is the browser of an account of a role; of nobody when the role is empty.
+func (s *Site) Client(r seaworthy.Role) *http.Client {
+	if c := s.clients[r]; c != nil {
+		return c
+	}
+	return s.client()
+}
+
+// SignIn signs an account in anew, for the clock has moved on.
+func (s *Site) SignIn(r seaworthy.Role) {
+	s.T.Helper()
+	c := s.client()
+	res := s.Post(c, "/sign-in", url.Values{"email": {s.Users[r].Email}, "password": {Password}})
+	if res.StatusCode != http.StatusSeeOther {
+		s.T.Fatalf("signing in as %s gives %d", r, res.StatusCode)
+	}
+	s.clients[r] = c
+}
+
+// Cookies are what the browser of a role sends.
+func (s *Site) Cookies(r seaworthy.Role) []*http.Cookie {
+	u, err := url.Parse(s.URL)
+	s.must(err)
+	return s.Client(r).Jar.Cookies(u)
+}
+
+// Get reads a page.
+func (s *Site) Get(c *http.Client, path string) (code int, body string) {
+	s.T.Helper()
+	res, err := c.Get(s.URL + path)
+	s.must(err)
+	return res.StatusCode, s.read(res)
+}
+
+// Post sends a form.
+func (s *Site) Post(c *http.Client, path string, form url.Values) *http.Response {
+	s.T.Helper()
+	res, err := c.PostForm(s.URL+path, form)
+	s.must(err)
+	s.read(res)
+	return res
+}
+
+func (s *Site) read(res *http.Response) string {
+	data, err := io.ReadAll(res.Body)
+	s.must(err)
+	_ = res.Body.Close()
+	return string(data)
+}
+
+// write runs a transaction in the owner's name.
+func (s *Site) write(f func(*store.Tx) error) {
+	s.T.Helper()
+	s.must(s.Store.Write(context.WithoutCancel(s.T.Context()), s.Owner().Actor, f))
+}
+
+// Pages lists every page by a name, with what stands in the store.
+func (s *Site) Pages() map[string]string {
+	return map[string]string{
+		"overview": "/", "sources": "/sources", "log": "/log", "entry": "/log/40", "people": "/people", "person": "/people/" + s.Users[seaworthy.Owner].ID,
+		"tokens": "/tokens", "account": "/account", "error": "/nothing",
+	}
+}

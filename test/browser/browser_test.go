@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package browser looks at the pages in a real browser: pictures of every page, in both
+// themes and on a desk and a telephone, and what axe-core says of them.
+package browser
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/ui/uitest"
+)
+
+// Shots names the variable that holds the folder for pictures; without it none are kept.
+const Shots = "SEAWORTHY_SHOTS"
+
+// start opens a browser, or says loudly that there is none.
+func start(t *testing.T) context.Context {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("the pages were NOT looked at in a browser: -short")
+	}
+	path := "/usr/bin/chromium"
+	if own := os.Getenv("SEAWORTHY_CHROMIUM"); own != "" {
+		path = own
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("the pages were NOT looked at in a browser: there is no %s; install the package chromium, or name another in SEAWORTHY_CHROMIUM", path)
+	}
+	ctx, cancel := chromedp.NewContext(t.Context(), chromedp.WithAllocatorOptions(
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("hide-scrollbars", true),
+	))
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// screen is a size at which pages are looked at.
+type screen struct {
+	name          string
+	width, height int64
+}
+
+var screens = []screen{{"desk", 1440, 900}, {"phone", 390, 844}}
+
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// signIn goes in by the form, as people do.
+func signIn(t *testing.T, ctx context.Context, s *uitest.Site, r seaworthy.Role) {
+	t.Helper()
+	do(t, ctx,
+		chromedp.Navigate(s.URL+"/sign-in"),
+		chromedp.SendKeys("#email", s.Users[r].Email),
+		chromedp.SendKeys("#password", uitest.Password),
+		chromedp.Click("form button.primary"),
+		chromedp.WaitVisible(".rail"),
+	)
+}
+
+func TestLook(t *testing.T) {
+	ctx := start(t)
+	s := uitest.New(t)
+	shoot(t, ctx, s, "empty-sign-in", "/sign-in")
+	signIn(t, ctx, s, seaworthy.Owner)
+	for name, path := range s.Pages() {
+		shoot(t, ctx, s, "empty-"+name, path)
+	}
+	s.Fill()
+	do(t, ctx, chromedp.Navigate(s.URL+"/static/"))
+	signIn(t, ctx, s, seaworthy.Owner)
+	for name, path := range s.Pages() {
+		shoot(t, ctx, s, name, path)
+	}
+}
+
+// shoot looks at a page at every size and in both themes.
+func shoot(t *testing.T, ctx context.Context, s *uitest.Site, name, path string) {
+	t.Helper()
+	dir := os.Getenv(Shots)
+	if only := os.Getenv("SEAWORTHY_SHOTS_ONLY"); only != "" && !matches(only, name) {
+		return
+	}
+	for _, size := range screens {
+		do(t, ctx, chromedp.EmulateViewport(size.width, size.height), chromedp.Navigate(s.URL+path))
+		wide, err := chromedp.Run(ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wide > size.width {
+			t.Errorf("%s on a %s is %d pixels wide, the screen is %d", path, size.name, wide, size.width)
+		}
+		for _, theme := range []string{"light", "dark"} {
+			if dir == "" {
+				continue
+			}
+			if _, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.documentElement.dataset.theme = "`+theme+`"`)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(120 * time.Millisecond)
+			data, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%s-%s.png", name, size.name, theme)), data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func matches(list, name string) bool {
+	for _, one := range strings.Split(list, ",") {
+		if one == name {
+			return true
+		}
+	}
+	return false
+}
