@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy/internal/jobs"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// jobs is the periodic work. Of several servers on one database each does some of it.
+func (s *Server) jobs() []jobs.Job {
+	return []jobs.Job{
+		{Name: "checkpoint", Every: time.Minute, Lease: time.Minute, Run: s.checkpoint},
+		{Name: "self-check", Every: 24 * time.Hour, Lease: 6 * time.Hour, Run: s.selfCheck},
+		{Name: "occurrences", Every: 5 * time.Minute, Lease: 30 * time.Minute, Run: s.parts.audit.Advance},
+		{Name: "sign-in", Every: time.Hour, Lease: 10 * time.Minute, Run: s.auth.Sweep},
+	}
+}
+
+// checkpoint signs the head of the log, if it grew.
+func (s *Server) checkpoint(ctx context.Context) error {
+	if size, _, err := s.store.LogHead(ctx); err != nil || size == 0 {
+		return err
+	}
+	_, err := s.store.Checkpoint(ctx, s.signer)
+	return err
+}
+
+// selfCheck verifies everything that is kept: the database against the log, and every
+// blob that evidence names.
+func (s *Server) selfCheck(ctx context.Context) error {
+	result, err := s.SelfCheck(ctx)
+	if err != nil {
+		return err
+	}
+	if !result.Intact() {
+		s.log.Error("the self-check found what was altered, is missing or was added", "problems", len(result.Problems), "first", result.Problems[0])
+	}
+	return s.store.Write(ctx, "system", func(tx *store.Tx) error { return tx.KeepSelfCheck(result) })
+}
+
+// SelfCheck verifies everything and keeps nothing.
+func (s *Server) SelfCheck(ctx context.Context) (store.SelfCheck, error) {
+	result, err := s.store.Verify(ctx, s.key)
+	if err != nil {
+		return result, err
+	}
+	problems, err := checkBlobs(ctx, s.store, s.vault)
+	if err != nil {
+		return result, fmt.Errorf("check the blobs: %w", err)
+	}
+	result.Problems = append(result.Problems, problems...)
+	result.FinishedAt = s.store.Now()
+	return result, nil
+}

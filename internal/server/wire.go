@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/api"
+	"github.com/seaworthy-dev/seaworthy/internal/audit"
+	"github.com/seaworthy-dev/seaworthy/internal/tlog"
+)
+
+// parts are the verbs that doors and jobs share.
+type parts struct {
+	audit *audit.Audit
+}
+
+// wire puts the doors onto what was opened.
+func (s *Server) wire(ctx context.Context) error {
+	c := s.config
+	s.parts.audit = audit.New(s.store, audit.Catalogue{Controls: c.Controls, Frameworks: c.Frameworks, Checks: c.Checks}, s.vault)
+	if err := s.parts.audit.Seed(ctx); err != nil {
+		return err
+	}
+	witnesses, err := verifiers(c.Witnesses)
+	if err != nil {
+		return err
+	}
+	uploads := filepath.Join(c.Data, "uploads")
+	if err := os.MkdirAll(uploads, 0o700); err != nil {
+		return unwritable(c.Data, err)
+	}
+	a, err := api.New(api.Config{
+		Store: s.store, Vault: s.vault, Auth: s.auth, Audit: s.parts.audit, Log: s.log, Checks: c.Checks,
+		LogKey: s.public, Signer: s.signer, Witnesses: witnesses, PrivateLog: c.PrivateLog, Uploads: uploads, Version: c.Version,
+	})
+	if err != nil {
+		return err
+	}
+	pages, err := s.pages()
+	if err != nil {
+		return err
+	}
+	s.handler = s.doors(pages, a)
+	return nil
+}
+
+func verifiers(keys []string) ([]note.Verifier, error) {
+	out := make([]note.Verifier, 0, len(keys))
+	for _, k := range keys {
+		v, err := tlog.ParseKey(k)
+		if err != nil {
+			return nil, seaworthy.Invalid("the key of a witness cannot be read: %v", err)
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
