@@ -48,15 +48,20 @@ func (a *Auth) SignInExternal(w http.ResponseWriter, r *http.Request, x External
 	if err != nil {
 		return Session{}, err
 	}
-	e := a.enter(r, u, a.stageAfter(u, p.TrustSecondFactor), MethodExternal)
+	method := MethodExternal
+	if p.TrustSecondFactor {
+		method = MethodTrusted
+	}
+	var e entry
 	err = a.store.Write(ctx, "user:"+u.ID, func(tx *store.Tx) error {
-		now, err := tx.User(u.ID)
-		if err != nil {
+		var err error
+		if u, err = tx.User(u.ID); err != nil {
 			return err
 		}
-		if !active(now, tx.At) {
+		if !active(u, tx.At) {
 			return seaworthy.Forbidden("the account is disabled or has expired; ask an owner")
 		}
+		e = a.enter(r, u, a.stageAfter(u, p.TrustSecondFactor), method)
 		return a.keep(tx, r, e)
 	})
 	if err != nil {
@@ -87,12 +92,15 @@ func (a *Auth) meet(ctx context.Context, x External, p ExternalPolicy) (seaworth
 	case !p.Create:
 		return u, seaworthy.Forbidden("there is no account for %s; ask an owner for one", email)
 	}
-	u = seaworthy.User{Email: email, Role: x.Role, Teams: tidy(x.Teams), External: x.Issuer}
+	u = seaworthy.User{Email: email, Role: x.Role, External: x.Issuer}
 	if u.Name, err = checkName(x.Name); err != nil {
 		u.Name = email
 	}
 	err = a.store.Write(ctx, "system", func(tx *store.Tx) error {
 		u.ID, u.CreatedAt = tx.NewID(), tx.At
+		if u.Teams, err = a.knownTeams(tx, x.Teams); err != nil {
+			return err
+		}
 		if err := checkUser(tx, u); err != nil {
 			return err
 		}
@@ -145,10 +153,16 @@ func (a *Auth) follow(ctx context.Context, u seaworthy.User, x External) (seawor
 			return err
 		}
 		if none {
-			return tx.EndSessions(u.ID, "")
+			if err := tx.EndSessions(u.ID, ""); err != nil {
+				return err
+			}
+			return Action{What: "was refused, having no group of single sign-on with a role", User: u.ID}.log(tx)
 		}
 		u = before
-		u.Role, u.Teams = x.Role, tidy(x.Teams)
+		u.Role = x.Role
+		if u.Teams, err = a.knownTeams(tx, x.Teams); err != nil {
+			return err
+		}
 		if u.Role == before.Role && slices.Equal(u.Teams, before.Teams) {
 			return nil
 		}
@@ -166,6 +180,20 @@ func (a *Auth) follow(ctx context.Context, u seaworthy.User, x External) (seawor
 		err = errGroups
 	}
 	return u, err
+}
+
+// knownTeams leaves out teams that are gone: that the mapping still names one must not
+// keep people out.
+func (a *Auth) knownTeams(tx *store.Tx, ids []string) ([]string, error) {
+	ids = tidy(ids)
+	for {
+		unknown, err := tx.UnknownTeam(ids)
+		if err != nil || unknown == "" {
+			return ids, err
+		}
+		a.logger.Warn("the groups of single sign-on name a team that is not there", "team", unknown)
+		ids = slices.DeleteFunc(ids, func(id string) bool { return id == unknown })
+	}
 }
 
 // LinkExternal links single sign-on to the account of who makes the request. The session

@@ -124,6 +124,9 @@ func (a *Auth) changeFactors(w http.ResponseWriter, r *http.Request, s Session, 
 			return err
 		}
 		next = a.rotate(s, StageFull, s.Method)
+		if err := replace(tx, s); err != nil {
+			return err
+		}
 		if err := tx.EndSessions(s.UserID, ""); err != nil {
 			return err
 		}
@@ -225,7 +228,7 @@ func (a *Auth) complete(w http.ResponseWriter, r *http.Request, s Session, metho
 		if err := settle(tx, keys); err != nil {
 			return err
 		}
-		if err := a.stillActive(tx, s.UserID); err != nil {
+		if _, err := stillActive(tx, s.UserID); err != nil {
 			return err
 		}
 		ok, err := use(tx)
@@ -235,9 +238,8 @@ func (a *Auth) complete(w http.ResponseWriter, r *http.Request, s Session, metho
 		if err != nil {
 			return err
 		}
-		// The session may have ended since it was read, together with all others.
-		if ended, err := tx.EndSession(s.UserID, s.ID); err != nil || !ended {
-			return orElse(err, unauthenticated("the session has ended; sign in again"))
+		if err := replace(tx, s); err != nil {
+			return err
 		}
 		return a.keep(tx, r, next)
 	})

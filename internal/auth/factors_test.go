@@ -313,3 +313,23 @@ func TestSecretsOfAppsAreSealed(t *testing.T) {
 		}
 	})
 }
+
+func TestASecondFactorThatIsRequiredLater(t *testing.T) {
+	each(t, nil, func(w world) {
+		b, _ := w.owner()
+		c := w.c
+		c.RequireSecondFactor = true
+		later, err := auth.New(c)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		later.HashCheaply()
+		w.Auth = later
+		var stage *auth.StageError
+		if _, err := w.who(b); !errors.As(err, &stage) || stage.Stage != auth.StageEnrol {
+			w.t.Errorf("a session from before: FromRequest = %v", err)
+		}
+		w.withTOTP(b)
+		w.mustWho(b)
+	})
+}

@@ -5,6 +5,7 @@ package auth
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -220,4 +221,59 @@ func FuzzParsePHC(f *testing.F) {
 			t.Errorf("parsePHC(%q) = %+v, beyond its bounds", text, h)
 		}
 	})
+}
+
+// TestWhatChangesWhileAPasswordIsChecked changes the account at the moment when the hash
+// is computed, which takes longer than anything else.
+func TestWhatChangesWhileAPasswordIsChecked(t *testing.T) {
+	for name, change := range map[string]func(tx *store.Tx) error{
+		"another password": func(tx *store.Tx) error {
+			return errors.Join(putPassword(tx, "u", []byte("other")), tx.EndSessions("u", ""))
+		},
+		"disabled": func(tx *store.Tx) error {
+			return tx.PutUser(&seaworthy.User{ID: "u", Email: "u@x.y", Role: seaworthy.Viewer, Disabled: true})
+		},
+		"a second factor": func(tx *store.Tx) error {
+			return tx.PutUser(&seaworthy.User{ID: "u", Email: "u@x.y", Role: seaworthy.Viewer, SecondFactor: true})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, s *store.Store) {
+				a, err := New(Config{Store: s, BaseURL: "https://seaworthy.example.com", KeyFile: filepath.Join(t.TempDir(), "key")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				a.HashCheaply()
+				hash, err := a.hasher.hash(t.Context(), "walrus under the pier")
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = s.Write(t.Context(), "system", func(tx *store.Tx) error {
+					u := seaworthy.User{ID: "u", Email: "u@x.y", Role: seaworthy.Viewer}
+					return errors.Join(tx.PutUser(&u), putPassword(tx, "u", hash))
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				derive := a.hasher.derive
+				a.hasher.derive = func(password string, h phc) []byte {
+					if err := s.Write(t.Context(), "system", change); err != nil {
+						t.Error(err)
+					}
+					return derive(password, h)
+				}
+				w := httptest.NewRecorder()
+				got, err := a.SignIn(w, httptest.NewRequest("POST", "/", nil), "u@x.y", "walrus under the pier")
+				if name == "a second factor" {
+					if err != nil || got.Stage != StageSecondFactor {
+						t.Errorf("SignIn = %+v, %v, want to be asked for the second factor", got, err)
+					}
+					return
+				}
+				if err != errWrong || len(w.Result().Cookies()) != 0 {
+					t.Errorf("SignIn = %+v, %v, want it refused", got, err)
+				}
+			})
+		})
+	}
 }

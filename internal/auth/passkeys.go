@@ -262,7 +262,7 @@ func (a *Auth) enterByPasskey(w http.ResponseWriter, r *http.Request, c challeng
 		if err := settle(tx, keys); err != nil {
 			return err
 		}
-		if err := a.stillActive(tx, h.user.ID); err != nil {
+		if _, err := stillActive(tx, h.user.ID); err != nil {
 			return err
 		}
 		if ok, err := usePasskey(h.user.ID, key)(tx); err != nil || !ok {

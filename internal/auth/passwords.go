@@ -188,6 +188,12 @@ func (a *Auth) ChangePassword(w http.ResponseWriter, r *http.Request, current, p
 	}
 	next := a.rotate(s, s.Stage, s.Method)
 	err = a.store.Write(ctx, "user:"+s.UserID, func(tx *store.Tx) error {
+		if _, err := stillActive(tx, s.UserID); err != nil {
+			return err
+		}
+		if err := replace(tx, s); err != nil {
+			return err
+		}
 		if err := putPassword(tx, s.UserID, hash); err != nil {
 			return err
 		}

@@ -37,16 +37,6 @@ func (a *Auth) FromRequest(ctx context.Context, r *http.Request) (seaworthy.Prin
 	}, nil
 }
 
-// Method tells how a principal's session came about, for entries that say how somebody
-// was recognised; empty for tokens.
-func (a *Auth) Method(ctx context.Context, r *http.Request) string {
-	s, err := a.full(ctx, r)
-	if err != nil {
-		return ""
-	}
-	return s.Method
-}
-
 var errToken = &seaworthy.Error{Kind: seaworthy.KindUnauthenticated, Message: "the token is unknown, expired or revoked"}
 
 // fromToken tells on whose behalf a token speaks.

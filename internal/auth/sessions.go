@@ -26,6 +26,7 @@ const (
 	MethodPassword = "password"
 	MethodPasskey  = "passkey"
 	MethodExternal = "single sign-on"
+	MethodTrusted  = "single sign-on with its second factor"
 	MethodLink     = "one-time link"
 )
 
@@ -70,6 +71,9 @@ func (a *Auth) Session(ctx context.Context, r *http.Request) (Session, error) {
 		return Session{}, unauthenticated("the session has expired; sign in again")
 	case !active(u, now):
 		return Session{}, unauthenticated("the account is disabled or has expired")
+	}
+	if a.required && s.Stage == StageFull && !u.SecondFactor && s.Method != MethodTrusted {
+		s.Stage = StageEnrol // it is required since the session began
 	}
 	if now.Sub(s.Seen) >= seenEvery || s.Address != a.address(r) {
 		a.see(ctx, r, s)
@@ -141,6 +145,16 @@ func (a *Auth) rotate(s Session, stage, method string) entry {
 	next := s.Session
 	next.Stage, next.Method, next.Seen, next.Expires = stage, method, a.store.Now(), a.ends(stage, s.Created)
 	return entry{newSecret(), next}
+}
+
+// replace ends a session of which another one takes the place. It may have ended since it
+// was read, together with all others; then none does.
+func replace(tx *store.Tx, s Session) error {
+	found, err := tx.EndSession(s.UserID, s.ID)
+	if err == nil && !found {
+		err = unauthenticated("the session has ended; sign in again")
+	}
+	return err
 }
 
 // keep writes a session in place of the one that the browser had.

@@ -3,6 +3,7 @@
 package auth
 
 import (
+	"bytes"
 	"net/http"
 	"net/mail"
 	"strings"
@@ -42,14 +43,18 @@ func (a *Auth) SignIn(w http.ResponseWriter, r *http.Request, email, password st
 			return Session{}, err
 		}
 	}
-	e := a.enter(r, u, a.stageAfter(u, false), MethodPassword)
+	var e entry
 	err = a.store.Write(ctx, "user:"+u.ID, func(tx *store.Tx) error {
 		if err := settle(tx, keys); err != nil {
 			return err
 		}
-		if err := a.stillActive(tx, u.ID); err != nil {
+		if u, err = stillActive(tx, u.ID); err != nil {
 			return err
 		}
+		if err := stillThePassword(tx, u.ID, kept); err != nil {
+			return err
+		}
+		e = a.enter(r, u, a.stageAfter(u, false), MethodPassword)
 		if anew != nil {
 			if _, err := tx.UseCredential(u.ID, kindPassword, "", anew); err != nil {
 				return err
@@ -64,11 +69,20 @@ func (a *Auth) SignIn(w http.ResponseWriter, r *http.Request, email, password st
 	return Session{e.session, u}, nil
 }
 
-// stillActive makes a sign-in and the disabling of the account take turns: either the
-// sign-in is refused, or its session ends with the others.
-func (a *Auth) stillActive(tx *store.Tx, id string) error {
+// stillActive makes a sign-in and changes of the account take turns: either the sign-in
+// sees the change, or its session ends with the others.
+func stillActive(tx *store.Tx, id string) (seaworthy.User, error) {
 	u, err := tx.User(id)
 	if err == nil && !active(u, tx.At) {
+		err = errWrong
+	}
+	return u, err
+}
+
+// stillThePassword refuses a password that was changed while it was checked.
+func stillThePassword(tx *store.Tx, user string, kept []byte) error {
+	found, err := tx.Credentials(user, kindPassword)
+	if err == nil && (len(found) != 1 || !bytes.Equal(found[0].Secret, kept)) {
 		err = errWrong
 	}
 	return err

@@ -2,10 +2,7 @@
 
 package store
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // Attempts is how often somebody failed of late, and until when nobody may try again.
 type Attempts struct {
@@ -41,14 +38,4 @@ func (t *Tx) DropAttempts(key string) error {
 // SweepAttempts forgets the attempts that were last made before a time.
 func (t *Tx) SweepAttempts(before time.Time) error {
 	return t.exec(`DELETE FROM attempts WHERE at < $1 AND locked_until < $2`, micros(before), micros(t.At))
-}
-
-// LockedUntil gives until when a key is locked; the zero time when it is not.
-func (s *Store) LockedUntil(ctx context.Context, key string) (time.Time, error) {
-	var until int64
-	err := s.read.QueryRowContext(ctx, `SELECT locked_until FROM attempts WHERE key = $1`, key).Scan(&until)
-	if none(err) {
-		return time.Time{}, nil
-	}
-	return moment(until), s.dialect.explain(err)
 }
