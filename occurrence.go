@@ -317,9 +317,11 @@ type Population struct {
 	ProgramID string            `json:"programId"`
 	List      string            `json:"list"`    // which list
 	Filters   map[string]string `json:"filters"` // as asked
-	AsOf      time.Time         `json:"asOf"`
-	Columns   []string          `json:"columns"`
-	Count     int               `json:"count"`
+	// Query is the statement that gave the rows, with its values.
+	Query   string    `json:"query"`
+	AsOf    time.Time `json:"asOf"`
+	Columns []string  `json:"columns"`
+	Count   int       `json:"count"`
 	// Reconciled counts the source of the list without filters, and how they compare.
 	Reconciled string    `json:"reconciled"`
 	Digest     string    `json:"digest"` // SHA-256 of the rows, JSON lines, in hexadecimal

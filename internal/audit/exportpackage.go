@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/vault"
+)
+
+// PackageRequest says what goes into an evidence package.
+type PackageRequest struct {
+	Program string
+	// AsOf leaves out what the log took later; zero: now.
+	AsOf time.Time
+	// WithoutBytes leaves out the bytes of evidence; their digests stay.
+	WithoutBytes bool
+}
+
+// Sealer seals packages.
+type Sealer struct {
+	// Signer signs checkpoints of the log.
+	Signer note.Signer
+	// Stamp asks for a timestamp of a checkpoint; nil: none is asked for.
+	Stamp func(ctx context.Context, c store.Checkpoint) (token []byte, err error)
+}
+
+// Export writes the evidence package of a program as a stream: everything that the log
+// says of it in its period, as of a moment, with the evidence's bytes, and the proof.
+// docs/evidence.md describes the format. The same state of the store and the same moment
+// give the same files; only the seal, which enters the log, is new.
+//
+// What is in the package comes from the log, not from the tables beside it, so that
+// every line can be proved by an entry.
+func (a *Audit) Export(ctx context.Context, p seaworthy.Principal, r PackageRequest, s Sealer, w io.Writer) (vault.Seal, error) {
+	if err := errors.Join(may(p, seaworthy.FreezeLists), sees(p, r.Program)); err != nil {
+		return vault.Seal{}, err
+	}
+	now := a.store.Now()
+	if r.AsOf.IsZero() {
+		r.AsOf = now
+	}
+	if r.AsOf.After(now) {
+		return vault.Seal{}, seaworthy.Invalid("a package cannot be as of the future")
+	}
+	e := &export{audit: a, ctx: ctx, asOf: r.AsOf.UTC(), bytes: !r.WithoutBytes, pkg: vault.NewPackage(w), origin: s.Signer.Name(), keep: map[string]bool{}, erased: map[string]bool{}}
+	err := a.store.View(ctx, func(v *store.View) error {
+		e.view = v
+		return e.write(r.Program)
+	})
+	if err != nil {
+		return vault.Seal{}, fmt.Errorf("export program %s: %w", r.Program, err)
+	}
+	return e.pkg.Seal(ctx, e.program.Name, strings.Join(e.partial, "; "), func(ctx context.Context, seal vault.Seal) (vault.Head, error) {
+		return a.seal(ctx, p, e, s, seal)
+	})
+}
+
+// seal logs the seal of a package and gives the head of the log that holds it.
+func (a *Audit) seal(ctx context.Context, p seaworthy.Principal, e *export, s Sealer, seal vault.Seal) (vault.Head, error) {
+	id := store.NewID(a.store.Now())
+	err := a.store.Write(ctx, p.Actor, func(tx *store.Tx) error {
+		if err := tx.Log(vault.SealKind, id, seal); err != nil {
+			return err
+		}
+		return tx.Action("export", "package "+id, map[string]any{
+			"program": e.program.ID, "asOf": e.asOf, "files": seal.Files, "sums": seal.Sums, "partial": seal.Partial,
+		})
+	})
+	if err != nil {
+		return vault.Head{}, err
+	}
+	list, err := a.store.History(ctx, vault.SealKind, id)
+	if err != nil || len(list) != 1 {
+		return vault.Head{}, fmt.Errorf("find the entry of the seal: %d are there, %w", len(list), err)
+	}
+	c, err := a.store.Checkpoint(ctx, s.Signer)
+	if err != nil {
+		return vault.Head{}, err
+	}
+	token := c.Timestamp
+	if len(token) == 0 && s.Stamp != nil {
+		if token, err = s.Stamp(ctx, c); err != nil {
+			return vault.Head{}, fmt.Errorf("get a timestamp of the log: %w", err)
+		}
+	}
+	return vault.Head{Entry: entryOf(list[0]), Checkpoint: c.Signed(), Size: c.Size, Timestamp: token, Tiles: a.store.Tiles(ctx)}, nil
+}
+
+// export is a package on its way.
+type export struct {
+	audit  *Audit
+	ctx    context.Context
+	view   *store.View
+	pkg    *vault.Package
+	asOf   time.Time
+	origin string
+	bytes  bool
+
+	program      seaworthy.Program
+	requirements []seaworthy.Requirement               // in scope
+	criteria     map[string][]string                   // of each control
+	controls     map[string][]seaworthy.TrackedControl // versions of the period, by id
+	runs         map[string]keptRun                    // in scope and period, by id
+	keep         map[string]bool                       // "kind subject": whose entries go along
+	partial      []string                              // what was left out
+	leftOut      map[string]string                     // digest to why its bytes are not there
+	erased       map[string]bool                       // records whose content as of the moment was erased since
+	populations  []seaworthy.Population
+	samples      []seaworthy.Sample
+	items        map[string][]sampled // of a sample, by what an item is evidence through
+}
+
+// write writes all files but the proof.
+func (e *export) write(program string) error {
+	if err := e.readProgram(program); err != nil {
+		return err
+	}
+	for _, part := range []func() error{
+		e.readControls, e.readPopulations, e.scope, e.controlFiles, e.sources, e.gaps, e.tests, e.days, e.waivers,
+		e.evidence, e.populationFiles, e.sampleFiles, e.entries,
+	} {
+		if err := errors.Join(part(), e.ctx.Err()); err != nil {
+			return err
+		}
+	}
+	e.saysPartial()
+	return e.file("README.txt", func(w io.Writer) error { return e.readme(w) })
+}
+
+// saysPartial says what a reader might miss.
+func (e *export) saysPartial() {
+	if e.asOf.Before(e.program.To) {
+		e.partial = append(e.partial, fmt.Sprintf("the period ends %s; this is as of %s", e.program.To.Format(time.RFC3339), e.asOf.Format(time.RFC3339)))
+	}
+	if !e.bytes {
+		e.partial = append(e.partial, "the bytes of evidence were left out on request")
+	} else if n := len(e.leftOut); n > 0 {
+		e.partial = append(e.partial, fmt.Sprintf("the bytes of %s of evidence could not be had (%s)", count(n, "piece"), vault.LeftOutFile))
+	}
+	if n := len(e.erased); n > 0 {
+		e.partial = append(e.partial, fmt.Sprintf("%s as of then had been erased since", count(n, "record")))
+	}
+}
+
+// file writes one file.
+func (e *export) file(name string, f func(io.Writer) error) error {
+	w, err := e.pkg.File(name)
+	if err != nil {
+		return err
+	}
+	if err := f(w); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// table writes one CSV file.
+func (e *export) table(name string, columns []string, f func(row func(...any) error) error) error {
+	return e.file(name, func(w io.Writer) error {
+		t, err := NewTable(w, "csv", columns, nil)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f(func(values ...any) error { return t.Row(values) }), t.Close())
+	})
+}
+
+// json writes one JSON file for people to read.
+func (e *export) json(name string, v any) error {
+	return e.file(name, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(v)
+	})
+}
+
+// records gives each record of a kind as it was at the moment, in the order of their
+// ids, with the entry that says so.
+func records[T any](e *export, kind string, f func(store.LogEntry, T) error) error {
+	return e.view.Log(store.LogQuery{Kind: kind, Until: e.asOf, Newest: true}, func(entry store.LogEntry) error {
+		if entry.Erased {
+			e.erased[kind+" "+entry.Subject] = true
+			return nil
+		}
+		if entry.Content == "null" { // dropped
+			return nil
+		}
+		var v T
+		if err := json.Unmarshal([]byte(entry.Content), &v); err != nil {
+			return fmt.Errorf("read entry %d of the log (%s %s): %w", entry.Index, kind, entry.Subject, err)
+		}
+		return f(entry, v)
+	})
+}
+
+// kept has all entries about a subject go along.
+func (e *export) kept(entry store.LogEntry) { e.keep[entry.Kind+" "+entry.Subject] = true }
+
+func (e *export) readProgram(id string) error {
+	found := false
+	err := e.view.Log(store.LogQuery{Kind: "program", Subject: id, Until: e.asOf, Newest: true}, func(entry store.LogEntry) error {
+		found = true
+		e.kept(entry)
+		return json.Unmarshal([]byte(entry.Content), &e.program)
+	})
+	if err != nil {
+		return err
+	}
+	if !found {
+		return seaworthy.NotFound("there was no program %s at %s", id, e.asOf.Format(time.RFC3339))
+	}
+	framework, err := e.audit.Framework(e.program.Framework)
+	if err != nil {
+		return err
+	}
+	e.criteria = map[string][]string{}
+	for _, r := range framework.Requirements {
+		if !e.program.Requires(r) {
+			continue
+		}
+		e.requirements = append(e.requirements, r)
+		for _, c := range r.Controls {
+			e.criteria[c] = append(e.criteria[c], r.ID)
+		}
+	}
+	return nil
+}
+
+// criteriaOf are the requirements that controls support, each once.
+func (e *export) criteriaOf(controls []string) string {
+	var out []string
+	for _, c := range controls {
+		for _, r := range e.criteria[c] {
+			if !slices.Contains(out, r) {
+				out = append(out, r)
+			}
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
+// entryOf is an entry as packages hold it.
+func entryOf(e store.LogEntry) vault.Entry {
+	out := vault.Entry{Index: e.Index, Leaf: e.Leaf}
+	if !e.Erased {
+		out.Salt, out.Content = hex.EncodeToString(e.Salt), &e.Content
+	}
+	return out
+}
+
+// proved are the kinds of entry that a package holds, where they are about what is in it.
+var proved = []string{"program", "control", "source", "gap", "run", "occurrence", "waiver", "population", "sample", "evidence"}
+
+// entries writes the entries of the log about everything in the package, every version.
+func (e *export) entries() error {
+	return e.file(vault.EntriesFile, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		for _, kind := range proved {
+			err := e.view.Log(store.LogQuery{Kind: kind, Until: e.asOf}, func(entry store.LogEntry) error {
+				if !e.keep[kind+" "+entry.Subject] {
+					return nil
+				}
+				return enc.Encode(entryOf(entry))
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// stamp writes a time as the package's tables have it; the zero time is empty.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+}
