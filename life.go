@@ -117,9 +117,12 @@ type TrackedWaiver struct {
 	RequestedBy  string    `json:"requestedBy"`
 	RequestedAt  time.Time `json:"requestedAt"`
 	DecidedAt    time.Time `json:"decidedAt,omitzero"`
+	DecidedBy    string    `json:"decidedBy,omitempty"` // actor
 	DecisionNote string    `json:"decisionNote,omitempty"`
 	EndedAt      time.Time `json:"endedAt,omitzero"`
-	From         string    `json:"from"` // "person", "api" or "annotation"
+	EndNote      string    `json:"endNote,omitempty"`
+	From         string    `json:"from"`             // "person", "api", "annotation" or "renewal"
+	Renews       string    `json:"renews,omitempty"` // id of the waiver that this one goes on with
 }
 
 // SLA is how long findings of each severity may stay open. A severity that is not

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+var comments = records[seaworthy.Comment]{
+	kind: "comment", table: "comments", key: []string{"id"},
+	columns: []string{"id", "subject_kind", "subject", "at"},
+	values:  func(c *seaworthy.Comment) []any { return []any{c.ID, c.SubjectKind, c.Subject, micros(c.At)} },
+	subject: func(c *seaworthy.Comment) string { return c.ID },
+}
+
+// AddComment writes a comment of the writer. It never changes again, and can be erased.
+func (t *Tx) AddComment(c *seaworthy.Comment) error {
+	c.ID, c.At, c.Author = t.NewID(), t.At, t.Actor
+	if c.Mentions == nil {
+		c.Mentions = []string{}
+	}
+	return comments.put(t, c)
+}
+
+// Comment gives a comment by its id.
+func (s *Store) Comment(ctx context.Context, id string) (seaworthy.Comment, error) {
+	return comments.one(ctx, s, s.read, id, byID(id))
+}
+
+// Comments lists what was said of a subject, oldest first. The cursor is the Next of the
+// page before.
+func (s *Store) Comments(ctx context.Context, kind, subject, after string, n int) (Page[seaworthy.Comment], error) {
+	w := where{}
+	w.add("subject_kind = ? AND subject = ?", kind, subject)
+	if after != "" {
+		at, id, err := parseCursor(after)
+		if err != nil {
+			return Page[seaworthy.Comment]{}, err
+		}
+		w.add("(at, id) > (?, ?)", at, id)
+	}
+	n = limit(n)
+	list, err := comments.list(ctx, s, s.read, w, "ORDER BY at, id LIMIT "+w.arg(n+1))
+	return page(list, n, func(c seaworthy.Comment) string { return cursor(micros(c.At), c.ID) }), err
+}
+
+// People lists all users as the transaction sees them, by address.
+func (t *Tx) People() ([]seaworthy.User, error) {
+	return users.list(t.ctx, t.store, t.tx, where{}, "ORDER BY email")
+}
