@@ -31,6 +31,10 @@ func (t *Tx) insert(head, tail string, rows [][]any) error {
 				if j > 0 {
 					b.WriteByte(',')
 				}
+				if t.store.dialect.unnumbered {
+					b.WriteByte('?')
+					continue
+				}
 				b.WriteByte('$')
 				b.WriteString(strconv.Itoa(len(args) + j + 1))
 			}
