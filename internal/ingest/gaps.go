@@ -84,13 +84,6 @@ func Silences(ctx context.Context, s *store.Store) ([]seaworthy.Gap, error) {
 
 // silence tells whether a source is silent, and since when a report was expected.
 func silence(v seaworthy.DeclaredSource, reported, now time.Time) (from time.Time, silent bool) {
-	if v.Every == 0 || !v.Declared || !v.RetiredAt.IsZero() {
-		return time.Time{}, false
-	}
-	last := reported
-	if last.IsZero() {
-		last = v.CreatedAt
-	}
-	from = last.Add(v.Every)
-	return from, now.After(from.Add(store.Grace(v.Every)))
+	from = store.Next(v, reported)
+	return from, !from.IsZero() && now.After(from.Add(store.Grace(v.Every)))
 }

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// maxCounted is how far findings are counted that no counter is kept of.
+const maxCounted = 10_000
+
+// FacetValue is how many findings of a list have a value.
+type FacetValue struct {
+	Value string `json:"value"`
+	Count int    `json:"count"`
+}
+
+// Facets counts the findings of a list, by facet: most first, severities worst first.
+type Facets struct {
+	Total int `json:"total"`
+	// More tells that only the first 10,000 were counted.
+	More       bool         `json:"more"`
+	Status     []FacetValue `json:"status"`
+	Severities []FacetValue `json:"severities"`
+	Sources    []FacetValue `json:"sources"`
+	Checks     []FacetValue `json:"checks"`
+	Namespaces []FacetValue `json:"namespaces"`
+	Teams      []FacetValue `json:"teams"` // "": of no team
+}
+
+// FindingFacets counts what [Store.Findings] lists under the same filter. Counters are
+// exact; where none is kept, the first 10,000 findings are counted.
+func (s *Store) FindingFacets(ctx context.Context, f FindingFilter) (Facets, error) {
+	t := tally{by: map[string]map[string]int{}}
+	var err error
+	switch {
+	case f.adHoc():
+		err = s.countAdHoc(ctx, &t, f)
+	case len(f.Checks)+len(f.Namespaces)+len(f.Teams) > 0:
+		err = s.countPlaces(ctx, &t, 1, f.places())
+	default:
+		err = s.countTotals(ctx, &t, f)
+	}
+	return t.facets(), s.dialect.explain(err)
+}
+
+// adHoc tells whether no counters are kept for the filter.
+func (f *FindingFilter) adHoc() bool {
+	return len(f.Assignees)+len(f.Kinds) > 0 || f.Object != "" || f.Waiver != "" || f.Overdue || f.Text != "" ||
+		!f.OpenedFrom.IsZero() || !f.OpenedTo.IsZero()
+}
+
+// places is the condition on counters that the filter comes to.
+func (f *FindingFilter) places() where { return f.where(time.Time{}) }
+
+// tally gathers counts.
+type tally struct {
+	total int
+	more  bool
+	by    map[string]map[string]int // by facet and value
+}
+
+func (t *tally) add(facet, value string, n int) {
+	m := t.by[facet]
+	if m == nil {
+		m = map[string]int{}
+		t.by[facet] = m
+	}
+	m[value] += n
+}
+
+func (t *tally) facets() Facets {
+	worst := func(a, b FacetValue) int {
+		return cmp.Compare(seaworthy.Severity(a.Value).Rank(), seaworthy.Severity(b.Value).Rank())
+	}
+	most := func(a, b FacetValue) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Value, b.Value))
+	}
+	list := func(facet string, order func(a, b FacetValue) int) []FacetValue {
+		out := []FacetValue{}
+		for v, n := range t.by[facet] {
+			if n > 0 {
+				out = append(out, FacetValue{v, n})
+			}
+		}
+		slices.SortFunc(out, order)
+		return out
+	}
+	return Facets{
+		Total: t.total, More: t.more, Status: list("status", most), Severities: list("severity", worst), Sources: list("source", most),
+		Checks: list(facetCheck, most), Namespaces: list(facetNamespace, most), Teams: list(facetTeam, most),
+	}
+}
+
+// countAdHoc counts the first findings of the list.
+func (s *Store) countAdHoc(ctx context.Context, t *tally, f FindingFilter) error {
+	w := f.where(s.Now())
+	return s.addPlaces(ctx, t, 1, maxCounted, `SELECT source_id, namespace, check_id, team, severity, status, 1 FROM findings`+w.sql()+
+		` LIMIT `+w.arg(maxCounted+1), w.args)
+}
+
+// countPlaces adds or, with sign -1, takes away what counters say.
+func (s *Store) countPlaces(ctx context.Context, t *tally, sign int, w where) error {
+	w.add("count > ?", 0)
+	return s.addPlaces(ctx, t, sign, 0, `SELECT source_id, namespace, check_id, team, severity, status, count FROM finding_counts`+w.sql(), w.args)
+}
+
+// addPlaces adds rows of places and counts; with a bound, up to it.
+func (s *Store) addPlaces(ctx context.Context, t *tally, sign, bound int, query string, args []any) error {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p place
+		var n int
+		if err := rows.Scan(&p.source, &p.namespace, &p.check, &p.team, &p.severity, &p.status, &n); err != nil {
+			return err
+		}
+		if bound > 0 && t.total == bound {
+			t.more = true
+			break
+		}
+		n *= sign
+		t.total += n
+		t.add("source", p.source, n)
+		t.add("severity", string(severityOf(p.severity)), n)
+		t.add("status", string(p.status), n)
+		t.add(facetCheck, p.check, n)
+		t.add(facetNamespace, p.namespace, n)
+		t.add(facetTeam, p.team, n)
+	}
+	return rows.Err()
+}
+
+// countTotals reads the sums by one facet, less what a program leaves out.
+func (s *Store) countTotals(ctx context.Context, t *tally, f FindingFilter) error {
+	p := f.Program
+	f.Program = nil
+	w := f.where(time.Time{})
+	w.program(p, "source_id", "")
+	rows, err := s.read.QueryContext(ctx, `SELECT facet, value, CASE WHEN facet = '' THEN source_id ELSE '' END AS of_source,
+		CASE WHEN facet = '' THEN severity ELSE 0 END AS of_severity, CASE WHEN facet = '' THEN status ELSE '' END AS of_status, SUM(count)
+		FROM finding_totals`+w.sql()+` GROUP BY facet, value, of_source, of_severity, of_status`, w.args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var facet, value, source, status string
+		var severity, n int
+		if err := rows.Scan(&facet, &value, &source, &severity, &status, &n); err != nil {
+			return err
+		}
+		if facet != facetAll {
+			t.add(facet, value, n)
+			continue
+		}
+		t.total += n
+		t.add("source", source, n)
+		t.add("severity", string(severityOf(severity)), n)
+		t.add("status", status, n)
+	}
+	if err := rows.Err(); err != nil || p == nil {
+		return err
+	}
+	in, out := scopeOf(p)
+	for _, source := range in {
+		if names := out[source]; len(names) > 0 {
+			less := f.where(time.Time{})
+			less.add("source_id = ?", source)
+			less.among("namespace", names)
+			if err := s.countPlaces(ctx, t, -1, less); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// TrendDay is how many findings stood at the end of a day, in UTC.
+type TrendDay struct {
+	Day    time.Time                  `json:"day"`
+	Open   map[seaworthy.Severity]int `json:"open"`
+	Waived int                        `json:"waived"`
+}
+
+// Trend gives the findings that stood on each of the last days, oldest first. It walks
+// back from what stands now by what changed each day.
+func (s *Store) Trend(ctx context.Context, p *seaworthy.Program, days int) ([]TrendDay, error) {
+	today := dayOf(s.Now())
+	now := FindingFilter{Status: []seaworthy.FindingStatus{seaworthy.FindingOpen}, Program: p}
+	open, err := s.FindingFacets(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	now.Status = []seaworthy.FindingStatus{seaworthy.FindingWaived}
+	waived, err := s.FindingFacets(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := s.changesByDay(ctx, p, today-int64(days))
+	if err != nil {
+		return nil, err
+	}
+	at := TrendDay{Open: map[seaworthy.Severity]int{}, Waived: waived.Total}
+	for _, v := range open.Severities {
+		at.Open[seaworthy.Severity(v.Value)] = v.Count
+	}
+	out := make([]TrendDay, days)
+	for i := range days {
+		day := today - int64(i)
+		v := TrendDay{Day: time.Unix(day*24*60*60, 0).UTC(), Open: map[seaworthy.Severity]int{}, Waived: at.Waived}
+		for _, severity := range seaworthy.Severities {
+			v.Open[severity] = at.Open[severity]
+			at.Open[severity] -= changes[dayChange{day, severity, seaworthy.FindingOpen}]
+			at.Waived -= changes[dayChange{day, severity, seaworthy.FindingWaived}]
+		}
+		out[days-1-i] = v
+	}
+	return out, nil
+}
+
+type dayChange struct {
+	day      int64
+	severity seaworthy.Severity
+	status   seaworthy.FindingStatus
+}
+
+func (s *Store) changesByDay(ctx context.Context, p *seaworthy.Program, after int64) (map[dayChange]int, error) {
+	w := where{}
+	w.add("day > ?", after)
+	w.add("status <> ?", string(seaworthy.FindingFixed))
+	w.program(p, "source_id", "namespace")
+	rows, err := s.read.QueryContext(ctx, `SELECT day, severity, status, SUM(change) FROM finding_days`+w.sql()+` GROUP BY day, severity, status`, w.args...)
+	if err != nil {
+		return nil, s.dialect.explain(err)
+	}
+	defer rows.Close()
+	out := map[dayChange]int{}
+	for rows.Next() {
+		var k dayChange
+		var severity, n int
+		if err := rows.Scan(&k.day, &severity, &k.status, &n); err != nil {
+			return nil, s.dialect.explain(err)
+		}
+		k.severity = severityOf(severity)
+		out[k] = n
+	}
+	return out, s.dialect.explain(rows.Err())
+}
