@@ -15,7 +15,7 @@ import (
 )
 
 // batch is how many findings are in hand at a time.
-const batch = 500
+const batch = 1000
 
 // digest is over all in the report that could change findings, objects or checks: while
 // it stays the same, they do.
@@ -108,6 +108,7 @@ func (t *taking) compare(why *causes) error {
 		func() error { return each(fresh, l.open) },
 		func() error { return each(altered, l.change) },
 		func() error { return each(gone, l.close) },
+		l.bulk.Close,
 		l.objects,
 	} {
 		if err := step(); err != nil {

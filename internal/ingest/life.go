@@ -16,6 +16,7 @@ type life struct {
 	*taking
 	why     *causes
 	blind   *blind
+	bulk    *store.FindingBulk
 	sla     seaworthy.SLA
 	team    func(store.TrackedObject) string
 	waivers map[string][]seaworthy.TrackedWaiver // by check; patterns under ""
@@ -23,7 +24,7 @@ type life struct {
 
 func (t *taking) newLife(why *causes) (*life, error) {
 	l := &life{
-		taking: t, why: why, blind: newBlind(t.report), sla: seaworthy.DefaultSLA(), waivers: map[string][]seaworthy.TrackedWaiver{},
+		taking: t, why: why, blind: newBlind(t.report), bulk: t.tx.BulkFindings(), sla: seaworthy.DefaultSLA(), waivers: map[string][]seaworthy.TrackedWaiver{},
 		team: func(store.TrackedObject) string { return "" },
 	}
 	var err error
@@ -91,7 +92,7 @@ func (l *life) open(part []indexed) error {
 			changes = append(changes, waive(c.After, w))
 		}
 	}
-	if err := l.tx.ChangeFindings(changes); err != nil {
+	if err := l.bulk.Change(changes); err != nil {
 		return err
 	}
 	return l.ask(list)
@@ -156,7 +157,7 @@ func (l *life) change(part []indexed) error {
 		}
 	}
 	l.run.Unchanged += len(part) // they stay open
-	if err := l.tx.ChangeFindings(changes); err != nil {
+	if err := l.bulk.Change(changes); err != nil {
 		return err
 	}
 	return l.ask(asking)
@@ -224,7 +225,7 @@ func (l *life) close(part []key) error {
 		changes = append(changes, store.FindingChange{Before: &before, After: after, Kind: seaworthy.EventFixed, Cause: after.Cause, RunID: l.run.ID})
 		l.run.Fixed++
 	}
-	return l.tx.ChangeFindings(changes)
+	return l.bulk.Change(changes)
 }
 
 // waiver is the approved waiver that speaks of a finding, or nil.

@@ -42,15 +42,18 @@ const (
 	facetTeam      = "team"
 )
 
-// countFindings brings the counters in step with changes.
-func (t *Tx) countFindings(changes []FindingChange) error {
-	places := map[place]int{}
+// count notes what changes mean for the counters.
+func (b *FindingBulk) count(changes []FindingChange) {
 	for i := range changes {
-		if b := changes[i].Before; b != nil {
-			places[placeOf(b)]--
+		if before := changes[i].Before; before != nil {
+			b.places[placeOf(before)]--
 		}
-		places[placeOf(&changes[i].After)]++
+		b.places[placeOf(&changes[i].After)]++
 	}
+}
+
+// addCounts brings the counters in step.
+func (t *Tx) addCounts(places map[place]int) error {
 	totals, days := map[total]int{}, map[dayPlace]int{}
 	for p, n := range places {
 		if n == 0 {

@@ -45,7 +45,8 @@ type Chunk struct {
 const eventColumns = `chunk, n, finding_id, at, kind, cause, actor, run_id, note, state`
 
 // addEvents writes the events of the changes as one chunk and has it logged.
-func (t *Tx) addEvents(changes []FindingChange) (chunk int64, err error) {
+func (b *FindingBulk) addEvents(changes []FindingChange) (chunk int64, err error) {
+	t := b.t
 	run := changes[0].RunID
 	if chunk, err = t.claimChunk(run, len(changes)); err != nil {
 		return 0, err
@@ -65,7 +66,7 @@ func (t *Tx) addEvents(changes []FindingChange) (chunk int64, err error) {
 		}
 		rows[i] = []any{e.Chunk, e.N, e.FindingID, micros(e.At), e.Kind, string(e.Cause), e.Actor, e.RunID, e.Note, e.State}
 	}
-	if err := t.insert(`INSERT INTO finding_events (`+eventColumns+`)`, "", rows); err != nil {
+	if err := b.insert(`INSERT INTO finding_events (`+eventColumns+`)`, "", rows); err != nil {
 		return 0, err
 	}
 	sum := tlog.RootOf(hashes)

@@ -71,55 +71,6 @@ type FindingChange struct {
 	Note  string
 }
 
-// ChangeFindings applies changes in bulk: rows, events, counters, and one entry of the
-// log for each chunk of events. A finding may change more than once; its changes apply in
-// order.
-func (t *Tx) ChangeFindings(changes []FindingChange) error {
-	for len(changes) > 0 {
-		n := min(len(changes), chunkSize)
-		if err := t.changeFindings(changes[:n]); err != nil {
-			return fmt.Errorf("change findings: %w", err)
-		}
-		changes = changes[n:]
-	}
-	return nil
-}
-
-func (t *Tx) changeFindings(changes []FindingChange) error {
-	chunk, err := t.addEvents(changes)
-	if err != nil {
-		return err
-	}
-	last := make(map[string]int, len(changes)) // the change whose After is the row
-	for i := range changes {
-		last[changes[i].After.ID] = i
-	}
-	created := map[string]bool{}
-	var fresh, changed [][]any
-	for i := range changes {
-		c := &changes[i]
-		if c.Before == nil {
-			created[c.After.ID] = true
-		}
-		if last[c.After.ID] != i {
-			continue
-		}
-		row := append(findingValues(&c.After), Content(&c.After), chunk, i)
-		if created[c.After.ID] {
-			fresh = append(fresh, row)
-		} else {
-			changed = append(changed, row)
-		}
-	}
-	if err := t.insert(findingInsert, "", fresh); err != nil {
-		return err
-	}
-	if err := t.insert(findingInsert, findingUpdate, changed); err != nil {
-		return err
-	}
-	return t.countFindings(changes)
-}
-
 // LockFindings gives findings by their ids, those that exist, and keeps others from
 // changing them until the transaction ends.
 func (t *Tx) LockFindings(ids ...string) (map[string]seaworthy.TrackedFinding, error) {

@@ -18,32 +18,11 @@ func (t *Tx) insert(head, tail string, rows [][]any) error {
 	for len(rows) > 0 {
 		width := len(rows[0])
 		n := min(len(rows), parameters/width, 500)
-		var b strings.Builder
-		b.WriteString(head)
-		b.WriteString(" VALUES ")
 		args := make([]any, 0, n*width)
-		for i, row := range rows[:n] {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteByte('(')
-			for j := range row {
-				if j > 0 {
-					b.WriteByte(',')
-				}
-				if t.store.dialect.unnumbered {
-					b.WriteByte('?')
-					continue
-				}
-				b.WriteByte('$')
-				b.WriteString(strconv.Itoa(len(args) + j + 1))
-			}
-			b.WriteByte(')')
+		for _, row := range rows[:n] {
 			args = append(args, row...)
 		}
-		b.WriteByte(' ')
-		b.WriteString(tail)
-		if err := t.exec(b.String(), args...); err != nil {
+		if err := t.exec(t.insertion(head, tail, n, width), args...); err != nil {
 			return err
 		}
 		rows = rows[n:]
