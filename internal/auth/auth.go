@@ -112,18 +112,25 @@ func Local(path string) string {
 	return path
 }
 
-// Action is the content of an entry of the log of kind "action": something that somebody
-// did with an account and that no record shows.
-type Action struct {
-	What    string `json:"what"`
-	User    string `json:"user"` // whose account
-	Method  string `json:"method,omitempty"`
-	Name    string `json:"name,omitempty"` // of a passkey
-	Address string `json:"address,omitempty"`
-	Agent   string `json:"agent,omitempty"`
+// action is something that somebody did with an account and that no record shows.
+type action struct {
+	what    string
+	user    string // whose account
+	method  string
+	name    string // of a passkey, or an issuer
+	address string
+	agent   string
 }
 
-func (act Action) log(tx *store.Tx) error { return tx.Log("action", act.User, act) }
+func (act action) log(tx *store.Tx) error {
+	detail := map[string]any{}
+	for key, value := range map[string]string{"method": act.method, "name": act.name, "address": act.address, "agent": act.agent} {
+		if value != "" {
+			detail[key] = value
+		}
+	}
+	return tx.Action(act.what, "user:"+act.user, detail)
+}
 
 // connection is the address of the connection without its port.
 func connection(r *http.Request) string {

@@ -136,7 +136,7 @@ func putIdentity(tx *store.Tx, user string, x External) error {
 	if err := tx.PutIdentity(x.Issuer, x.Subject, user); err != nil {
 		return err
 	}
-	return Action{What: "linked single sign-on", User: user, Name: x.Issuer}.log(tx)
+	return action{what: "linked single sign-on", user: user, name: x.Issuer}.log(tx)
 }
 
 // follow gives somebody the role and teams that the provider's groups ask for. It leaves
@@ -156,7 +156,7 @@ func (a *Auth) follow(ctx context.Context, u seaworthy.User, x External) (seawor
 			if err := tx.EndSessions(u.ID, ""); err != nil {
 				return err
 			}
-			return Action{What: "was refused, having no group of single sign-on with a role", User: u.ID}.log(tx)
+			return action{what: "was refused, having no group of single sign-on with a role", user: u.ID}.log(tx)
 		}
 		u = before
 		u.Role = x.Role
@@ -172,7 +172,7 @@ func (a *Auth) follow(ctx context.Context, u seaworthy.User, x External) (seawor
 		err = putChanged(tx, before, u)
 		if kind(err) == seaworthy.KindConflict { // the last owner
 			u = before
-			return Action{What: "kept the last owner against the groups of single sign-on", User: u.ID}.log(tx)
+			return action{what: "kept the last owner against the groups of single sign-on", user: u.ID}.log(tx)
 		}
 		return err
 	})

@@ -86,7 +86,7 @@ func (a *Auth) changing(ctx context.Context, r *http.Request) (Session, error) {
 
 // changeFactors runs f and sees to all that follows from other factors: the record of the
 // user, recovery codes, which it gives when they are new, and sessions: all others end.
-func (a *Auth) changeFactors(w http.ResponseWriter, r *http.Request, s Session, act Action, f func(*store.Tx) error) ([]string, error) {
+func (a *Auth) changeFactors(w http.ResponseWriter, r *http.Request, s Session, act action, f func(*store.Tx) error) ([]string, error) {
 	var codes []string
 	var next entry
 	err := a.store.Write(r.Context(), "user:"+s.UserID, func(tx *store.Tx) error {
@@ -119,7 +119,7 @@ func (a *Auth) changeFactors(w http.ResponseWriter, r *http.Request, s Session, 
 				return err
 			}
 		}
-		act.User, act.Address = s.UserID, a.address(r)
+		act.user, act.address = s.UserID, a.address(r)
 		if err := act.log(tx); err != nil {
 			return err
 		}
@@ -187,7 +187,7 @@ func (a *Auth) NewRecoveryCodes(w http.ResponseWriter, r *http.Request) ([]strin
 	if !s.User.SecondFactor {
 		return nil, seaworthy.Conflict("there is no second factor that recovery codes could stand in for")
 	}
-	return a.changeFactors(w, r, s, Action{What: "made new recovery codes"}, func(tx *store.Tx) error {
+	return a.changeFactors(w, r, s, action{what: "made new recovery codes"}, func(tx *store.Tx) error {
 		return tx.DropCredentials(s.UserID, kindRecovery)
 	})
 }
@@ -266,7 +266,7 @@ func (a *Auth) codeOf(ctx context.Context, user, code string) (use func(*store.T
 			if err != nil || !found {
 				return false, err
 			}
-			return true, Action{What: "used a recovery code", User: user}.log(tx)
+			return true, action{what: "used a recovery code", user: user}.log(tx)
 		}, "recovery code", nil
 	}
 	step, ok, err := a.totpStep(ctx, user, kindTOTP, code)

@@ -195,7 +195,7 @@ func (a *Auth) settleIn(tx *store.Tx, r *http.Request, u seaworthy.User, hash []
 	if err := tx.EndSessions(u.ID, ""); err != nil {
 		return err
 	}
-	if err := (Action{What: what, User: u.ID, Address: a.address(r), Agent: agent(r)}).log(tx); err != nil {
+	if err := (action{what: what, user: u.ID, address: a.address(r), agent: agent(r)}).log(tx); err != nil {
 		return err
 	}
 	return a.keep(tx, r, e)

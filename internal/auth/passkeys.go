@@ -137,7 +137,7 @@ func (a *Auth) FinishPasskey(w http.ResponseWriter, r *http.Request, name string
 		return nil, fmt.Errorf("write a passkey: %w", err)
 	}
 	id := base64.RawURLEncoding.EncodeToString(key.ID)
-	codes, err := a.changeFactors(w, r, s, Action{What: "added a passkey", Name: name}, func(tx *store.Tx) error {
+	codes, err := a.changeFactors(w, r, s, action{what: "added a passkey", name: name}, func(tx *store.Tx) error {
 		return tx.PutCredential(store.Credential{UserID: s.UserID, Kind: kindPasskey, ID: id, Name: name, Secret: secret, Created: tx.At})
 	})
 	if kind(err) == seaworthy.KindConflict {
@@ -152,7 +152,7 @@ func (a *Auth) RemovePasskey(w http.ResponseWriter, r *http.Request, id string) 
 	if err != nil {
 		return err
 	}
-	_, err = a.changeFactors(w, r, s, Action{What: "removed a passkey", Name: id}, func(tx *store.Tx) error {
+	_, err = a.changeFactors(w, r, s, action{what: "removed a passkey", name: id}, func(tx *store.Tx) error {
 		found, err := tx.DropCredential(s.UserID, kindPasskey, id)
 		if err == nil && !found {
 			err = seaworthy.NotFound("there is no such passkey")

@@ -203,7 +203,7 @@ func (a *Auth) ChangePassword(w http.ResponseWriter, r *http.Request, current, p
 		if err := tx.PutSession(hashOf(next.token), next.session); err != nil {
 			return err
 		}
-		return Action{What: "changed the password", User: s.UserID, Address: a.address(r)}.log(tx)
+		return action{what: "changed the password", user: s.UserID, address: a.address(r)}.log(tx)
 	})
 	if err != nil {
 		return err

@@ -170,7 +170,7 @@ func (a *Auth) keep(tx *store.Tx, r *http.Request, e entry) error {
 	if e.session.Stage != StageFull {
 		return nil
 	}
-	return Action{What: "signed in", User: e.session.UserID, Method: e.session.Method, Address: e.session.Address, Agent: e.session.Agent}.log(tx)
+	return action{what: "signed in", user: e.session.UserID, method: e.session.Method, address: e.session.Address, agent: e.session.Agent}.log(tx)
 }
 
 // give hands the secret to the browser, after the session was written.

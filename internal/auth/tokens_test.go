@@ -151,6 +151,9 @@ func TestWhatEndsAToken(t *testing.T) {
 		works(false)
 		change(auth.UserChange{Disabled: ptr(false)})
 		works(true)
+		change(auth.UserChange{Role: ptr(seaworthy.Auditor), Program: ptr("p1"), Expires: ptr(w.at.Add(24 * time.Hour))})
+		works(false)
+		change(auth.UserChange{Role: ptr(seaworthy.ComplianceManager), Program: ptr(""), Expires: ptr(time.Time{})})
 		w.pass(time.Hour)
 		works(false)
 		w.pass(-time.Hour)
@@ -161,6 +164,23 @@ func TestWhatEndsAToken(t *testing.T) {
 			t.Fatal(err)
 		}
 		works(false)
+	})
+}
+
+func TestTokensStayInTheProgramOfTheirMaker(t *testing.T) {
+	each(t, nil, func(w world) {
+		_, op := w.owner()
+		u, b := w.member(op, viewer("v"))
+		_, wide, err := w.CreateToken(w.t.Context(), w.mustWho(b), auth.NewToken{Name: "x", Role: seaworthy.Viewer})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		c := auth.UserChange{Role: ptr(seaworthy.Auditor), Program: ptr("p1"), Expires: ptr(w.at.Add(time.Hour))}
+		if _, err := w.ChangeUser(w.t.Context(), op, u.ID, c); err != nil {
+			w.t.Fatal(err)
+		}
+		_, err = w.bearer(wide)
+		refused(w.t, err, seaworthy.KindUnauthenticated)
 	})
 }
 

@@ -84,7 +84,7 @@ func (a *Auth) ConfirmTOTP(w http.ResponseWriter, r *http.Request, code string) 
 	if !ok {
 		return nil, seaworthy.Invalid("the code is wrong; is the clock of the telephone right?")
 	}
-	return a.changeFactors(w, r, s, Action{What: "set up an authenticator app"}, func(tx *store.Tx) error {
+	return a.changeFactors(w, r, s, action{what: "set up an authenticator app"}, func(tx *store.Tx) error {
 		found, err := tx.Credentials(s.UserID, kindTOTPNew)
 		if err != nil {
 			return err
@@ -107,7 +107,7 @@ func (a *Auth) RemoveTOTP(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.changeFactors(w, r, s, Action{What: "removed the authenticator app"}, func(tx *store.Tx) error {
+	_, err = a.changeFactors(w, r, s, action{what: "removed the authenticator app"}, func(tx *store.Tx) error {
 		found, err := tx.DropCredential(s.UserID, kindTOTP, "")
 		if err == nil && !found {
 			err = seaworthy.NotFound("there is no authenticator app")

@@ -96,7 +96,7 @@ func (a *Auth) ResetLink(ctx context.Context, by seaworthy.Principal, id string)
 		if err := tx.PutLink(hashOf(secret), store.Link{Kind: LinkReset, UserID: id, Expires: tx.At.Add(resetFor)}); err != nil {
 			return err
 		}
-		return Action{What: "made a link to set a password", User: id}.log(tx)
+		return action{what: "made a link to set a password", user: id}.log(tx)
 	})
 	if err != nil {
 		return "", err
@@ -196,7 +196,7 @@ func (a *Auth) EndSessionsOf(ctx context.Context, by seaworthy.Principal, id str
 		if err := tx.EndSessions(id, ""); err != nil {
 			return err
 		}
-		return Action{What: "ended all sessions", User: id}.log(tx)
+		return action{what: "ended all sessions", user: id}.log(tx)
 	})
 }
 
@@ -220,7 +220,7 @@ func (a *Auth) RemoveSecondFactor(ctx context.Context, by seaworthy.Principal, i
 		if err := tx.EndSessions(id, ""); err != nil {
 			return err
 		}
-		if err := (Action{What: "removed the second factors", User: id}).log(tx); err != nil {
+		if err := (action{what: "removed the second factors", user: id}).log(tx); err != nil {
 			return err
 		}
 		u.SecondFactor = false
@@ -243,7 +243,7 @@ func (a *Auth) Unlock(ctx context.Context, by seaworthy.Principal, id string) er
 				return err
 			}
 		}
-		return Action{What: "unlocked the account", User: id}.log(tx)
+		return action{what: "unlocked the account", user: id}.log(tx)
 	})
 }
 
