@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/timestamp"
 	"github.com/seaworthy-dev/seaworthy/internal/tlog"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
@@ -22,7 +24,7 @@ import (
 const exitAltered = 3
 
 func (p *program) verifyCommand() *cobra.Command {
-	var key string
+	var key, tsaCert string
 	var witnesses []string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -43,23 +45,47 @@ func (p *program) verifyCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			log, err := verifierKey(key)
+			trust, err := trusted(key, witnesses, tsaCert)
 			if err != nil {
 				return err
 			}
-			others := make([]note.Verifier, len(witnesses))
-			for i, w := range witnesses {
-				if others[i], err = verifierKey(w); err != nil {
-					return err
-				}
-			}
-			return p.verify(args[0], asJSON, log, others)
+			return p.verify(args[0], asJSON, trust)
 		},
 	}
 	cmd.Flags().StringVar(&key, "key", "", "the log's public key, or a file that holds it (required)")
 	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "public key of a witness, or a file that holds it; it must have cosigned (repeatable)")
+	cmd.Flags().StringVar(&tsaCert, "tsa-cert", "", "file with the certificate of a timestamp authority, or of who vouches for it (PEM); the log must have its timestamp")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
+}
+
+// trusted reads what a package is verified with.
+func trusted(key string, witnesses []string, tsaCert string) (vault.Trust, error) {
+	var t vault.Trust
+	var err error
+	if t.Key, err = verifierKey(key); err != nil {
+		return t, err
+	}
+	for _, w := range witnesses {
+		v, err := verifierKey(w)
+		if err != nil {
+			return t, err
+		}
+		t.Witnesses = append(t.Witnesses, v)
+	}
+	if tsaCert == "" {
+		return t, nil
+	}
+	data, err := os.ReadFile(tsaCert)
+	if err != nil {
+		return t, seaworthy.Invalid("the certificate of the timestamp authority cannot be read: %v", err)
+	}
+	roots, err := timestamp.Roots(data)
+	if err != nil {
+		return t, err
+	}
+	t.Timestamp = func(token, signed []byte) (time.Time, error) { return timestamp.Check(token, signed, roots) }
+	return t, nil
 }
 
 // verifierKey reads a public key: itself, or the first line of a file. Keys of witnesses
@@ -88,7 +114,7 @@ func fileExists(path string) bool {
 	return err == nil
 }
 
-func (p *program) verify(path string, asJSON bool, key note.Verifier, witnesses []note.Verifier) (err error) {
+func (p *program) verify(path string, asJSON bool, trust vault.Trust) (err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return seaworthy.Invalid("the package cannot be opened: %v", err)
@@ -98,7 +124,7 @@ func (p *program) verify(path string, asJSON bool, key note.Verifier, witnesses 
 	if err != nil || !info.Mode().IsRegular() {
 		return seaworthy.Invalid("%s is no file", path)
 	}
-	result, err := vault.Verify(f, info.Size(), key, witnesses...)
+	result, err := vault.Verify(f, info.Size(), trust)
 	if err != nil {
 		return err
 	}
@@ -133,6 +159,12 @@ func (p *program) tellVerified(path string, r vault.Verified) error {
 		fmt.Fprintf(&b, "  witnesses  cosigned by %s\n", shown(strings.Join(r.Witnesses, ", ")))
 	} else {
 		b.WriteString("  witnesses  none asked for; a log that was rewritten whole before it was sealed would not be noticed\n")
+	}
+	if r.Timestamp != "" {
+		fmt.Fprintf(&b, "  timestamp  the authority saw the checkpoint at %s\n", r.Timestamp)
+	}
+	if r.LeftOut > 0 {
+		fmt.Fprintf(&b, "  left out   the bytes of %s of evidence are not in it, as the package says\n", counted(r.LeftOut, "piece"))
 	}
 	if r.Partial != "" {
 		fmt.Fprintf(&b, "  partial    %s\n", shown(r.Partial))

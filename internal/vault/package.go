@@ -36,6 +36,9 @@ const (
 	TimestampFile = "log/checkpoint.tsr"
 	// EvidenceFolder holds the bytes of evidence, by digest.
 	EvidenceFolder = "04_evidence/"
+	// LeftOutFile names the evidence whose bytes are not there, a JSON object a line, where
+	// there is such evidence.
+	LeftOutFile = EvidenceFolder + "left-out.jsonl"
 	// SealKind is the kind of the seal's entry.
 	SealKind = "package"
 )
@@ -47,6 +50,12 @@ type Entry struct {
 	// Salt is in hexadecimal. Salt and Content are absent where they were erased.
 	Salt    string  `json:"salt,omitempty"`
 	Content *string `json:"content,omitempty"`
+}
+
+// LeftOut is evidence whose bytes are not in a package, and why.
+type LeftOut struct {
+	Digest string `json:"sha256"`
+	Reason string `json:"reason"`
 }
 
 // Seal is what the log says of a package.

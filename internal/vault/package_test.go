@@ -177,7 +177,7 @@ func without(file string) func(string, []byte) []byte {
 
 func TestPackageIsIntact(t *testing.T) {
 	pkg, key := pack(t)
-	got, err := vault.Verify(bytes.NewReader(pkg), int64(len(pkg)), key)
+	got, err := vault.Verify(bytes.NewReader(pkg), int64(len(pkg)), vault.Trust{Key: key})
 	if err != nil || !got.Intact() {
 		t.Fatalf("Verify = %+v, %v", got, err)
 	}
@@ -236,7 +236,7 @@ func TestTamperedPackages(t *testing.T) {
 		}), "log/seal.json: entry 0"},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
-			got, err := vault.Verify(bytes.NewReader(c.pkg), int64(len(c.pkg)), key)
+			got, err := vault.Verify(bytes.NewReader(c.pkg), int64(len(c.pkg)), vault.Trust{Key: key})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -254,7 +254,7 @@ func TestAnotherKeyDoesNotVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	key, _ := note.NewVerifier(public)
-	got, err := vault.Verify(bytes.NewReader(pkg), int64(len(pkg)), key)
+	got, err := vault.Verify(bytes.NewReader(pkg), int64(len(pkg)), vault.Trust{Key: key})
 	if err != nil || got.Intact() {
 		t.Errorf("Verify with a stranger's key = %+v, %v", got, err)
 	}
@@ -266,7 +266,7 @@ func TestWhatIsNoPackage(t *testing.T) {
 		"empty": nil, "text": []byte("hello"), "cut": pkg[:len(pkg)/2],
 		"without-seal": rewrite(t, pkg, without(vault.SealFile)),
 	} {
-		if got, err := vault.Verify(bytes.NewReader(data), int64(len(data)), key); err == nil {
+		if got, err := vault.Verify(bytes.NewReader(data), int64(len(data)), vault.Trust{Key: key}); err == nil {
 			t.Errorf("%s: Verify = %+v, want an error", name, got)
 		}
 	}
@@ -289,7 +289,7 @@ func FuzzVerify(f *testing.F) {
 	}
 	key, _ := note.NewVerifier(public)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if got, err := vault.Verify(bytes.NewReader(data), int64(len(data)), key); err == nil && got.Intact() {
+		if got, err := vault.Verify(bytes.NewReader(data), int64(len(data)), vault.Trust{Key: key}); err == nil && got.Intact() {
 			t.Errorf("%q is intact: %+v", data, got)
 		}
 	})

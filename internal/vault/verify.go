@@ -15,6 +15,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -34,6 +35,10 @@ type Verified struct {
 	SealedAt string `json:"sealedAt"`
 	// Witnesses are those that were asked for and cosigned the checkpoint.
 	Witnesses []string `json:"witnesses"`
+	// Timestamp is when an authority that was asked for saw the checkpoint, in RFC 3339.
+	Timestamp string `json:"timestamp,omitempty"`
+	// LeftOut counts the evidence whose bytes are not there, as the package itself says.
+	LeftOut int `json:"leftOut"`
 	// Problems name every file and entry that was altered, is missing or was added.
 	// None: the package is intact.
 	Problems []string `json:"problems"`
@@ -42,13 +47,25 @@ type Verified struct {
 // Intact tells whether nothing was found.
 func (v Verified) Intact() bool { return len(v.Problems) == 0 }
 
+// Trust is what a package is verified with: all that the reader takes from elsewhere.
+type Trust struct {
+	Key note.Verifier // of the log
+	// Witnesses must have cosigned the checkpoint.
+	Witnesses []note.Verifier
+	// Timestamp checks the RFC 3161 token over the checkpoint's note and gives its time;
+	// nil: none is asked for.
+	Timestamp func(token, note []byte) (time.Time, error)
+}
+
 // maxLine bounds a line of EntriesFile; one entry's content is at most a document.
 const maxLine = 16 << 20
 
 // verifier reads one package.
 type verifier struct {
-	files  map[string]*zip.File
-	result Verified
+	trust   Trust
+	files   map[string]*zip.File
+	leftOut map[string]bool
+	result  Verified
 	// hashes is a temporary copy of HashesFile, as zip has no random access.
 	hashes *os.File
 }
@@ -57,15 +74,15 @@ func (v *verifier) tell(format string, args ...any) {
 	v.result.Problems = append(v.result.Problems, fmt.Sprintf(format, args...))
 }
 
-// Verify checks a package with the public key of its log alone. The error says that it
-// is no package or cannot be read; what was altered is in the result. Memory grows with
-// the number of files, not with their sizes.
-func Verify(r io.ReaderAt, size int64, key note.Verifier, witnesses ...note.Verifier) (result Verified, err error) {
+// Verify checks a package with the public key of its log alone, and with what else is
+// trusted. The error says that it is no package or cannot be read; what was altered is
+// in the result. Memory grows with the number of files, not with their sizes.
+func Verify(r io.ReaderAt, size int64, trust Trust) (result Verified, err error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return Verified{}, seaworthy.Invalid("this is no evidence package: %v", err)
 	}
-	v := &verifier{files: make(map[string]*zip.File, len(z.File))}
+	v := &verifier{trust: trust, files: make(map[string]*zip.File, len(z.File)), leftOut: map[string]bool{}}
 	for _, f := range z.File {
 		if _, twice := v.files[f.Name]; twice {
 			v.tell("%s is there twice", f.Name)
@@ -81,35 +98,28 @@ func Verify(r io.ReaderAt, size int64, key note.Verifier, witnesses ...note.Veri
 		return Verified{}, fmt.Errorf("make a temporary file: %w", err)
 	}
 	defer func() { err = errors.Join(err, v.hashes.Close(), os.Remove(v.hashes.Name())) }()
-	if err := v.log(key, witnesses); err != nil {
-		return Verified{}, err
-	}
-	if err := v.sums(); err != nil {
-		return Verified{}, err
-	}
-	if err := v.entries(); err != nil {
-		return Verified{}, err
+	for _, part := range []func() error{v.log, v.sums, v.readLeftOut, v.entries} {
+		if err := part(); err != nil {
+			return Verified{}, err
+		}
 	}
 	return v.result, nil
 }
 
 // log checks that the hashes add up to the signed checkpoint.
-func (v *verifier) log(key note.Verifier, witnesses []note.Verifier) error {
+func (v *verifier) log() error {
 	text, err := v.small(CheckpointFile)
 	if err != nil {
 		return err
 	}
-	head, signed, err := tlog.OpenCheckpoint(text, key, witnesses...)
+	head, signed, err := tlog.OpenCheckpoint(text, v.trust.Key, v.trust.Witnesses...)
 	if err != nil {
-		v.tell("%s: %v (expected the key of %s)", CheckpointFile, err, key.Name())
+		v.tell("%s: %v (expected the key of %s)", CheckpointFile, err, v.trust.Key.Name())
 	} else {
 		v.result.LogSize, v.result.Origin = head.Size, head.Origin
-		for _, w := range witnesses {
-			if !slices.ContainsFunc(signed.Sigs, func(s note.Signature) bool { return s.Name == w.Name() && s.Hash == w.KeyHash() }) {
-				v.tell("%s is not cosigned by %s", CheckpointFile, w.Name())
-				continue
-			}
-			v.result.Witnesses = append(v.result.Witnesses, w.Name())
+		v.witnesses(signed)
+		if err := v.timestamp(signed); err != nil {
+			return err
 		}
 	}
 	f, err := v.open(HashesFile)
@@ -133,6 +143,72 @@ func (v *verifier) log(key note.Verifier, witnesses []note.Verifier) error {
 		v.tell("%s does not add up to the root that was signed", HashesFile)
 	}
 	return f.Close()
+}
+
+// witnesses checks that all who were asked for cosigned.
+func (v *verifier) witnesses(signed *note.Note) {
+	for _, w := range v.trust.Witnesses {
+		if !slices.ContainsFunc(signed.Sigs, func(s note.Signature) bool { return s.Name == w.Name() && s.Hash == w.KeyHash() }) {
+			v.tell("%s is not cosigned by %s", CheckpointFile, w.Name())
+			continue
+		}
+		v.result.Witnesses = append(v.result.Witnesses, w.Name())
+	}
+}
+
+// timestamp checks the authority's word on when the checkpoint was there. It is over the
+// note with the log's signature alone: witnesses add theirs later.
+func (v *verifier) timestamp(signed *note.Note) error {
+	if v.trust.Timestamp == nil {
+		return nil
+	}
+	if v.files[TimestampFile] == nil {
+		v.tell("%s is not there: the checkpoint has no timestamp", TimestampFile)
+		return nil
+	}
+	token, err := v.small(TimestampFile)
+	if err != nil {
+		return err
+	}
+	at, err := v.trust.Timestamp(token, ownNote(signed, v.trust.Key))
+	if err != nil {
+		v.tell("%s: %v", TimestampFile, err)
+		return nil
+	}
+	v.result.Timestamp = at.UTC().Format(time.RFC3339)
+	return nil
+}
+
+// ownNote is the note as the log signed it, without what others added.
+func ownNote(n *note.Note, key note.Verifier) []byte {
+	for _, s := range n.Sigs {
+		if s.Name == key.Name() && s.Hash == key.KeyHash() {
+			return fmt.Appendf(nil, "%s\n— %s %s\n", n.Text, s.Name, s.Base64)
+		}
+	}
+	return nil
+}
+
+// readLeftOut reads which evidence is said to have no bytes here. The list is one of the
+// sealed files.
+func (v *verifier) readLeftOut() error {
+	if v.files[LeftOutFile] == nil {
+		return nil
+	}
+	text, err := v.small(LeftOutFile)
+	if err != nil {
+		return err
+	}
+	for line := range bytes.Lines(text) {
+		var out LeftOut
+		if err := json.Unmarshal(line, &out); err != nil {
+			v.tell("%s cannot be read: %v", LeftOutFile, err)
+			return nil
+		}
+		v.leftOut[out.Digest] = true
+	}
+	v.result.LeftOut = len(v.leftOut)
+	return nil
 }
 
 // sums checks every file against SumsFile, and SumsFile against the seal.
@@ -256,7 +332,7 @@ func (v *verifier) evidence(e Entry) {
 	if said.Digest == "" || !said.ErasedAt.IsZero() {
 		return
 	}
-	if v.files[EvidencePath(said.Digest)] == nil {
+	if v.files[EvidencePath(said.Digest)] == nil && !v.leftOut[said.Digest] {
 		v.tell("%s, which entry %d speaks of (%s), is missing", EvidencePath(said.Digest), e.Index, said.Title)
 	}
 }
