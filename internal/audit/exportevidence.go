@@ -4,94 +4,17 @@ package audit
 
 import (
 	"bytes"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"hash"
 	"io"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
-
-// OpenEvidence gives the bytes of evidence, those of the digest that it names. Reports
-// are kept compressed; they come out as they were received. Reading to the end fails if
-// the bytes are not those of the digest.
-func (a *Audit) OpenEvidence(ctx context.Context, e seaworthy.Evidence) (io.ReadCloser, error) {
-	switch {
-	case e.Digest == "":
-		return nil, seaworthy.NotFound("evidence %s has no bytes", e.ID)
-	case !e.ErasedAt.IsZero():
-		return nil, seaworthy.NotFound("the bytes of evidence %s were erased", e.ID)
-	case a.blobs == nil:
-		return nil, &seaworthy.Error{Kind: seaworthy.KindUnavailable, Message: "there is no vault that keeps evidence"}
-	case e.RunID == "":
-		return a.blobs.Open(ctx, e.Digest)
-	}
-	run, err := a.store.Run(ctx, e.RunID)
-	if err != nil {
-		return nil, err
-	}
-	return a.openRun(ctx, keptRun{run.Digest, run.Blob})
-}
-
-// openRun gives a report as it was received.
-func (a *Audit) openRun(ctx context.Context, r keptRun) (io.ReadCloser, error) {
-	if r.blob == "" {
-		return nil, seaworthy.NotFound("the report's bytes were not kept")
-	}
-	packed, err := a.blobs.Open(ctx, r.blob)
-	if err != nil {
-		return nil, err
-	}
-	z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20), zstd.WithDecoderLowmem(true))
-	if err != nil {
-		return nil, errors.Join(err, packed.Close())
-	}
-	return &unpacked{z, packed, sha256.New(), r.digest}, nil
-}
-
-// unpacked is a report on its way out of its compressed form.
-type unpacked struct {
-	z      *zstd.Decoder
-	packed io.ReadCloser
-	hash   hash.Hash
-	digest string
-}
-
-// Read is io.Reader.
-func (u *unpacked) Read(p []byte) (int, error) {
-	n, err := u.z.Read(p)
-	u.hash.Write(p[:n])
-	if err != nil {
-		// What is behind the compressed bytes belongs to their digest too; and where they
-		// do not unpack, it is their digest that says why.
-		if _, err := io.Copy(io.Discard, u.packed); err != nil {
-			return n, err
-		}
-	}
-	if errors.Is(err, io.EOF) {
-		if hex.EncodeToString(u.hash.Sum(nil)) != u.digest {
-			return n, fmt.Errorf("%s: %w", u.digest, vault.ErrAltered)
-		}
-	}
-	return n, err
-}
-
-// Close is io.Closer.
-func (u *unpacked) Close() error {
-	u.z.Close()
-	return u.packed.Close()
-}
 
 // evidenceColumns are those of the index.
 var evidenceColumns = []string{"evidence_id", "control_id", "criteria", "occurrence", "title", "kind", "shows", "source_system", "source_scope", "collector", "method",
@@ -172,16 +95,7 @@ func (e *export) evidenceBytes() error {
 			e.leftOut[v.Digest] = "left out on request"
 			return nil
 		}
-		return e.blob(v.Digest, func() (io.ReadCloser, error) {
-			if v.RunID == "" {
-				return e.audit.blobs.Open(e.ctx, v.Digest)
-			}
-			run, ok := e.runs[v.RunID]
-			if !ok {
-				return nil, seaworthy.NotFound("run %s is not there", v.RunID)
-			}
-			return e.audit.openRun(e.ctx, run)
-		})
+		return e.blob(v.Digest)
 	})
 }
 
@@ -190,7 +104,8 @@ const smallBlob = 1 << 20
 
 // blob writes bytes that are those of their digest. What is not there or was altered is
 // left out and told, never written. Storage that does not answer ends the export.
-func (e *export) blob(digest string, open func() (io.ReadCloser, error)) error {
+func (e *export) blob(digest string) error {
+	open := func() (io.ReadCloser, error) { return e.audit.blobs.Open(e.ctx, digest) }
 	head, whole, err := checkedHead(open)
 	var told *seaworthy.Error
 	switch {

@@ -113,7 +113,6 @@ type export struct {
 	requirements []seaworthy.Requirement               // in scope
 	criteria     map[string][]string                   // of each control
 	controls     map[string][]seaworthy.TrackedControl // versions of the period, by id
-	runs         map[string]keptRun                    // in scope and period, by id
 	keep         map[string]bool                       // "kind subject": whose entries go along
 	partial      []string                              // what was left out
 	leftOut      map[string]string                     // digest to why its bytes are not there

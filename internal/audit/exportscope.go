@@ -143,10 +143,6 @@ func (e *export) gaps() error {
 	})
 }
 
-// keptRun is a report that the package speaks of: the digest of what was received, and
-// that of the bytes that are kept of it.
-type keptRun struct{ digest, blob string }
-
 // testResult is what one report said of one check.
 type testResult struct {
 	Run      string    `json:"run"`
@@ -158,7 +154,6 @@ type testResult struct {
 
 // tests writes what each report in scope and period said of each check.
 func (e *export) tests() error {
-	e.runs = map[string]keptRun{}
 	return e.file("05_tests/results.jsonl", func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
@@ -167,7 +162,6 @@ func (e *export) tests() error {
 				return nil
 			}
 			e.kept(entry)
-			e.runs[r.ID] = keptRun{r.Digest, r.Blob}
 			for _, c := range r.Checks {
 				if err := enc.Encode(testResult{r.ID, r.SourceID, r.FinishedAt, r.Complete, c}); err != nil {
 					return err
