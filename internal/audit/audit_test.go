@@ -28,6 +28,7 @@ type company struct {
 	*audit.Audit
 	t     *testing.T
 	store *store.Store
+	blobs *blobs
 	now   time.Time
 	runs  int
 }
@@ -75,10 +76,10 @@ func small() audit.Catalogue {
 func each(t *testing.T, catalogue audit.Catalogue, f func(*company)) {
 	t.Helper()
 	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
-		co := &company{t: t, now: date("2026-01-01")}
+		co := &company{t: t, now: date("2026-01-01"), blobs: newBlobs()}
 		c.Now = func() time.Time { return co.now }
 		co.store = storetest.Open(t, c)
-		co.Audit = audit.New(co.store, catalogue, newBlobs())
+		co.Audit = audit.New(co.store, catalogue, co.blobs)
 		co.must(co.Seed(t.Context()))
 		f(co)
 	})
@@ -149,6 +150,9 @@ func (c *company) report(source string, change ...func(*seaworthy.Run)) {
 	c.runs++
 	run := seaworthy.Run{SourceID: source, FinishedAt: c.now, ReceivedAt: c.now, Complete: true, Actor: "token:agent",
 		Unlisted: []seaworthy.Problem{}, Digest: strings.Repeat("0", 60) + string([]byte{byte('a' + c.runs/26/26%26), byte('a' + c.runs/26%26), byte('a' + c.runs%26), '0'})}
+	var err error
+	run.Blob, _, err = c.blobs.Put(c.t.Context(), strings.NewReader("report "+run.Digest), 1<<20)
+	c.must(err)
 	run.Header.Source.Started = c.now.Add(-time.Minute)
 	for _, id := range []string{"no-privileged", "no-host-path", "image-current"} {
 		run.Checks = append(run.Checks, seaworthy.CheckResult{ID: id, Status: seaworthy.StatusPassed, InScope: 10, Passed: 10})

@@ -4,7 +4,6 @@ package audit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -233,12 +232,16 @@ func (a *Audit) NotRequired(ctx context.Context, p seaworthy.Principal, id, reas
 // EraseEvidence destroys what evidence holds of people, with the reason: its words, its
 // entries' content and its bytes. Identity, digest, times and a tombstone stay.
 func (a *Audit) EraseEvidence(ctx context.Context, p seaworthy.Principal, id, reason string) error {
-	if err := may(p, seaworthy.Administer); err != nil {
+	if err := may(p, seaworthy.ManageProgramme); err != nil {
 		return err
 	}
+	return a.erase(ctx, p.Actor, id, reason)
+}
+
+func (a *Audit) erase(ctx context.Context, actor, id, reason string) error {
 	var stone seaworthy.Evidence
 	shared := false
-	err := a.store.Write(ctx, p.Actor, func(tx *store.Tx) error {
+	err := a.store.Write(ctx, actor, func(tx *store.Tx) error {
 		var err error
 		if stone, err = tx.EraseEvidence(id, reason); err != nil {
 			return err
@@ -250,7 +253,7 @@ func (a *Audit) EraseEvidence(ctx context.Context, p seaworthy.Principal, id, re
 		return err
 	}
 	if err := a.blobs.Delete(ctx, stone.Digest); err != nil {
-		return errors.Join(seaworthy.Invalid("the words of evidence %s are erased, its bytes are not; erase them again by retention", id), err)
+		return fmt.Errorf("remove the bytes of evidence %s, whose words are erased: %w", id, err)
 	}
 	return nil
 }

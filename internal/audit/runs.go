@@ -79,13 +79,13 @@ func evidenceOf(run seaworthy.Run, sources []seaworthy.DeclaredSource) seaworthy
 	}
 	e := seaworthy.Evidence{
 		Kind: seaworthy.EvidenceRun, Title: fmt.Sprintf("Report of %s, %s", name, run.FinishedAt.Format(time.DateOnly)),
-		Digest: run.Digest, MediaType: "application/json", Collector: run.Actor, SourceID: run.SourceID, System: name,
+		Digest: run.Blob, MediaType: "application/zstd", FileName: "report-" + run.ID + ".json.zst", Collector: run.Actor, SourceID: run.SourceID, System: name,
 		RunID: run.ID, Rows: run.Summary.Objects, Query: enumerate(src.Asked), Scope: src.Namespaces,
 		EffectiveFrom: src.Started, EffectiveTo: run.FinishedAt, CollectedAt: run.FinishedAt, ReceivedAt: run.ReceivedAt,
 	}
-	e.Statement = fmt.Sprintf("%s %s with catalogue %s, parameters %s, as %q: %s judged by %s",
+	e.Statement = fmt.Sprintf("%s %s with catalogue %s, parameters %s, as %q: %s judged by %s; SHA-256 of the report %s",
 		run.Header.Tool.Name, run.Header.Tool.Version, short(run.Header.Catalogue.Digest), short(run.Header.Catalogue.ParametersDigest),
-		src.Identity, count(run.Summary.Objects, "object"), count(len(run.Checks), "check"))
+		src.Identity, count(run.Summary.Objects, "object"), count(len(run.Checks), "check"), run.Digest)
 	if ahead := e.CollectedAt.Sub(e.ReceivedAt); ahead > 0 {
 		e.Statement += fmt.Sprintf("; the reporter's clock was at least %s ahead, its times are cut to when the report came in", ahead)
 		e.CollectedAt, e.EffectiveTo = e.ReceivedAt, e.ReceivedAt

@@ -3,19 +3,11 @@
 package store
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
-
-// Tombstone is the document of a record that was erased.
-type Tombstone struct {
-	ID       string    `json:"id"`
-	ErasedAt time.Time `json:"erasedAt"`
-	Reason   string    `json:"reason"`
-}
 
 // EraseEntries destroys salt and content of all entries about a subject. Their leaves,
 // and with them the proof that there was something, stay. Who calls it logs a tombstone.
@@ -26,21 +18,61 @@ func (t *Tx) EraseEntries(kind, subject string) error {
 	return nil
 }
 
-// Erase destroys what the log and its table hold of a comment: salt and content of all
-// its entries, and its document, of which a tombstone takes the place.
-func (t *Tx) EraseComment(id, reason string) error {
-	document, err := json.Marshal(Tombstone{ID: id, ErasedAt: t.At, Reason: reason})
+// Erase destroys what the log and its table hold of people in a record, of which a
+// tombstone takes the place: evidence, a comment or a user.
+func (t *Tx) Erase(kind, subject, reason string) error {
+	if reason == "" {
+		return seaworthy.Invalid("a %s is not erased without a reason", kind)
+	}
+	switch kind {
+	case evidence.kind:
+		_, err := t.EraseEvidence(subject, reason)
+		return err
+	case comments.kind:
+		return t.eraseComment(subject, reason)
+	case users.kind:
+		return t.eraseUser(subject, reason)
+	}
+	return seaworthy.Invalid("a %s cannot be erased; evidence, comments and users can", kind)
+}
+
+func (t *Tx) eraseComment(id, reason string) error {
+	c, err := comments.one(t.ctx, t.store, t.tx, id, byID(id))
 	if err != nil {
 		return err
 	}
-	if err := t.EraseEntries("comment", id); err != nil {
+	if !c.ErasedAt.IsZero() {
+		return seaworthy.Conflict("comment %s was erased at %s", id, c.ErasedAt.Format(time.RFC3339))
+	}
+	if err := t.EraseEntries(comments.kind, id); err != nil {
 		return err
 	}
-	if err := t.exec(`UPDATE comments SET document = $1 WHERE id = $2`, string(document), id); err != nil {
+	c.Text, c.Mentions, c.ErasedAt, c.ErasedFor = "", []string{}, t.At, reason
+	if err := comments.put(t, &c); err != nil {
 		return err
 	}
-	t.logBytes("comment", id, document)
 	return t.Action("erase", "comment "+id, map[string]any{"reason": reason})
+}
+
+// eraseUser leaves an account that nobody can use, under the id that the log names.
+func (t *Tx) eraseUser(id, reason string) error {
+	u, err := users.one(t.ctx, t.store, t.tx, id, byID(id))
+	if err != nil {
+		return err
+	}
+	if err := t.EraseEntries(users.kind, id); err != nil {
+		return err
+	}
+	for _, table := range []string{"credentials", "identities", "sessions", "links"} {
+		if err := t.exec(`DELETE FROM `+table+` WHERE user_id = $1`, id); err != nil {
+			return fmt.Errorf("erase user %s: %w", id, err)
+		}
+	}
+	stone := seaworthy.User{ID: id, Email: "erased-" + id, Name: "erased", Role: u.Role, Teams: []string{}, Program: u.Program, Disabled: true, CreatedAt: u.CreatedAt}
+	if err := users.put(t, &stone); err != nil {
+		return err
+	}
+	return t.Action("erase", "user "+id, map[string]any{"reason": reason})
 }
 
 // EraseEvidence destroys what the log and the table hold of evidence but its identity,

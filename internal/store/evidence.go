@@ -120,12 +120,11 @@ func (t *Tx) EvidenceOfRun(run string) (bool, error) {
 	return n > 0, err
 }
 
-// DigestInUse tells whether a run, or evidence that was not erased, has the bytes, inside
-// the write.
+// DigestInUse tells whether evidence that was not erased still has the bytes, inside the
+// write.
 func (t *Tx) DigestInUse(digest string) (bool, error) {
 	var yes bool
 	err := t.tx.QueryRowContext(t.ctx, `SELECT EXISTS (SELECT 1 FROM evidence e WHERE e.digest = $1
-			AND NOT EXISTS (SELECT 1 FROM evidence_for f WHERE f.evidence_id = e.id AND f.erased_at > 0))
-		OR EXISTS (SELECT 1 FROM runs WHERE digest = $1)`, digest).Scan(&yes)
+		AND NOT EXISTS (SELECT 1 FROM evidence_for f WHERE f.evidence_id = e.id AND f.erased_at > 0))`, digest).Scan(&yes)
 	return yes, err
 }
