@@ -127,14 +127,14 @@ func (s *scanner) value(limit int) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if next > limit {
+			return nil, seaworthy.Invalid("a value of the report is larger than %d bytes", limit)
+		}
 		if done {
 			s.pos = start + next
 			return s.buf[start:s.pos], nil
 		}
 		at = start + next
-		if at-start > limit {
-			return nil, seaworthy.Invalid("a value of the report is larger than %d bytes", limit)
-		}
 		moved, err := s.more(start, limit+len(s.buf))
 		if err != nil {
 			return nil, notReport(err)
