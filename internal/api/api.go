@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -24,6 +25,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
+	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
@@ -34,7 +36,9 @@ type Config struct {
 	Vault *vault.Vault
 	Auth  *auth.Auth
 	Audit *audit.Audit
-	Log   *slog.Logger
+	// Ingest says how reports are taken; its limits are those of Limits.
+	Ingest ingest.Config
+	Log    *slog.Logger
 
 	// Checks is the catalogue that this server was started with.
 	Checks []seaworthy.Check
@@ -151,8 +155,11 @@ type operation struct {
 	tag          string
 	summary      string
 	doc          string
-	status       int   // of success; 0: 200, or 204 without a body
-	body         int64 // bytes of the request's body; 0: 1 MiB
+	status       int    // of success; 0: 200, or 204 without a body
+	also         int    // another status of success, with the same body
+	media        string // type of the answer; empty: application/json
+	body         int64  // bytes of the request's body; 0: 1 MiB
+	requestBody  *huma.RequestBody
 }
 
 // public marks a route that needs nobody to be signed in.
@@ -161,13 +168,18 @@ const public seaworthy.Action = ""
 // route adds a route.
 func route[I, O any](a *API, o operation, f func(context.Context, *I) (*O, error)) {
 	op := huma.Operation{
-		Method: o.method, Path: o.path, OperationID: o.id, Summary: o.summary, Description: o.doc, Tags: []string{o.tag},
+		Method: o.method, Path: o.path, OperationID: camel(o.id), Summary: o.summary, Description: o.doc, Tags: []string{o.tag},
 		DefaultStatus: o.status, MaxBodyBytes: o.body, BodyReadTimeout: -1, RejectUnknownQueryParameters: true,
-		Middlewares: huma.Middlewares{a.guard(o.action)},
+		Middlewares: huma.Middlewares{a.guard(o.action)}, RequestBody: o.requestBody, Responses: map[string]*huma.Response{},
 	}
 	if o.action != public {
 		op.Security = []map[string][]string{{"token": {}}, {"session": {}}}
 		op.Extensions = map[string]any{"x-seaworthy-action": string(o.action)}
+	}
+	if o.media != "" {
+		op.Responses[strconv.Itoa(max(o.status, http.StatusOK))] = &huma.Response{
+			Description: "The bytes", Content: map[string]*huma.MediaType{o.media: {Schema: &huma.Schema{}}},
+		}
 	}
 	a.routes = append(a.routes, Route{o.method, o.path, o.action})
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
@@ -177,6 +189,18 @@ func route[I, O any](a *API, o operation, f func(context.Context, *I) (*O, error
 		}
 		return out, nil
 	})
+	if o.also != 0 {
+		op.Responses[strconv.Itoa(o.also)] = op.Responses[strconv.Itoa(o.status)]
+	}
+}
+
+// camel writes an id as generators of clients like it: listFindings.
+func camel(id string) string {
+	words := strings.Split(id, "-")
+	for i := 1; i < len(words); i++ {
+		words[i] = strings.ToUpper(words[i][:1]) + words[i][1:]
+	}
+	return strings.Join(words, "")
 }
 
 type whoKey struct{}

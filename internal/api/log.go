@@ -47,7 +47,7 @@ func (a *API) logRoutes() {
 }
 
 type logEntriesInput struct {
-	paging
+	Paging
 	Kind    string `query:"kind" maxLength:"100"`
 	Subject string `query:"subject" maxLength:"200"`
 	Actor   string `query:"actor" maxLength:"200"`
@@ -164,19 +164,28 @@ func (a *API) checkpoints(ctx context.Context, in *struct {
 
 // keys are the public keys by which the log is verified.
 type keys struct {
-	Log       string                    `json:"log" doc:"As 'seaworthy verify --key' takes it."`
-	Witnesses []string                  `json:"witnesses" nullable:"false" doc:"Names of the witnesses that may cosign."`
-	Cosigned  map[string]store.Cosigned `json:"cosigned" doc:"How far each witness followed."`
+	Log       string              `json:"log" doc:"As 'seaworthy verify --key' takes it."`
+	Witnesses []string            `json:"witnesses" nullable:"false" doc:"Names of the witnesses that may cosign."`
+	Cosigned  map[string]cosigned `json:"cosigned" doc:"How far each witness followed."`
+}
+
+// cosigned is how far a witness followed the log.
+type cosigned struct {
+	Size int64     `json:"size"`
+	At   time.Time `json:"at"`
 }
 
 func (a *API) logKey(ctx context.Context, _ *struct{}) (*one[keys], error) {
-	out := keys{Log: a.LogKey, Witnesses: []string{}}
+	out := keys{Log: a.LogKey, Witnesses: []string{}, Cosigned: map[string]cosigned{}}
 	for _, w := range a.Witnesses {
 		out.Witnesses = append(out.Witnesses, w.Name())
 	}
-	var err error
-	if out.Cosigned, err = a.Store.LastCosigned(ctx); err != nil {
+	last, err := a.Store.LastCosigned(ctx)
+	if err != nil {
 		return nil, err
+	}
+	for name, c := range last {
+		out.Cosigned[name] = cosigned(c)
 	}
 	return record(out)
 }
@@ -196,7 +205,7 @@ func (a *API) selfChecks(ctx context.Context, in *struct {
 	return whole(ctx, all), nil
 }
 
-func (a *API) actions(ctx context.Context, in *paging) (*list[store.Action], error) {
+func (a *API) actions(ctx context.Context, in *Paging) (*list[store.Action], error) {
 	if err := everyone(ctx, "what others did"); err != nil {
 		return nil, err
 	}

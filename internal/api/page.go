@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -13,14 +14,14 @@ import (
 	"strings"
 )
 
-// paging is what every list that is paged takes.
-type paging struct {
+// Paging is what every list that is paged takes.
+type Paging struct {
 	Cursor string `query:"cursor" maxLength:"500" doc:"Where the page begins: the cursor of the page before."`
 	Limit  int    `query:"limit" minimum:"0" maximum:"1000" doc:"How many to give; 100 when absent."`
 }
 
 // size is how many to give.
-func (p paging) size() int {
+func (p Paging) size() int {
 	if p.Limit == 0 {
 		return 100
 	}
@@ -103,13 +104,13 @@ func etag(v any) (string, error) {
 	return `"` + hex.EncodeToString(sum[:12]) + `"`, nil
 }
 
-// edit is what every edit of a record takes.
-type edit struct {
+// Edit is what every edit of a record takes.
+type Edit struct {
 	IfMatch string `header:"If-Match" maxLength:"500" doc:"The ETag of the record that was edited; refused with 412 if it changed since."`
 }
 
 // matches refuses an edit of a record that is not the present one any more.
-func (e edit) matches(present any) error {
+func (e Edit) matches(present any) error {
 	if e.IfMatch == "" || e.IfMatch == "*" {
 		return nil
 	}
@@ -123,4 +124,13 @@ func (e edit) matches(present any) error {
 		}
 	}
 	return &statusError{http.StatusPreconditionFailed, "it was changed in between; read it again and decide anew"}
+}
+
+// base64Of turns a digest in hexadecimal into one in base64.
+func base64Of(digest string) string {
+	raw, err := hex.DecodeString(digest)
+	if err != nil {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(raw)
 }

@@ -7,8 +7,16 @@ import "net/http"
 // route lists every resource.
 func (a *API) route() {
 	route(a, operation{
-		method: http.MethodGet, path: "/api/v1/openapi.json", action: public, id: "openapi", tag: "About",
-		summary: "This description",
+		method: http.MethodGet, path: "/api/v1/openapi.json", action: public, id: "get-openapi", tag: "About",
+		summary: "This description", media: "application/openapi+json",
 	}, a.openAPI)
+	a.accountRoutes()
+	a.reportRoutes()
+	a.sourceRoutes()
+	a.findingRoutes()
+	a.programRoutes()
+	a.controlRoutes()
+	a.evidenceRoutes()
+	a.peopleRoutes()
 	a.logRoutes()
 }

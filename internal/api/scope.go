@@ -8,8 +8,8 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 )
 
-// through is what every list that is seen through a program takes.
-type through struct {
+// Through is what every list that is seen through a program takes.
+type Through struct {
 	Program string `query:"program" maxLength:"100" doc:"The id of the program to see it through; everything when absent. Who is bound to one program sees only that."`
 }
 

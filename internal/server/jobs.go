@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/jobs"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
@@ -17,6 +18,7 @@ func (s *Server) jobs() []jobs.Job {
 		{Name: "checkpoint", Every: time.Minute, Lease: time.Minute, Run: s.checkpoint},
 		{Name: "self-check", Every: 24 * time.Hour, Lease: 6 * time.Hour, Run: s.selfCheck},
 		{Name: "occurrences", Every: 5 * time.Minute, Lease: 30 * time.Minute, Run: s.parts.audit.Advance},
+		{Name: "silences", Every: time.Minute, Lease: 10 * time.Minute, Run: s.silences},
 		{Name: "sign-in", Every: time.Hour, Lease: 10 * time.Minute, Run: s.auth.Sweep},
 	}
 }
@@ -27,6 +29,15 @@ func (s *Server) checkpoint(ctx context.Context) error {
 		return err
 	}
 	_, err := s.store.Checkpoint(ctx, s.signer)
+	return err
+}
+
+// silences opens gaps for sources whose reports are overdue.
+func (s *Server) silences(ctx context.Context) error {
+	gaps, err := ingest.Silences(ctx, s.store)
+	for _, g := range gaps {
+		s.log.Warn("a source is silent", "source", g.SourceID, "since", g.From, "reason", g.Reason)
+	}
 	return err
 }
 

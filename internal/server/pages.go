@@ -2,9 +2,16 @@
 
 package server
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/seaworthy-dev/seaworthy/internal/ui"
+)
 
 // pages gives the web UI.
 func (s *Server) pages() (http.Handler, error) {
-	return http.NotFoundHandler(), nil
+	return ui.New(ui.Config{
+		Store: s.store, Auth: s.auth, Audit: s.parts.audit, Vault: s.vault, Log: s.log,
+		Checks: s.config.Checks, Example: s.config.Example,
+	})
 }

@@ -12,12 +12,14 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/api"
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
+	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/tlog"
 )
 
 // parts are the verbs that doors and jobs share.
 type parts struct {
-	audit *audit.Audit
+	audit  *audit.Audit
+	ingest ingest.Config
 }
 
 // wire puts the doors onto what was opened.
@@ -35,8 +37,9 @@ func (s *Server) wire(ctx context.Context) error {
 	if err := os.MkdirAll(uploads, 0o700); err != nil {
 		return unwritable(c.Data, err)
 	}
+	s.parts.ingest = ingest.Config{Store: s.store, Vault: s.vault, TempDir: uploads}
 	a, err := api.New(api.Config{
-		Store: s.store, Vault: s.vault, Auth: s.auth, Audit: s.parts.audit, Log: s.log, Checks: c.Checks,
+		Store: s.store, Vault: s.vault, Auth: s.auth, Audit: s.parts.audit, Ingest: s.parts.ingest, Log: s.log, Checks: c.Checks,
 		LogKey: s.public, Signer: s.signer, Witnesses: witnesses, PrivateLog: c.PrivateLog, Uploads: uploads, Version: c.Version,
 	})
 	if err != nil {
