@@ -4,7 +4,7 @@ export CGO_ENABLED := 0
 export GOFLAGS := -tags=kustomize_disable_go_plugin_support
 
 .DEFAULT_GOAL := help
-.PHONY: help build example test test-full bench soak vet lint docs controlplane identityprovider run ci
+.PHONY: help build example test test-full bench soak vet lint docs controlplane identityprovider objectstore run ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,14 +21,17 @@ run: ## Run the program: make run ARGS="scan deploy/"
 test: ## Run the short tests; no network, no control plane
 	go test -short ./...
 
-test-full: controlplane identityprovider ## Run all tests, with a real kube-apiserver and identity provider
-	SEAWORTHY_REQUIRE_CONTROLPLANE=1 SEAWORTHY_REQUIRE_IDENTITYPROVIDER=1 go test -timeout 30m ./...
+test-full: controlplane identityprovider objectstore ## Run all tests, with a real kube-apiserver, identity provider and object storage
+	SEAWORTHY_REQUIRE_CONTROLPLANE=1 SEAWORTHY_REQUIRE_IDENTITYPROVIDER=1 SEAWORTHY_REQUIRE_OBJECTSTORE=1 go test -timeout 30m ./...
 
 controlplane: ## Build etcd and kube-apiserver for the tests, once
 	$(MAKE) -C test/controlplane server
 
 identityprovider: ## Build the provider of single sign-on for the tests, once
 	@go run ./test/openid/build
+
+objectstore: ## Build an S3-compatible server for the tests, once
+	@go run ./test/s3/build
 
 bench: ## Measure scans of 400 and 10,000 workloads
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench

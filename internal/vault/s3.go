@@ -26,6 +26,9 @@ type Bucket struct {
 	where  string
 }
 
+// retries bounds how often a request is tried, with growing pauses: some seconds in all.
+const retries = 5
+
 // OpenBucket opens s3://host:port/bucket/prefix?region=R (https) or s3+http://… (plain,
 // for storage on the same machine). Credentials are those that S3 clients usually take:
 // AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a shared file, or the machine's role.
@@ -39,7 +42,7 @@ func OpenBucket(ctx context.Context, address string, transport http.RoundTripper
 		prefix += "/"
 	}
 	client, err := minio.New(u.Host, &minio.Options{
-		Secure: u.Scheme == "s3", Region: u.Query().Get("region"), Transport: transport,
+		Secure: u.Scheme == "s3", Region: u.Query().Get("region"), Transport: transport, MaxRetries: retries,
 		Creds: credentials.NewChainCredentials([]credentials.Provider{
 			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{Client: http.DefaultClient},
 		}),
@@ -74,8 +77,9 @@ func (b *Bucket) Get(ctx context.Context, name string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	if _, err := o.Stat(); err != nil {
+		missing := minio.ToErrorResponse(err).Code == minio.NoSuchKey
 		err = errors.Join(err, o.Close())
-		if minio.ToErrorResponse(err).Code == minio.NoSuchKey {
+		if missing {
 			return nil, fs.ErrNotExist
 		}
 		return nil, err
