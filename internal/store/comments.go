@@ -50,3 +50,8 @@ func (s *Store) Comments(ctx context.Context, kind, subject, after string, n int
 func (t *Tx) People() ([]seaworthy.User, error) {
 	return users.list(t.ctx, t.store, t.tx, where{}, "ORDER BY email")
 }
+
+// Evidence gives evidence as the transaction sees it.
+func (t *Tx) Evidence(id string) (seaworthy.Evidence, error) {
+	return evidence.one(t.ctx, t.store, t.tx, id, byID(id))
+}

@@ -61,3 +61,16 @@ func (t *Tx) StandingFindingsOf(objects []string) ([]seaworthy.TrackedFinding, e
 	}
 	return out, nil
 }
+
+// SetObjectTeam notes the team of objects.
+func (t *Tx) SetObjectTeam(team string, objects []string) error {
+	for part := range slices.Chunk(objects, 500) {
+		w := where{}
+		to := w.arg(team)
+		w.among("id", part)
+		if err := t.exec(`UPDATE objects SET team = `+to+w.sql(), w.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -2,7 +2,16 @@
 
 package store
 
-// tables are all tables whose rows the log proves.
+// tables are all tables whose rows the log proves, record by record. Findings are proved
+// through their events; see verifyfindings.go.
 var tables = []table{
-	teams,
+	teams, users, tokens,
+	sources, runs, checks, gaps,
+	waivers, comments, ownershipRules,
+	programs, controlVersions, occurrences, evidence, populations, samples,
+	actions,
+	loggedSettings{},
 }
+
+// derived are the tables with documents that follow from others and can be made again.
+var derived = []string{"readiness_days"}

@@ -74,6 +74,9 @@ func (s *Store) Verify(ctx context.Context, log note.Verifier) (SelfCheck, error
 			return SelfCheck{}, s.dialect.explain(fmt.Errorf("check the records: %w", err))
 		}
 	}
+	if err := v.findings(); err != nil {
+		return SelfCheck{}, s.dialect.explain(fmt.Errorf("check the findings: %w", err))
+	}
 	if v.more > 0 {
 		v.problems = append(v.problems, fmt.Sprintf("and %d more", v.more))
 	}

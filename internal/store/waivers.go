@@ -126,10 +126,17 @@ func (t *Tx) CountingWaivers(source string) ([]seaworthy.TrackedWaiver, error) {
 }
 
 // EndedWaivers lists ids of approved waivers whose end has come, n at most.
-func (t *Tx) EndedWaivers(n int) ([]string, error) {
-	rows, err := t.tx.QueryContext(t.ctx, `SELECT id FROM waivers WHERE state = $1 AND expires_at <= $2 ORDER BY expires_at, id LIMIT $3`,
-		seaworthy.WaiverApproved, micros(t.At), n)
-	return collect(t.store, rows, err, scanText)
+func (s *Store) EndedWaivers(ctx context.Context, n int) ([]string, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id FROM waivers WHERE state = $1 AND expires_at <= $2 ORDER BY expires_at, id LIMIT $3`,
+		seaworthy.WaiverApproved, micros(s.Now()), n)
+	return collect(s, rows, err, scanText)
+}
+
+// WaiversChangedSince lists the waivers that were written since a moment.
+func (s *Store) WaiversChangedSince(ctx context.Context, at time.Time) ([]seaworthy.TrackedWaiver, error) {
+	w := where{}
+	w.add("id IN (SELECT subject FROM log_entries WHERE kind = ? AND at >= ?)", waivers.kind, micros(at))
+	return waivers.list(ctx, s, s.read, w, "ORDER BY id")
 }
 
 func scanText(row interface{ Scan(...any) error }) (v string, err error) { return v, row.Scan(&v) }
