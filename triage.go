@@ -77,5 +77,6 @@ func (w *TrackedWaiver) Ends() time.Time {
 	if w.Expires.IsZero() {
 		return time.Time{}
 	}
-	return w.Expires.AddDate(0, 0, 1)
+	y, m, d := w.Expires.Date()
+	return time.Date(y, m, d+1, 0, 0, 0, 0, time.UTC)
 }
