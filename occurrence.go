@@ -104,6 +104,7 @@ type Occurrence struct {
 	Version   int             `json:"version"`         // of the control
 	From      time.Time       `json:"from"`            // start of the window
 	DueAt     time.Time       `json:"dueAt"`           // end of the window
+	LateAt    time.Time       `json:"lateAt"`          // when its evidence has to be in
 	Event     string          `json:"event,omitempty"` // what asked for it, where the cadence is "event"
 	State     OccurrenceState `json:"state"`
 	Result    string          `json:"result,omitempty"`

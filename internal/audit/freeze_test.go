@@ -41,7 +41,7 @@ func (c *company) rows(p seaworthy.Population) [][]any {
 	return out
 }
 
-func TestFrozenSetDoesNotChange(t *testing.T) {
+func TestPopulationEqualsItsSourceAndDoesNotChange(t *testing.T) {
 	each(t, small(), func(c *company) {
 		p := c.clusters()
 		c.now = date("2026-01-10")

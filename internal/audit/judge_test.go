@@ -135,7 +135,7 @@ func (c *company) gap(source string, from, to time.Time) {
 	}))
 }
 
-func TestSilentSourceIsNoData(t *testing.T) {
+func TestAgentLostForThreeDaysIsNoData(t *testing.T) {
 	each(t, small(), func(c *company) {
 		p := c.clusters()
 		c.own()

@@ -146,7 +146,7 @@ func TestEventsAndWhatIsNotRequired(t *testing.T) {
 	})
 }
 
-func TestFreshnessIsComputedAndCannotBeSet(t *testing.T) {
+func TestEditingAnExpiryNeverRevivesEvidence(t *testing.T) {
 	each(t, small(), func(c *company) {
 		c.program()
 		c.at("2026-03-30")

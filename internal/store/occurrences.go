@@ -25,7 +25,7 @@ var occurrences = records[seaworthy.Occurrence]{
 // has to be in.
 func (t *Tx) PutOccurrence(o *seaworthy.Occurrence, lateAt time.Time) error {
 	v := *o
-	v.UpdatedAt = t.At
+	v.UpdatedAt, v.LateAt = t.At, lateAt
 	if v.ID == "" {
 		v.ID = t.NewID()
 	}

@@ -55,6 +55,20 @@ func TestTheLogProvesTheProgramme(t *testing.T) {
 		}
 		return v.problems
 	}
+	for statement, c := range map[string]table{
+		`UPDATE occurrence_states SET state = 'performed'`: occurrenceStates{},
+		`UPDATE evidence_for SET erased_at = 0`:            evidenceLinks{},
+	} {
+		if got := problems(c); len(got) > 0 {
+			t.Errorf("%s: %q, want nothing", c.tableName(), got)
+		}
+		if _, err := s.write.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+		if got := problems(c); len(got) != 1 || !strings.Contains(got[0], "altered") {
+			t.Errorf("%s, after %s: %q, want that it was altered", c.tableName(), statement, got)
+		}
+	}
 	for _, c := range []table{programs, controlVersions, occurrences, evidence, actions, populations, samples} {
 		if got := problems(c); len(got) > 0 {
 			t.Errorf("%s: %q, want nothing", c.tableName(), got)

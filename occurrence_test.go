@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package seaworthy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestWindows(t *testing.T) {
+	for _, tt := range []struct{ cadence, from, to, want string }{
+		{"daily", "2026-02-27", "2026-03-02", "02-27/02-28 02-28/03-01 03-01/03-02"},
+		{"continuous", "2026-03-01", "2026-03-02", "03-01/03-02"},
+		{"weekly", "2026-01-01", "2026-01-13", "12-29/01-05 01-05/01-12 01-12/01-19"}, // from Monday on
+		{"weekly", "2026-01-05", "2026-01-06", "01-05/01-12"},
+		{"weekly", "2026-01-04", "2026-01-05", "12-29/01-05"}, // a Sunday belongs to the week before
+		{"monthly", "2026-01-15", "2026-03-15", "01-01/02-01 02-01/03-01 03-01/04-01"},
+		{"quarterly", "2026-02-15", "2026-08-15", "01-01/04-01 04-01/07-01 07-01/10-01"},
+		{"quarterly", "2026-01-01", "2026-07-01", "01-01/04-01 04-01/07-01"},
+		{"semi-annual", "2026-01-01", "2026-07-02", "01-01/07-01 07-01/01-01"},
+		{"annual", "2026-06-01", "2026-07-01", "01-01/01-01"},
+		{"event", "2026-01-01", "2027-01-01", ""},
+		{"once", "2026-01-01", "2027-01-01", ""},
+		{"daily", "2026-01-02", "2026-01-02", ""},
+	} {
+		var got []string
+		for _, w := range Windows(tt.cadence, day(tt.from), day(tt.to)) {
+			got = append(got, w.From.Format("01-02")+"/"+w.DueAt.Format("01-02"))
+		}
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("Windows(%s, %s, %s) = %v, want %s", tt.cadence, tt.from, tt.to, got, tt.want)
+		}
+	}
+}
+
+func TestWindowsAreInUTC(t *testing.T) {
+	tokyo := time.FixedZone("JST", 9*60*60)
+	got := Windows("daily", time.Date(2026, 1, 2, 3, 0, 0, 0, tokyo), time.Date(2026, 1, 2, 4, 0, 0, 0, tokyo))
+	if len(got) != 1 || !got[0].From.Equal(day("2026-01-01")) {
+		t.Errorf("Windows = %v, want the day that it is in UTC", got)
+	}
+}
+
+func TestEvidenceCurrent(t *testing.T) {
+	for _, tt := range []struct {
+		cadence, speaksTo, at string
+		want                  bool
+	}{
+		{"daily", "2026-03-09", "2026-03-10", true},
+		{"daily", "2026-03-08", "2026-03-10", false},
+		{"weekly", "2026-03-02", "2026-03-10", true},
+		{"weekly", "2026-03-01", "2026-03-10", false},
+		{"quarterly", "2026-01-01", "2026-06-30", true},
+		{"quarterly", "2026-01-01", "2026-07-01", false},
+		{"annual", "2025-01-01", "2026-12-31", true},
+		{"annual", "2024-12-31", "2026-01-01", false},
+		{"event", "2025-03-11", "2026-03-10", true},
+		{"event", "2025-03-09", "2026-03-10", false},
+	} {
+		e := Evidence{EffectiveTo: day(tt.speaksTo)}
+		if got := e.Current(tt.cadence, day(tt.at)); got != tt.want {
+			t.Errorf("%s evidence of %s on %s: current %t, want %t", tt.cadence, tt.speaksTo, tt.at, got, tt.want)
+		}
+		e.ErasedAt = day(tt.at)
+		if e.Current(tt.cadence, day(tt.at)) {
+			t.Errorf("%s evidence of %s is current after it was erased", tt.cadence, tt.speaksTo)
+		}
+		e.ErasedAt, e.LoggedAt = time.Time{}, day(tt.at).Add(time.Second)
+		if e.Current(tt.cadence, day(tt.at)) {
+			t.Errorf("%s evidence of %s is current before the log had it", tt.cadence, tt.speaksTo)
+		}
+	}
+}
+
+func TestEvidenceSpeaksOfThePast(t *testing.T) {
+	good := Evidence{Kind: EvidenceLink, URL: "https://example.com", Title: "t", Shows: Design, Collector: "user:u",
+		EffectiveFrom: day("2026-01-01"), EffectiveTo: day("2026-01-02"), CollectedAt: day("2026-01-03"), ReceivedAt: day("2026-01-04")}
+	if err := good.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(*Evidence){
+		"from and to":          func(e *Evidence) { e.EffectiveFrom = day("2026-01-03") },
+		"after it was collect": func(e *Evidence) { e.EffectiveTo = day("2027-01-01") },
+		"before it was coll":   func(e *Evidence) { e.ReceivedAt = day("2026-01-01") },
+		"neither design nor":   func(e *Evidence) { e.Shows = "hope" },
+		"who or what":          func(e *Evidence) { e.Collector = "" },
+		"no address":           func(e *Evidence) { e.URL = "" },
+		"attests nothing":      func(e *Evidence) { e.Kind = EvidenceAttestation },
+		"no SHA-256":           func(e *Evidence) { e.Kind, e.Digest = EvidenceUpload, "abc" },
+		"is not known":         func(e *Evidence) { e.Kind = "rumour" },
+	} {
+		e := good
+		change(&e)
+		if err := e.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Validate = %v, want it to say %q", err, want)
+		}
+	}
+}
+
+func TestWhoShowsAControl(t *testing.T) {
+	for _, tt := range []struct {
+		sources, checks []string
+		class           string
+		machine         bool
+	}{
+		{[]string{"checks"}, []string{"c"}, ByMachine, true},
+		{[]string{"checks", "records"}, []string{"c"}, ByMachine, true},
+		{[]string{"checks", "records"}, nil, ByMachine, false}, // no check to report
+		{[]string{"records"}, nil, ByMachine, false},
+		{[]string{"people", "records"}, nil, ByMixed, false},
+		{[]string{"checks", "people"}, []string{"c"}, ByMixed, false},
+		{[]string{"people"}, nil, ByPeople, false},
+	} {
+		c := TrackedControl{Control: Control{Sources: tt.sources}, Checks: tt.checks}
+		if c.Class() != tt.class || c.Machine() != tt.machine {
+			t.Errorf("%v with checks %v: %s, machine %t; want %s, %t", tt.sources, tt.checks, c.Class(), c.Machine(), tt.class, tt.machine)
+		}
+	}
+}
+
+func TestReadinessSentence(t *testing.T) {
+	for _, tt := range []struct {
+		r    Readiness
+		want string
+	}{
+		{Readiness{Type: TypeII, Counts: Standings{AsExpected: 40, NeedsYou: 3, Waiting: 10}}, "40 of 53 controls performed as expected in this period; 3 need you"},
+		{Readiness{Type: TypeII, Counts: Standings{AsExpected: 1, NeedsYou: 1}}, "1 of 2 controls performed as expected in this period; 1 needs you"},
+	} {
+		if got := tt.r.Sentence(); got != tt.want {
+			t.Errorf("Sentence = %q, want %q", got, tt.want)
+		}
+	}
+	for _, word := range []string{"satisf", "effective", "compliant", "%"} {
+		if s := fmt.Sprint((Readiness{Type: TypeI}).Sentence()); strings.Contains(s, word) {
+			t.Errorf("Sentence %q says %q", s, word)
+		}
+	}
+}
