@@ -99,6 +99,9 @@ func (t *tally) facets() Facets {
 
 // countAdHoc counts the first findings of the list.
 func (s *Store) countAdHoc(ctx context.Context, t *tally, f FindingFilter) error {
+	if err := s.resolve(ctx, &f); err != nil {
+		return err
+	}
 	w := f.where(s.Now())
 	return s.addPlaces(ctx, t, 1, maxCounted, `SELECT source_id, namespace, check_id, team, severity, status, 1 FROM findings`+w.sql()+
 		` LIMIT `+w.arg(maxCounted+1), w.args)

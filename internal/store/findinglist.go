@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ type FindingFilter struct {
 	Sort   Sort
 	Cursor string
 	Limit  int
+
+	text textPlan
 }
 
 // Sort is the order of a list of findings.
@@ -66,9 +69,14 @@ func (f *FindingFilter) where(now time.Time) where {
 	w.among("namespace", f.Namespaces)
 	w.among("team", orNone(f.Teams))
 	w.among("assignee", orNone(f.Assignees))
+	if len(f.Assignees) > 0 && !slices.Contains(f.Assignees, noneOf) {
+		w.conditions = append(w.conditions, "assignee <> ''") // so does this one
+	}
 	w.among("kind", f.Kinds)
 	w.equal("object_id", f.Object)
-	w.equal("waiver_id", f.Waiver)
+	if f.Waiver != "" {
+		w.add("waiver_id = ? AND waiver_id <> ''", f.Waiver) // the index holds only those
+	}
 	if f.Overdue {
 		w.add("status = ?", string(seaworthy.FindingOpen))
 		w.add("due_at > 0 AND due_at < ?", micros(now))
@@ -80,11 +88,7 @@ func (f *FindingFilter) where(now time.Time) where {
 		w.add("opened_at < ?", micros(f.OpenedTo))
 	}
 	if f.Text != "" {
-		var any []string
-		for _, c := range []string{"name", "namespace", "check_id", "message"} {
-			any = append(any, c+" LIKE "+w.arg(likePrefix(f.Text))+` ESCAPE '\'`)
-		}
-		w.conditions = append(w.conditions, "("+strings.Join(any, " OR ")+")")
+		f.text.condition(&w, f.Text)
 	}
 	w.program(f.Program, "source_id", "namespace")
 	return w
@@ -114,6 +118,9 @@ func likePrefix(s string) string {
 
 // Findings lists findings.
 func (s *Store) Findings(ctx context.Context, f FindingFilter) (Page[seaworthy.TrackedFinding], error) {
+	if err := s.resolve(ctx, &f); err != nil {
+		return Page[seaworthy.TrackedFinding]{}, err
+	}
 	w := f.where(s.Now())
 	column, order, after := "severity", "severity DESC, id", "(severity < ? OR severity = ? AND id > ?)"
 	key := func(v seaworthy.TrackedFinding) int64 { return int64(rank(v.Severity)) }
@@ -138,7 +145,6 @@ func (s *Store) Findings(ctx context.Context, f FindingFilter) (Page[seaworthy.T
 		w.add(after, at, at, id)
 	}
 	n := limit(f.Limit)
-	rows, err := s.read.QueryContext(ctx, `SELECT `+findingColumns+` FROM findings`+w.sql()+` ORDER BY `+order+` LIMIT `+w.arg(n+1), w.args...)
-	list, err := collect(s, rows, err, scanFinding)
+	list, err := s.readFindings(ctx, &f, w, order, n+1)
 	return page(list, n, func(v seaworthy.TrackedFinding) string { return cursor(key(v), v.ID) }), err
 }

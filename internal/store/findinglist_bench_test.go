@@ -3,7 +3,9 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -49,13 +51,27 @@ func generated(i int, at time.Time) seaworthy.TrackedFinding {
 // fillFindings opens findings, and closes and waives some.
 func fillFindings(tb testing.TB, s *store.Store, n int, at time.Time) {
 	tb.Helper()
+	if err := s.Write(tb.Context(), "system", func(tx *store.Tx) error {
+		for i := range genSources {
+			id := "source-" + strconv.Itoa(i)
+			v := seaworthy.DeclaredSource{ID: id, Kind: seaworthy.KindCluster, Name: id, Environment: seaworthy.Production, Declared: true}
+			if err := tx.PutSource(&v); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		tb.Fatal(err)
+	}
 	const portion = 20_000
 	for from := 0; from < n; from += portion {
 		if err := s.Write(tb.Context(), "system", func(tx *store.Tx) error {
 			b := tx.BulkFindings()
 			changes := make([]store.FindingChange, 0, portion)
+			objects := map[string]store.TrackedObject{}
 			for i := from; i < min(n, from+portion); i++ {
 				f := generated(i, at.Add(time.Duration(i)*time.Second))
+				objects[f.ObjectID] = store.TrackedObject{ID: f.ObjectID, SourceID: f.SourceID, Object: f.Object, FirstSeenAt: at}
 				changes = append(changes, store.FindingChange{After: f, Kind: seaworthy.EventOpened, Cause: f.Cause, RunID: "run-1"})
 				if i%50 == 0 {
 					waived := f
@@ -63,10 +79,10 @@ func fillFindings(tb testing.TB, s *store.Store, n int, at time.Time) {
 					changes = append(changes, store.FindingChange{Before: &f, After: waived, Kind: seaworthy.EventWaived, Cause: seaworthy.CauseWaiver})
 				}
 			}
-			if err := b.Change(changes); err != nil {
+			if err := errors.Join(b.Change(changes), b.Close()); err != nil {
 				return err
 			}
-			return b.Close()
+			return tx.PutObjects(slices.Collect(maps.Values(objects)))
 		}); err != nil {
 			tb.Fatal(err)
 		}

@@ -47,6 +47,7 @@ CREATE INDEX findings_team_idx ON findings (team, status, severity DESC, id);
 CREATE INDEX findings_object_idx ON findings (object_id);
 CREATE INDEX findings_due_idx ON findings (status, due_at, id);
 CREATE INDEX findings_opened_idx ON findings (status, opened_at, id);
+CREATE INDEX findings_message_idx ON findings (lower(substr(message, 1, 48)), id);
 -- Few findings have these.
 CREATE INDEX findings_assignee_idx ON findings (assignee, status, severity DESC, id) WHERE assignee <> '';
 CREATE INDEX findings_waiver_idx ON findings (waiver_id, id) WHERE waiver_id <> '';

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// A list of findings that is narrowed to several values of a column cannot be read in
+// order from an index, but each value can: a branch for each, of one page, and the page
+// is among them. Databases do not see that by themselves.
+
+// maxBranches bounds how many branches a statement has.
+const maxBranches = 96
+
+// branches are the combinations of values, one of which each finding of the list has.
+func (f *FindingFilter) branches() (columns []string, rows [][]any) {
+	statuses := f.Status
+	if len(statuses) == 0 {
+		statuses = []seaworthy.FindingStatus{seaworthy.FindingOpen, seaworthy.FindingWaived, seaworthy.FindingFixed}
+	}
+	column, values := "", []string{""}
+	for _, c := range []struct {
+		column string
+		values []string
+	}{
+		{"assignee", f.Assignees}, {"check_id", f.Checks}, {"namespace", f.Namespaces}, {"team", f.Teams}, {"source_id", f.Sources},
+	} {
+		// Nobody and no team are most of all.
+		if len(c.values) > 0 && !slices.Contains(c.values, noneOf) && len(c.values)*len(statuses) <= maxBranches {
+			column, values = c.column, c.values
+			break
+		}
+	}
+	for _, s := range statuses {
+		for _, v := range values {
+			if column == "" {
+				rows = append(rows, []any{string(s)})
+			} else {
+				rows = append(rows, []any{string(s), v})
+			}
+		}
+	}
+	if column == "" {
+		return []string{"status"}, rows
+	}
+	return []string{"status", column}, rows
+}
+
+// read reads the first n findings of the list in the order.
+func (s *Store) readFindings(ctx context.Context, f *FindingFilter, w where, order string, n int) ([]seaworthy.TrackedFinding, error) {
+	columns, combinations := f.branches()
+	if f.Object != "" || f.Waiver != "" || len(f.text.ids) > 0 {
+		rows, err := s.read.QueryContext(ctx, `SELECT `+findingColumns+` FROM findings`+w.sql()+` ORDER BY `+order+` LIMIT `+w.arg(n), w.args...)
+		return collect(s, rows, err, scanFinding)
+	}
+	shared := strings.Join(w.conditions, " AND ")
+	most := w.arg(n)
+	var parts []string
+	for _, combination := range combinations {
+		conditions := []string{}
+		if shared != "" {
+			conditions = append(conditions, shared)
+		}
+		for i, v := range combination {
+			conditions = append(conditions, columns[i]+" = "+w.arg(v))
+			if columns[i] == "assignee" { // the index holds only those
+				conditions = append(conditions, "assignee <> ''")
+			}
+		}
+		parts = append(parts, fmt.Sprintf("SELECT * FROM (SELECT %s FROM findings WHERE %s ORDER BY %s LIMIT %s) AS part%d",
+			findingColumns, strings.Join(conditions, " AND "), order, most, len(parts)))
+	}
+	query := strings.Join(parts, " UNION ALL ")
+	if len(parts) > 1 {
+		query = `SELECT * FROM (` + query + `) AS parts ORDER BY ` + order + ` LIMIT ` + most
+	}
+	rows, err := s.read.QueryContext(ctx, query, w.args...)
+	return collect(s, rows, err, scanFinding)
+}
+
+// textPlan is what a text stands for, as far as that is few.
+type textPlan struct {
+	checks, namespaces []string
+	ids                []string // findings by message and by object, unless they are many
+	resolved           bool     // ids are all that there are
+}
+
+// maxResolved is up to how many findings a text is resolved to.
+const maxResolved = 1500
+
+// messageHead is what of a message is looked up by its beginning.
+const messageHead = `lower(substr(message, 1, 48))`
+
+// resolve finds out what the text of the filter stands for.
+func (s *Store) resolve(ctx context.Context, f *FindingFilter) (err error) {
+	if f.Text == "" || f.text.resolved {
+		return nil
+	}
+	values := func(facet string) (out []string, err error) {
+		rows, err := s.read.QueryContext(ctx, `SELECT DISTINCT value FROM finding_totals WHERE facet = $1 AND value LIKE $2 ESCAPE '\' LIMIT 50`, facet, likePrefix(f.Text))
+		return collect(s, rows, err, scanValue)
+	}
+	if f.text.checks, err = values(facetCheck); err != nil {
+		return err
+	}
+	if f.text.namespaces, err = values(facetNamespace); err != nil {
+		return err
+	}
+	text := strings.ToLower(f.Text)
+	rows, err := s.read.QueryContext(ctx, `SELECT * FROM (SELECT id FROM findings WHERE `+messageHead+` >= $1 AND `+messageHead+` < $2 LIMIT $3) AS said
+		UNION SELECT * FROM (SELECT f.id FROM objects o JOIN findings f ON f.object_id = o.id WHERE o.name >= $4 AND o.name < $5 LIMIT $3) AS named`,
+		head(text, 48), head(text, 48)+"\U0010ffff", maxResolved+1, f.Text, f.Text+"\U0010ffff")
+	ids, err := collect(s, rows, err, scanValue)
+	if err != nil {
+		return err
+	}
+	if f.text.resolved = len(ids) <= maxResolved; f.text.resolved {
+		f.text.ids = ids
+	}
+	return nil
+}
+
+func scanValue(row interface{ Scan(...any) error }) (v string, err error) { return v, row.Scan(&v) }
+
+// head is the first letters of a text.
+func head(s string, n int) string {
+	r := []rune(s)
+	return string(r[:min(n, len(r))])
+}
+
+// condition adds what the text comes to. What stands for too many findings to name them
+// is held against each finding in turn: a page of those is soon full.
+func (p *textPlan) condition(w *where, text string) {
+	var either []string
+	among := func(column string, values []string) {
+		if len(values) > 0 {
+			part := where{args: w.args}
+			part.among(column, values)
+			w.args = part.args
+			either = append(either, part.conditions[0])
+		}
+	}
+	among("check_id", p.checks)
+	among("namespace", p.namespaces)
+	if p.resolved {
+		among("id", p.ids)
+	} else {
+		either = append(either, "name LIKE "+w.arg(likePrefix(text))+` ESCAPE '\'`, "lower(message) LIKE "+w.arg(likePrefix(strings.ToLower(text)))+` ESCAPE '\'`)
+	}
+	if len(either) == 0 {
+		either = []string{"1 = 0"}
+	}
+	w.conditions = append(w.conditions, "("+strings.Join(either, " OR ")+")")
+}
