@@ -100,6 +100,9 @@ func TestTOTP(t *testing.T) {
 			t.Error("the session kept its secret when it became a full one")
 		}
 		w.mustWho(other)
+		w.pass(30 * time.Second)
+		_, err = w.second(other, w.code(secret))
+		refused(t, err, seaworthy.KindConflict) // nothing asks for one
 	})
 }
 

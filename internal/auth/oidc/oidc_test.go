@@ -277,9 +277,9 @@ func TestAccountsAreNotMadeUnasked(t *testing.T) {
 }
 
 // callback goes to the provider and gives the address that it sends the browser back to.
-func (st *site) callback(c *http.Client, subject string) *url.URL {
+func (st *site) callback(c *http.Client, path, subject string) *url.URL {
 	st.t.Helper()
-	res, err := c.Get(st.url + "/begin")
+	res, err := c.Get(st.url + path)
 	if err != nil {
 		st.t.Fatal(err)
 	}
@@ -310,14 +310,14 @@ func TestForgedCallbacks(t *testing.T) {
 		"no code":         {func(c *http.Client, q url.Values) *http.Client { q.Del("code"); return c }, "the answer of the provider has no code"},
 		"a made-up code":  {func(c *http.Client, q url.Values) *http.Client { q.Set("code", "x"); return c }, "the provider of single sign-on did not take its own code"},
 		"the code of somebody else": {func(c *http.Client, q url.Values) *http.Client {
-			q.Set("code", st.callback(newClient(t), "s-emil").Query().Get("code")) // PKCE binds it to the other browser
+			q.Set("code", st.callback(newClient(t), "/begin", "s-emil").Query().Get("code")) // PKCE binds it to the other browser
 			return c
 		}, "the provider of single sign-on did not take its own code"},
 		"an error": {func(c *http.Client, q url.Values) *http.Client { q.Set("error", "access_denied"); return c }, "the provider of single sign-on let nobody in"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newClient(t)
-			back := st.callback(c, "s-olga")
+			back := st.callback(c, "/begin", "s-olga")
 			q := back.Query()
 			c = test.forge(c, q)
 			back.RawQuery = q.Encode()
@@ -330,6 +330,20 @@ func TestForgedCallbacks(t *testing.T) {
 				t.Errorf("the same once more comes to %q, want %q", got, began)
 			}
 		})
+	}
+}
+
+func TestLinkingEndsWithTheSession(t *testing.T) {
+	st := start(t, storetest.Open(t, store.Config{Dir: t.TempDir()}), false, nil)
+	c := newClient(t)
+	res, err := c.Get(st.url + "/password")
+	read(t, res, err)
+	back := st.callback(c, "/link", "s-olga")
+	res, err = c.Get(st.url + "/password") // another session, perhaps of somebody else
+	read(t, res, err)
+	res, err = c.Get(back.String())
+	if got := read(t, res, err); got != "this was begun in another session; begin again" {
+		t.Errorf("linking that another session began: %q", got)
 	}
 }
 
