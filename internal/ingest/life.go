@@ -3,6 +3,7 @@
 package ingest
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -285,18 +286,35 @@ func (l *life) objects() error {
 		}
 	}
 	slices.SortFunc(put, func(a, b key) int { return strings.Compare(a.String(), b.String()) })
-	return each(put, func(part []key) error {
-		rows := make([]store.TrackedObject, 0, len(part))
-		for _, id := range part {
-			o, err := l.report.found(l.source.ID, id)
-			if err != nil {
-				return err
-			}
-			o.Team, o.FirstSeenAt = l.teamOf(o), l.tx.At
+	return each(put, l.putObjects)
+}
+
+// putObjects writes what is new or said otherwise of objects.
+func (l *life) putObjects(part []key) error {
+	ids := make([]string, len(part))
+	for i, id := range part {
+		ids[i] = id.String()
+	}
+	have, err := l.tx.ObjectsByID(ids)
+	if err != nil {
+		return err
+	}
+	rows := make([]store.TrackedObject, 0, len(part))
+	for _, id := range part {
+		o, err := l.report.found(l.source.ID, id)
+		if err != nil {
+			return err
+		}
+		o.Team, o.FirstSeenAt = l.teamOf(o), l.tx.At
+		old, known := have[o.ID]
+		if known {
+			o.FirstSeenAt = old.FirstSeenAt
+		}
+		if !known || !reflect.DeepEqual(o, old) {
 			rows = append(rows, o)
 		}
-		return l.tx.PutObjects(rows)
-	})
+	}
+	return l.tx.PutObjects(rows)
 }
 
 // seen leaves out objects that the report could not see, or did not ask for.

@@ -117,7 +117,7 @@ func (r *reader) checkFinding(f *seaworthy.TrackedFinding) error {
 		return seaworthy.Invalid("finding %d of the report has no fingerprint", len(r.findings)+1)
 	case len(f.Fingerprint) > 128:
 		return seaworthy.Invalid("finding %d of the report has a fingerprint of %d bytes", len(r.findings)+1, len(f.Fingerprint))
-	case !checkID.MatchString(f.Check):
+	case !isCheckID(f.Check):
 		return seaworthy.Invalid("finding %d of the report is of a check called %.60q", len(r.findings)+1, f.Check)
 	case !slices.Contains(seaworthy.Severities, f.Severity):
 		return seaworthy.Invalid("finding %d of the report has the severity %.60q", len(r.findings)+1, f.Severity)

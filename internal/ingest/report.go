@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -250,15 +249,19 @@ func (r *reader) many(name string) error {
 	return r.list(r.limits.Objects, r.object)
 }
 
-// checkID is what a check may be called: the log names checks, one word each.
-var checkID = regexp.MustCompile(`^[\pL\pN._/:@+-]{1,253}$`)
+// isCheckID tells whether a check may be called so: the log names checks, one word each.
+func isCheckID(id string) bool {
+	return id != "" && len(id) <= 253 && utf8.ValidString(id) && !strings.ContainsFunc(id, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune("._/:@+-", r)
+	})
+}
 
 func (r *reader) check(raw []byte) error {
 	var c checkResult
 	if err := decode(raw, &c); err != nil {
 		return err
 	}
-	if !checkID.MatchString(c.ID) {
+	if !isCheckID(c.ID) {
 		return seaworthy.Invalid("the report has a check called %.60q", c.ID)
 	}
 	if slices.ContainsFunc(r.checks, func(o checkResult) bool { return o.ID == c.ID }) {
