@@ -30,7 +30,7 @@ func (p *program) witnessCommand() *cobra.Command {
 			"contains everything that was there before. Run it where the server's administrators\n" +
 			"have no rights: then not even they can rewrite history unseen.\n\n" +
 			"At the first start it makes a key; give the public one, which it prints, to the\n" +
-			"server's administrator (serve --witness-key). Its folder holds the key and the last\n" +
+			"server's administrator (serve --witness). Its folder holds the key and the last\n" +
 			"checkpoint that it saw.\n\n" +
 			"Exits with 3 when the log was rewritten. A server that does not answer is tried again.",
 		Example: "  seaworthy witness --log https://seaworthy.example/log --log-key log.pub",
@@ -101,7 +101,7 @@ func (p *program) witnessKey(path, name string) (string, error) {
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "witness.pub"), []byte(public+"\n"), 0o644); err != nil {
 		return "", seaworthy.Invalid("the witness's public key cannot be kept: %v", err)
 	}
-	_, err = fmt.Fprintf(p.out, "This witness's public key, for serve --witness-key and verify --witness:\n%s\n", public)
+	_, err = fmt.Fprintf(p.out, "This witness's public key, for serve --witness and verify --witness:\n%s\n", public)
 	return private, err
 }
 
