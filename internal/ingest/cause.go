@@ -75,6 +75,9 @@ func covers(h seaworthy.Header, f *seaworthy.TrackedFinding) bool {
 			return true
 		}
 		asked = path.Clean(strings.ReplaceAll(asked, `\`, "/"))
-		return asked == "." && !strings.HasPrefix(f.File, "../") && !path.IsAbs(f.File) || within(path.Clean(f.File), asked)
+		// Where a repository is checked out differs from run to run; only places inside of
+		// it say something.
+		return asked == "." || path.IsAbs(asked) || strings.HasPrefix(asked, "..") || strings.Contains(asked, ":/") ||
+			within(path.Clean(f.File), asked)
 	})
 }

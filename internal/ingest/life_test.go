@@ -157,6 +157,40 @@ func TestCausesOfOpening(t *testing.T) {
 	}
 }
 
+// A repository's scope is the paths that were asked for inside of it.
+func TestScopeOfARepository(t *testing.T) {
+	for _, c := range []struct {
+		asked []string
+		want  seaworthy.Cause
+	}{
+		{[]string{"deploy"}, seaworthy.CauseObjectDeleted},
+		{[]string{"./deploy/api.yaml"}, seaworthy.CauseObjectDeleted},
+		{[]string{"."}, seaworthy.CauseObjectDeleted},
+		{[]string{"/builds/4711/shop"}, seaworthy.CauseObjectDeleted},
+		{[]string{"../shop"}, seaworthy.CauseObjectDeleted},
+		{[]string{"deploy/*.yaml"}, seaworthy.CauseObjectDeleted},
+		{[]string{"charts", "dep"}, seaworthy.CauseScopeChanged},
+	} {
+		t.Run(strings.Join(c.asked, " "), func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				w.t = t
+				f := finding("privileged-container", api)
+				f.File = "deploy/api.yaml"
+				first, second := cluster(f), cluster()
+				for _, r := range []*seaworthy.Report{first, second} {
+					r.Source.Kind, r.Source.ClusterUID, r.Source.Asked = seaworthy.SourceFiles, "", []string{"deploy"}
+				}
+				second.Source.Asked = c.asked
+				w.take(first, seenAll(api)...)
+				w.take(second, seenAll()...)
+				if f := w.of("privileged-container"); f.Cause != c.want {
+					t.Errorf("closed by %q, want %q", f.Cause, c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestFindingsComeBackAndChange(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		first := w.take(cluster(finding("privileged-container", api)), seenAll(api)...)
