@@ -4,48 +4,95 @@ package ui
 
 import (
 	"context"
+	"net/http"
 	"time"
 
-	"github.com/seaworthy-dev/seaworthy"
-	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/audit"
 )
 
-// dueRow is an occurrence that people have to perform.
+// dueRow is something that somebody has to do.
 type dueRow struct {
-	seaworthy.Occurrence
-	Title, Cadence, Owner, Href string
+	audit.Due
+	Owner, Href, Icon string
 }
 
-// dueRows lists what is due in an interval, soonest first; what a machine does by itself
-// is nothing for people to do.
-func (u *UI) dueRows(ctx context.Context, p page, names names, f store.OccurrenceFilter, most int) ([]dueRow, error) {
-	controls, err := u.Store.Controls(ctx)
-	if err != nil {
-		return nil, err
-	}
-	byID := map[string]seaworthy.TrackedControl{}
-	for _, c := range controls {
-		byID[c.ID] = c
-	}
-	list, err := u.Store.AllOccurrences(ctx, f)
+// dueRows lists what the program needs somebody to do until a time, overdue first.
+func (u *UI) dueRows(ctx context.Context, p page, names names, until time.Time) ([]dueRow, error) {
+	list, err := u.Audit.DueUntil(ctx, *p.Program, until)
 	if err != nil {
 		return nil, err
 	}
 	var out []dueRow
-	for _, o := range list {
-		c := byID[o.ControlID]
-		if c.Machine() || !c.Active || len(out) == most {
-			continue
+	for _, d := range list {
+		row := dueRow{Due: d}
+		switch {
+		case d.OwnerUser != "":
+			row.Owner = names.user(d.OwnerUser)
+		case d.Team != "":
+			row.Owner = names.team(d.Team)
+		case d.Role != "":
+			row.Owner = "a " + d.Role
 		}
-		owner := names.user(c.OwnerUser)
-		out = append(out, dueRow{o, c.Title, c.Cadence, owner, p.To("/occurrences/", o.ID)})
+		row.Icon, row.Href = dueLook(p, d)
+		out = append(out, row)
 	}
 	return out, nil
 }
 
-// soon is what the overview shows of what is due.
-func (u *UI) soon(ctx context.Context, p page, names names) ([]dueRow, error) {
-	return u.dueRows(ctx, p, names, store.OccurrenceFilter{
-		States: []seaworthy.OccurrenceState{seaworthy.Expected}, DueFrom: p.Now, DueTo: p.Now.Add(14 * 24 * time.Hour),
-	}, 8)
+func dueLook(p page, d audit.Due) (icon, href string) {
+	switch {
+	case d.Kind == audit.DueFindings:
+		return "findings", p.To("/findings?sort=due&check=" + queryEscape(d.Check))
+	case d.Kind == audit.DueWaiver:
+		return "waiver", p.To("/waivers/", d.Waiver)
+	case d.Occurrence != "":
+		return "control", p.To("/occurrences/", d.Occurrence)
+	case d.Kind == audit.DueEvidence:
+		return "evidence", p.To("/controls/", d.Control)
+	}
+	return "control", p.To("/controls/", d.Control)
+}
+
+// duePage is what pages/due.html needs.
+type duePage struct {
+	page
+	Overdue, Soon, Later []dueRow
+	Owners               []facetItem
+}
+
+func (u *UI) due(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	p := duePage{page: u.page(r, "Due")}
+	if err := needProgram(p.page); err != nil {
+		return err
+	}
+	names, err := u.names(ctx)
+	if err != nil {
+		return err
+	}
+	rows, err := u.dueRows(ctx, p.page, names, p.Now.AddDate(0, 1, 0))
+	if err != nil {
+		return err
+	}
+	mine, unowned := 0, 0
+	for _, d := range rows {
+		if d.OwnerUser == p.Who.UserID {
+			mine++
+		} else if d.OwnerUser == "" && d.Team == "" {
+			unowned++
+		}
+		if owner := p.Q.Get("owner"); owner == "me" && d.OwnerUser != p.Who.UserID || owner == "-" && (d.OwnerUser != "" || d.Team != "") {
+			continue
+		}
+		switch {
+		case d.Overdue:
+			p.Overdue = append(p.Overdue, d)
+		case d.DueAt.Before(p.Now.AddDate(0, 0, 7)):
+			p.Soon = append(p.Soon, d)
+		default:
+			p.Later = append(p.Later, d)
+		}
+	}
+	p.Owners = []facetItem{toggled(p.Q, "owner", "me", "Mine", mine), toggled(p.Q, "owner", "-", "Nobody’s", unowned)}
+	return u.render(w, r, "due", p)
 }

@@ -19,6 +19,7 @@ func (u *UI) funcs() template.FuncMap {
 		"static": u.static.url,
 		"icon":   icon,
 		"mark":   mark,
+		"glyph":  glyph,
 		"ago":    func(t time.Time) template.HTML { return ago(t, u.now()) },
 		"day":    day,
 		"at":     at,
@@ -192,4 +193,12 @@ func sentence(s string) string {
 		return s
 	}
 	return s + "."
+}
+
+// stamp is a time in a file; the zero time is empty.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }

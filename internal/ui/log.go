@@ -138,6 +138,7 @@ func cursorOf(s string) (int64, error) {
 func entryRows(p page, names names, entries []store.LogEntry) []entryRow {
 	out := make([]entryRow, len(entries))
 	for i, e := range entries {
+		e = covered(p, e)
 		out[i] = entryRow{e, names.actor(e.Actor), p.To("/log/", strconv.FormatInt(e.Index, 10)), about(p, e), e.Content == "null"}
 	}
 	return out
@@ -207,7 +208,7 @@ func (u *UI) logEntry(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.Entry = entryRows(p.page, names, []store.LogEntry{e})[0]
-	p.Pretty = pretty(e.Content)
+	p.Pretty = pretty(p.Entry.Content)
 	c, proof, err := u.prove(ctx, e.Index)
 	if err == nil {
 		p.Checkpoint = &c

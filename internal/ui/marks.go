@@ -152,3 +152,9 @@ func mark(v any) template.HTML {
 	}
 	return template.HTML(`<span class="mark c-` + m.class + `"><svg viewBox="0 0 14 14" aria-hidden="true">` + glyphs[m.glyph] + `</svg>` + m.word + `</span>`)
 }
+
+// glyph is the shape of a severity or state without its word, which stands beside it.
+func glyph(v any) template.HTML {
+	m := meanings[fmt.Sprint(v)]
+	return template.HTML(`<svg viewBox="0 0 14 14" aria-hidden="true">` + glyphs[m.glyph] + `</svg>`)
+}

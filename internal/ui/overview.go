@@ -32,6 +32,9 @@ type overviewPage struct {
 // FirstNeeds are as many of the controls that need somebody as the page shows at once.
 func (p overviewPage) FirstNeeds() []needRow { return p.Needs[:min(len(p.Needs), 7)] }
 
+// FirstDue are the first of what is due.
+func (p overviewPage) FirstDue() []dueRow { return p.Due[:min(len(p.Due), 8)] }
+
 // FirstSources are the sources that somebody should look at, and then the others, as many
 // as the page shows at once.
 func (p overviewPage) FirstSources() []sourceRow {
@@ -82,7 +85,7 @@ func (u *UI) overview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if p.Sources, err = u.sourceRows(ctx, p.Program, names); err != nil {
+	if p.Sources, err = u.sourceRows(ctx, p.page, names); err != nil {
 		return err
 	}
 	if p.Log, err = u.logHealth(ctx); err != nil {
@@ -97,7 +100,7 @@ func (u *UI) overview(w http.ResponseWriter, r *http.Request) error {
 	if err := u.assess(ctx, &p, names); err != nil {
 		return err
 	}
-	if p.Due, err = u.soon(ctx, p.page, names); err != nil {
+	if p.Due, err = u.dueRows(ctx, p.page, names, p.Now.AddDate(0, 0, 14)); err != nil {
 		return err
 	}
 	if p.Changed, err = u.changes(ctx, p.page, names, 8); err != nil {

@@ -51,6 +51,9 @@ func (u *UI) serve(rt route) http.Handler {
 		if err == nil {
 			err = rt.handle(w, r)
 		}
+		if errors.Is(err, errNoProgram) {
+			err = u.render(w, r, "no-program", u.page(r, "No program yet"))
+		}
 		if err != nil && rt.again != nil && u.showAgain(w, r, rt, v, err) {
 			return
 		}

@@ -5,15 +5,21 @@ package ui
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
 // sourceRow is a source, what it last said, and how that stands.
 type sourceRow struct {
 	audit.SourceStanding
 	TeamName string
+	Counts   []severityCount
+	Waived   int
 }
 
 // State is the key of what the source shows as its state: that its last report was not
@@ -25,36 +31,58 @@ func (s sourceRow) State() string {
 	return s.Standing
 }
 
-// sourceRows lists the sources as a program sees them.
-func (u *UI) sourceRows(ctx context.Context, p *seaworthy.Program, names names) ([]sourceRow, error) {
+// sourceRows lists the sources as a program sees them. Who is bound to it sees no others.
+func (u *UI) sourceRows(ctx context.Context, p page, names names) ([]sourceRow, error) {
 	program := seaworthy.Program{}
-	if p != nil {
-		program = *p
+	if p.Program != nil {
+		program = *p.Program
 	}
 	all, err := u.Audit.Reconcile(ctx, program)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]sourceRow, len(all))
-	for i, s := range all {
-		out[i] = sourceRow{s, names.team(s.Source.Team)}
+	views, err := u.Store.SourceViews(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	var out []sourceRow
+	for _, s := range all {
+		if p.Who.Program != "" && !program.HasSource(s.Source.ID) {
+			continue
+		}
+		row := sourceRow{SourceStanding: s, TeamName: names.team(s.Source.Team)}
+		if i := slices.IndexFunc(views, func(v store.SourceView) bool { return v.ID == s.Source.ID }); i >= 0 {
+			row.Counts, row.Waived = bySeverity(views[i].Open), views[i].Waived
+		}
+		out = append(out, row)
 	}
 	return out, nil
+}
+
+func sortedSources(n names) []seaworthy.DeclaredSource {
+	out := make([]seaworthy.DeclaredSource, 0, len(n.sources))
+	for _, s := range n.sources {
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b seaworthy.DeclaredSource) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 // sourcesPage is what pages/sources.html needs.
 type sourcesPage struct {
 	page
 	Clusters, Repositories []sourceRow
+	Teams                  []choice
+	Command                string
 }
 
 func (u *UI) sources(w http.ResponseWriter, r *http.Request) error {
-	p := sourcesPage{page: u.page(r, "Clusters & repositories")}
+	p := sourcesPage{page: u.page(r, "Clusters & repositories"), Command: "seaworthy scan --cluster --upload " + u.Auth.BaseURL()}
 	names, err := u.names(r.Context())
 	if err != nil {
 		return err
 	}
-	rows, err := u.sourceRows(r.Context(), p.Program, names)
+	rows, err := u.sourceRows(r.Context(), p.page, names)
 	if err != nil {
 		return err
 	}
@@ -65,5 +93,184 @@ func (u *UI) sources(w http.ResponseWriter, r *http.Request) error {
 			p.Repositories = append(p.Repositories, s)
 		}
 	}
+	p.Teams = teamChoices(names, p.Was("team", ""))
 	return u.render(w, r, "sources", p)
+}
+
+func teamChoices(n names, chosen string) []choice {
+	var out []choice
+	for id, name := range n.teams {
+		out = append(out, choice{Value: id, Text: name, Chosen: id == chosen})
+	}
+	slices.SortFunc(out, func(a, b choice) int { return strings.Compare(a.Text, b.Text) })
+	return out
+}
+
+// declareSource declares a source, or one that reported before anybody declared it.
+func (u *UI) declareSource(w http.ResponseWriter, r *http.Request) error {
+	f := r.PostForm
+	kind, name := f.Get("kind"), strings.TrimSpace(f.Get("name"))
+	id := ""
+	err := u.Store.Write(r.Context(), visitOf(r).who.Actor, func(tx *store.Tx) error {
+		s, err := tx.SourceNamed(kind, name)
+		switch {
+		case err == nil && s.Declared:
+			return seaworthy.Conflict("The %s %s is declared already.", kind, name)
+		case isKind(err, seaworthy.KindNotFound):
+			s = seaworthy.DeclaredSource{ID: tx.NewID(), Kind: kind, Name: name, CreatedAt: tx.At}
+		case err != nil:
+			return err
+		}
+		id = s.ID
+		return putSource(tx, &s, r)
+	})
+	if err != nil {
+		return err
+	}
+	return u.done(w, r, "/sources/"+id, "declared")
+}
+
+// changeSource changes what people say of a source. Kind and name are what its reports
+// know it by.
+func (u *UI) changeSource(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("id")
+	err := u.Store.Write(r.Context(), visitOf(r).who.Actor, func(tx *store.Tx) error {
+		s, err := tx.Source(id)
+		if err != nil {
+			return err
+		}
+		if r.PostFormValue("retired") == "" {
+			s.RetiredAt = time.Time{}
+		} else if s.RetiredAt.IsZero() {
+			s.RetiredAt = tx.At
+		}
+		return putSource(tx, &s, r)
+	})
+	if err != nil {
+		return err
+	}
+	return u.done(w, r, "/sources/"+id, "saved")
+}
+
+func putSource(tx *store.Tx, s *seaworthy.DeclaredSource, r *http.Request) error {
+	every, err := time.ParseDuration(p0(r.PostFormValue("every"), "0s"))
+	if err != nil {
+		return seaworthy.Invalid("Choose how often a report is expected.")
+	}
+	s.Environment, s.Team, s.Every, s.Declared = r.PostFormValue("environment"), r.PostFormValue("team"), every, true
+	if s.Team != "" {
+		unknown, err := tx.UnknownTeam([]string{s.Team})
+		if err != nil {
+			return err
+		}
+		if unknown != "" {
+			return seaworthy.Invalid("There is no team %s.", unknown)
+		}
+	}
+	return tx.PutSource(s)
+}
+
+// sourcePage is what pages/source.html needs.
+type sourcePage struct {
+	page
+	Row      sourceRow
+	Runs     []seaworthy.Run
+	Gaps     []seaworthy.Gap
+	Teams    []choice
+	Every    []choice
+	Envs     []choice
+	Command  string
+	Findings string
+	Versions []entryRow
+}
+
+var everies = []choice{{Value: "0s", Text: "not expected"}, {Value: "1h0m0s", Text: "every hour"}, {Value: "6h0m0s", Text: "every 6 hours"}, {Value: "24h0m0s", Text: "every day"}, {Value: "168h0m0s", Text: "every week"}}
+
+func (u *UI) source(w http.ResponseWriter, r *http.Request) error {
+	ctx, id := r.Context(), r.PathValue("id")
+	names, err := u.names(ctx)
+	if err != nil {
+		return err
+	}
+	p := sourcePage{page: u.page(r, names.source(id), link{"Clusters & repositories", "/sources"})}
+	rows, err := u.sourceRows(ctx, p.page, names)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(rows, func(s sourceRow) bool { return s.Source.ID == id })
+	if i < 0 {
+		return seaworthy.NotFound("there is no source %s", id)
+	}
+	p.Row = rows[i]
+	runs, err := u.Store.Runs(ctx, store.RunFilter{Source: id, Limit: 20})
+	if err != nil {
+		return err
+	}
+	p.Runs = runs.Items
+	gaps, err := u.Store.Gaps(ctx, store.GapFilter{Source: id, Limit: 20})
+	if err != nil {
+		return err
+	}
+	p.Gaps = gaps.Items
+	s := p.Row.Source
+	p.Teams = teamChoices(names, p.Was("team", s.Team))
+	for _, e := range everies {
+		e.Chosen = e.Value == p.Was("every", s.Every.String())
+		p.Every = append(p.Every, e)
+	}
+	for _, e := range []string{seaworthy.Production, seaworthy.Staging, seaworthy.Development} {
+		p.Envs = append(p.Envs, choice{Value: e, Text: e, Chosen: e == p.Was("environment", s.Environment)})
+	}
+	p.Findings = p.To("/findings?source=" + queryEscape(id))
+	p.Command = "seaworthy scan --cluster --upload " + u.Auth.BaseURL()
+	if s.Kind == seaworthy.KindRepository {
+		p.Command = "seaworthy scan deploy/ --upload " + u.Auth.BaseURL() + " --source " + s.Name
+	}
+	if p.Versions, err = u.history(ctx, p.page, names, "source", id); err != nil {
+		return err
+	}
+	return u.render(w, r, "source", p)
+}
+
+// runPage is what pages/run.html needs.
+type runPage struct {
+	page
+	Run      seaworthy.Run
+	Source   link
+	Checks   []seaworthy.CheckResult // that did not pass
+	Passed   int
+	Evidence []evidenceRow
+}
+
+func (u *UI) run(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	run, err := u.Store.Run(ctx, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := seesPlace(r, "report", run.ID, run.SourceID, ""); err != nil {
+		return err
+	}
+	names, err := u.names(ctx)
+	if err != nil {
+		return err
+	}
+	name := names.source(run.SourceID)
+	p := runPage{page: u.page(r, "Report of "+run.FinishedAt.Format("2 Jan 2006 15:04"), link{"Clusters & repositories", "/sources"}, link{name, "/sources/" + run.SourceID}), Run: run}
+	p.Source = link{name, p.To("/sources/", run.SourceID)}
+	for _, c := range run.Checks {
+		if c.Status == seaworthy.StatusPassed || c.Status == seaworthy.StatusNotApplicable {
+			p.Passed++
+			continue
+		}
+		p.Checks = append(p.Checks, c)
+	}
+	list, err := u.Store.EvidenceList(ctx, store.EvidenceFilter{RunID: run.ID, Limit: 20})
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		p.Evidence = append(p.Evidence, u.evidenceRow(p.page, names, e))
+	}
+	return u.render(w, r, "run", p)
 }

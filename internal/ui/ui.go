@@ -22,6 +22,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/triage"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
 
@@ -31,7 +32,9 @@ type Config struct {
 	Auth  *auth.Auth
 	Audit *audit.Audit
 	Vault *vault.Vault
-	Log   *slog.Logger
+	// Triage works on findings and waivers; nil: one with the usual bounds.
+	Triage *triage.Triage
+	Log    *slog.Logger
 
 	// Checks is the catalogue that this server was started with.
 	Checks []seaworthy.Check
@@ -61,6 +64,9 @@ func New(c Config) (*UI, error) {
 	u := &UI{Config: c, checks: map[string]seaworthy.Check{}, secure: strings.HasPrefix(c.Auth.BaseURL(), "https:")}
 	if u.Log == nil {
 		u.Log = slog.New(slog.DiscardHandler)
+	}
+	if u.Triage == nil {
+		u.Triage = triage.New(triage.Config{Store: c.Store})
 	}
 	for _, check := range c.Checks {
 		u.checks[check.ID] = check

@@ -10,25 +10,24 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/ui/uitest"
 )
 
-func TestPagesAnswer(t *testing.T) {
-	s := uitest.New(t)
-	for _, path := range []string{"/", "/sources", "/log", "/log/0", "/people", "/people/new", "/tokens", "/account", "/account/app"} {
-		code, body := s.Get(s.Client(seaworthy.Owner), path)
-		if code != http.StatusOK {
-			t.Errorf("GET %s = %d, want 200", path, code)
-			_ = body
+// answers visits every page and wants it to be there.
+func answers(t *testing.T, s *uitest.Site) {
+	t.Helper()
+	for name, path := range s.Pages() {
+		want := http.StatusOK
+		if name == "error" {
+			want = http.StatusNotFound
+		}
+		if code, _ := s.Get(s.Client(seaworthy.Owner), path); code != want {
+			t.Errorf("GET %s = %d, want %d", path, code, want)
 		}
 	}
 }
 
-func TestFilled(t *testing.T) {
+func TestEveryPageOfAnEmptySite(t *testing.T) { answers(t, uitest.New(t)) }
+
+func TestEveryPageOfAFilledSite(t *testing.T) {
 	s := uitest.New(t)
 	s.Fill()
-	for _, path := range []string{"/", "/sources", "/log", "/log/10", "/people"} {
-		code, body := s.Get(s.Client(seaworthy.Owner), path)
-		if code != http.StatusOK {
-			t.Errorf("GET %s = %d, want 200", path, code)
-			_ = body
-		}
-	}
+	answers(t, s)
 }

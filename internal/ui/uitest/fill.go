@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -17,6 +18,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/triage"
 )
 
 const day = 24 * time.Hour
@@ -84,13 +86,16 @@ func (s *Site) Fill() {
 	start := s.Now
 	for d := range 142 {
 		s.Now = start.Add(time.Duration(d) * day)
-		s.report(d)
-		if d%7 == 0 || d > 100 {
+		if d > 100 || d%4 == 0 {
+			s.report(d)
+		}
+		if d%7 == 0 || d > 130 {
 			s.must(s.Audit.Advance(ctx))
 			s.perform()
 		}
 	}
 	s.must(s.Audit.Advance(ctx))
+	s.work(program)
 	s.sign()
 	for role := range s.Users {
 		s.SignIn(role)
@@ -113,6 +118,77 @@ func (s *Site) declare(team string) {
 		}
 		return nil
 	})
+}
+
+// work is what people do with what was found.
+func (s *Site) work(program seaworthy.Program) {
+	ctx, who := s.T.Context(), s.Owner()
+	t := triage.New(triage.Config{Store: s.Store})
+	list, err := s.Store.Findings(ctx, store.FindingFilter{Checks: []string{"host-network"}, Limit: 5})
+	s.must(err)
+	first := list.Items[0]
+	_, err = t.Assign(ctx, who, []string{first.ID}, s.Users[seaworthy.Owner].ID)
+	s.must(err)
+	_, err = t.Link(ctx, who, []string{first.ID}, "https://tickets.harbour.example/OPS-412")
+	s.must(err)
+	_, err = t.Comment(ctx, who, seaworthy.OnFinding, first.ID, "The agent needs the host's network to count packets. "+Hostile)
+	s.must(err)
+	asked, err := t.WaiveFindings(ctx, who, []string{first.ID, list.Items[1].ID}, triage.Terms{
+		Reason: "The agent counts packets on the node. " + Hostile, CompensatingControl: "Its image is signed and its egress is closed", Expires: seaworthy.Date{Time: s.Now.AddDate(0, 2, 0).Truncate(day)},
+	})
+	s.must(err)
+	manager := principal(s.Users[seaworthy.ComplianceManager])
+	_, err = t.Approve(ctx, manager, []string{asked[0].ID}, triage.Decision{Note: "Agreed until the new agent"})
+	s.must(err)
+	_, err = s.Audit.Freeze(ctx, who, audit.FreezeRequest{Name: "Findings of the period", Program: program.ID, List: "findings"})
+	s.must(err)
+	_, err = t.PutRule(ctx, who, seaworthy.OwnershipRule{Namespace: "checkout", Team: "team-1"})
+	s.must(err)
+	_, err = t.PutRule(ctx, who, seaworthy.OwnershipRule{Label: "team"})
+	s.must(err)
+	_, _, err = s.Auth.CreateToken(ctx, who, auth.NewToken{Name: "shop pipeline", Role: seaworthy.Reporter})
+	s.must(err)
+	_, err = s.Audit.AddEvidence(ctx, who, seaworthy.Evidence{
+		Kind: seaworthy.EvidenceLink, Title: Hostile, Shows: seaworthy.Design, URL: "https://wiki.harbour.example/security-policy", System: Hostile,
+		Collector: who.Actor, EffectiveFrom: s.Now.Add(-day), EffectiveTo: s.Now, CollectedAt: s.Now, Controls: []string{"access-review"},
+	}, audit.Performance{})
+	s.must(err)
+}
+
+// seen lists the objects that a report saw.
+func seen(i, d int) []seaworthy.SeenObject {
+	var out []seaworthy.SeenObject
+	for n, w := range workloads {
+		if n%3 == i%3 && i > 0 || d < w.from {
+			continue
+		}
+		o := seaworthy.SeenObject{Object: w.object(), Workload: true, Labels: map[string]string{"app.kubernetes.io/name": w.namespace, "note": "x"}}
+		o.Excerpt = "apiVersion: " + o.APIVersion + "\nkind: " + o.Kind + "\nmetadata:\n  name: app\n  namespace: " + w.namespace +
+			"\nspec:\n  template:\n    spec:\n      containers:\n      - name: app\n        image: registry.harbour.example/app:latest\n        securityContext:\n          privileged: true\n          runAsNonRoot: false\n"
+		out = append(out, o)
+	}
+	return out
+}
+
+func (w workload) object() seaworthy.Object {
+	o := seaworthy.Object{APIVersion: "apps/v1", Kind: w.kind, Namespace: w.namespace, Name: w.name}
+	if w.kind == "CronJob" {
+		o.APIVersion = "batch/v1"
+	}
+	return o
+}
+
+// text is a report with the objects that it saw after its findings.
+func text(t testing.TB, r *seaworthy.Report, objects []seaworthy.SeenObject) []byte {
+	var parts [2]json.RawMessage
+	for i, v := range []any{r, objects} {
+		data, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts[i] = data
+	}
+	return bytes.Replace(parts[0], []byte(`,"finished":`), append(append([]byte(`,"objects":`), parts[1]...), `,"finished":`...), 1)
 }
 
 // own gives most controls an owner.
@@ -144,7 +220,7 @@ func (s *Site) perform() {
 		_, err := s.Audit.AddEvidence(s.T.Context(), s.Owner(), seaworthy.Evidence{
 			Kind: seaworthy.EvidenceAttestation, Title: all[at].Title, Shows: seaworthy.Operation, Statement: "Done as the procedure says; the minutes are in the register.",
 			Collector: s.Owner().Actor, EffectiveFrom: o.From, EffectiveTo: s.Now.Add(-day), CollectedAt: s.Now, Occurrences: []string{o.ID},
-		}, performance())
+		}, audit.Performance{})
 		s.must(err)
 	}
 }
@@ -153,11 +229,11 @@ func (s *Site) perform() {
 func (s *Site) report(d int) {
 	config := ingest.Config{Store: s.Store, Vault: s.Vault, TempDir: s.T.TempDir()}
 	for i, name := range []string{"prod-eu", "prod-us", "staging", "harbour/shop-infra"} {
-		if name == "prod-us" && d >= 61 && d < 64 || name == "harbour/shop-infra" && d%7 != 0 {
+		if name == "prod-us" && d >= 110 && d < 114 || name == "harbour/shop-infra" && d%8 != 0 {
 			continue
 		}
-		data, err := json.Marshal(s.scan(name, i, d))
-		s.must(err)
+		data := text(s.T, s.scan(name, i, d), seen(i, d))
+		var err error
 		who := seaworthy.Principal{Actor: "token:ci", Name: "ci", Role: seaworthy.Reporter}
 		_, err = ingest.Report(s.T.Context(), config, who, name, bytes.NewReader(data))
 		s.must(err)
@@ -197,10 +273,7 @@ func (s *Site) scan(name string, i, d int) *seaworthy.Report {
 			if !ok {
 				s.T.Fatalf("there is no check %s", id)
 			}
-			o := seaworthy.Object{APIVersion: "apps/v1", Kind: w.kind, Namespace: w.namespace, Name: w.name}
-			if w.kind == "CronJob" {
-				o.APIVersion = "batch/v1"
-			}
+			o := w.object()
 			failed[id]++
 			r.Findings = append(r.Findings, seaworthy.Finding{
 				Check: id, Severity: c.Severity, Category: c.Category, Message: c.Title + ": app", Object: o, Container: "app",
@@ -242,5 +315,3 @@ func (s *Site) sign() {
 	s.must(err)
 	s.write(func(tx *store.Tx) error { return tx.KeepSelfCheck(result) })
 }
-
-func performance() audit.Performance { return audit.Performance{} }

@@ -193,8 +193,51 @@ func (s *Site) write(f func(*store.Tx) error) {
 
 // Pages lists every page by a name, with what stands in the store.
 func (s *Site) Pages() map[string]string {
-	return map[string]string{
-		"overview": "/", "sources": "/sources", "log": "/log", "entry": "/log/40", "people": "/people", "person": "/people/" + s.Users[seaworthy.Owner].ID,
-		"tokens": "/tokens", "account": "/account", "error": "/nothing",
+	ctx := s.T.Context()
+	out := map[string]string{
+		"overview": "/", "findings": "/findings", "findings-grouped": "/findings?group=check", "findings-none": "/findings?check=none", "workloads": "/workloads",
+		"checks": "/checks", "check": "/checks/privileged-container", "sources": "/sources", "waivers": "/waivers", "controls": "/controls", "control": "/controls/access-review",
+		"control-machine": "/controls/workload-isolation", "evidence": "/evidence", "new-evidence": "/evidence/new", "programs": "/programs", "program-new": "/programs/new",
+		"log": "/log", "entry": "/log/40", "people": "/people", "person": "/people/" + s.Users[seaworthy.Owner].ID, "person-new": "/people/new",
+		"tokens": "/tokens", "account": "/account", "app": "/account/app", "ownership": "/ownership", "sign-on": "/sign-on", "retention": "/retention",
+		"search": "/search?q=pay", "error": "/nothing",
 	}
+	programs, err := s.Store.Programs(ctx)
+	s.must(err)
+	for _, p := range programs {
+		out["requirements"], out["requirement"], out["requirements-past"] = "/requirements", "/requirements/CC6.1", "/requirements?as-of=2026-09-30"
+		out["due"], out["lists"], out["program"] = "/due", "/lists", "/programs/"+p.ID
+		lists, err := s.Store.Populations(ctx, p.ID, "", 1)
+		s.must(err)
+		for _, l := range lists {
+			out["list"] = "/lists/" + l.ID
+		}
+	}
+	findings, err := s.Store.Findings(ctx, store.FindingFilter{Limit: 1, Checks: []string{"host-network"}})
+	s.must(err)
+	for _, f := range findings.Items {
+		out["finding"], out["workload"] = "/findings/"+f.ID, "/workloads/"+f.ObjectID
+		out["source"], out["run"] = "/sources/"+f.SourceID, "/runs/"+f.RunID
+	}
+	hostile, err := s.Store.Objects(ctx, store.ObjectFilter{Name: Hostile[:3], Limit: 1})
+	s.must(err)
+	for _, o := range hostile.Items {
+		out["workload-hostile"] = "/workloads/" + o.ID
+	}
+	waivers, err := s.Store.Waivers(ctx, store.WaiverFilter{States: []string{seaworthy.WaiverRequested}, Limit: 1})
+	s.must(err)
+	for _, w := range waivers.Items {
+		out["waiver"] = "/waivers/" + w.ID
+	}
+	evidence, err := s.Store.EvidenceList(ctx, store.EvidenceFilter{Limit: 1})
+	s.must(err)
+	for _, e := range evidence {
+		out["one-evidence"] = "/evidence/" + e.ID
+	}
+	occurrences, err := s.Store.Occurrences(ctx, store.OccurrenceFilter{Control: "access-review", Limit: 1})
+	s.must(err)
+	for _, o := range occurrences {
+		out["occurrence"] = "/occurrences/" + o.ID
+	}
+	return out
 }

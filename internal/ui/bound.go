@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ui
+
+import (
+	"net/http"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// seesPlace refuses what lies outside the program that somebody is bound to, as if it
+// were not there. Who is bound to none sees everything.
+func seesPlace(r *http.Request, what, id, source, namespace string) error {
+	v := visitOf(r)
+	if v.who.Program == "" || v.program != nil && v.program.HasNamespace(source, namespace) {
+		return nil
+	}
+	return seaworthy.NotFound("there is no %s %s", what, id)
+}
+
+// covered takes from entries what somebody who is bound to a program may not read: it may
+// be about another. That an entry exists, and its proof, everybody may see.
+func covered(p page, e store.LogEntry) store.LogEntry {
+	if p.Who.Program == "" || e.Kind == "self-check" || e.Kind == "program" && e.Subject == p.Who.Program {
+		return e
+	}
+	e.Salt, e.Content, e.Actor = nil, "", ""
+	return e
+}

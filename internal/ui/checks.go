@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ui
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// checkRow is a check and what the latest reports say of it.
+type checkRow struct {
+	store.CheckTally
+	Title    string
+	Severity seaworthy.Severity
+	Status   string
+	Href     string
+	Stack    stack
+}
+
+func (u *UI) checkRow(p page, t store.CheckTally) checkRow {
+	row := checkRow{CheckTally: t, Title: p0(t.Basis.Title, u.checkTitle(t.ID)), Severity: t.Basis.Severity, Href: p.To("/checks/", t.ID)}
+	if c, ok := u.checks[t.ID]; ok && row.Severity == "" {
+		row.Severity = c.Severity
+	}
+	for _, s := range []seaworthy.Status{seaworthy.StatusFailed, seaworthy.StatusError, seaworthy.StatusPassed, seaworthy.StatusNotEvaluated, seaworthy.StatusProvider, seaworthy.StatusNotApplicable} {
+		if t.Sources[s] > 0 {
+			row.Status = string(s)
+			break
+		}
+	}
+	row.Stack = stack{Title: num(t.Passed) + " of " + num(t.InScope) + " objects passed"}
+	if t.InScope > 0 {
+		w := float64(t.Passed) * 100 / float64(t.InScope)
+		row.Stack.Shapes = []shape{{W: round(w), Class: "c-good", Title: num(t.Passed) + " passed"}, {X: round(w), W: round(100 - w), Class: "c-bad", Title: num(t.InScope-t.Passed) + " did not"}}
+	}
+	return row
+}
+
+// checksPage is what pages/checks.html needs.
+type checksPage struct {
+	page
+	Rows       []checkRow
+	Statuses   []facetItem
+	Categories []facetItem
+}
+
+func (u *UI) checkList(w http.ResponseWriter, r *http.Request) error {
+	p := checksPage{page: u.page(r, "Checks")}
+	tallies, err := u.Store.Checks(r.Context(), p.Program)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, t := range tallies {
+		known[t.ID] = true
+	}
+	for id, c := range u.checks { // also those that nothing has run yet
+		if !known[id] {
+			tallies = append(tallies, store.CheckTally{ID: id, Basis: store.CheckBasis{Title: c.Title, Severity: c.Severity, Category: c.Category}})
+		}
+	}
+	status, category, text := p.Q.Get("status"), p.Q.Get("category"), strings.ToLower(p.Q.Get("q"))
+	statuses, categories := map[string]int{}, map[string]int{}
+	for _, t := range tallies {
+		row := u.checkRow(p.page, t)
+		statuses[row.Status]++
+		categories[t.Basis.Category]++
+		if status != "" && row.Status != status || category != "" && t.Basis.Category != category ||
+			text != "" && !strings.Contains(strings.ToLower(row.Title+" "+t.ID), text) {
+			continue
+		}
+		p.Rows = append(p.Rows, row)
+	}
+	slices.SortFunc(p.Rows, func(a, b checkRow) int {
+		switch {
+		case a.Failed != b.Failed:
+			return b.Failed - a.Failed
+		case a.Severity != b.Severity:
+			return a.Severity.Rank() - b.Severity.Rank()
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	for _, s := range []seaworthy.Status{seaworthy.StatusFailed, seaworthy.StatusPassed, seaworthy.StatusNotApplicable, seaworthy.StatusNotEvaluated, seaworthy.StatusProvider, seaworthy.StatusError} {
+		if n := statuses[string(s)]; n > 0 {
+			p.Statuses = append(p.Statuses, toggled(p.Q, "status", string(s), meanings[string(s)].word, n))
+		}
+	}
+	for _, c := range seaworthy.Categories {
+		if n := categories[c]; n > 0 {
+			p.Categories = append(p.Categories, toggled(p.Q, "category", c, c, n))
+		}
+	}
+	return u.render(w, r, "checks", p)
+}
+
+// checkPage is what pages/check.html needs.
+type checkPage struct {
+	page
+	Check    seaworthy.Check
+	Row      checkRow
+	Known    bool // some source reported it
+	Versions []checkVersionRow
+	Controls []link
+	Findings []findingRow
+	All      string
+	Command  string
+}
+
+type checkVersionRow struct {
+	store.CheckVersion
+	SourceName, Says string
+}
+
+func (u *UI) oneCheck(w http.ResponseWriter, r *http.Request) error {
+	ctx, id := r.Context(), r.PathValue("id")
+	c, builtIn := u.checks[id]
+	p := checkPage{page: u.page(r, p0(c.Title, id), link{"Checks", "/checks"}), Check: c, Command: "seaworthy checks show " + id}
+	tallies, err := u.Store.Checks(ctx, p.Program)
+	if err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(tallies, func(t store.CheckTally) bool { return t.ID == id }); i >= 0 {
+		p.Row, p.Known = u.checkRow(p.page, tallies[i]), true
+		p.Title = p.Row.Title
+		if !builtIn {
+			p.Check = seaworthy.Check{ID: id, Title: p.Row.Title, Severity: p.Row.Severity, Category: p.Row.Basis.Category, Controls: p.Row.Basis.Controls, Custom: true}
+		}
+	} else if !builtIn {
+		return seaworthy.NotFound("there is no check %s", id)
+	}
+	names, err := u.names(ctx)
+	if err != nil {
+		return err
+	}
+	versions, err := u.Store.CheckHistory(ctx, id, p.Program)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		says := "first used"
+		if len(v.Changed) > 0 {
+			says = "changed: " + strings.Join(v.Changed, ", ")
+		}
+		p.Versions = append(p.Versions, checkVersionRow{v, names.source(v.SourceID), says})
+	}
+	for _, control := range p.Check.Controls {
+		text := control
+		if tc, err := u.Store.Control(ctx, control); err == nil {
+			text = tc.Title
+		}
+		p.Controls = append(p.Controls, link{text, p.To("/controls/", control)})
+	}
+	list, err := u.Store.Findings(ctx, store.FindingFilter{Checks: []string{id}, Status: []seaworthy.FindingStatus{seaworthy.FindingOpen}, Program: p.Program, Limit: 10})
+	if err != nil {
+		return err
+	}
+	p.Findings = u.findingRows(p.page, names, list.Items)
+	p.All = p.To("/findings?check=" + queryEscape(id))
+	return u.render(w, r, "check", p)
+}

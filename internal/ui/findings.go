@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ui
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// findingsPage is what pages/findings.html needs.
+type findingsPage struct {
+	page
+	Rows    []findingRow
+	Facets  []facet
+	Groups  []groupRow // in place of the rows
+	Grouped []facetItem
+	Chosen  []chosen // filters that are set, to be taken away one by one
+	Columns []column
+	Views   []viewRow
+	Next    string
+	Total   string // "1,234 findings"
+	People  []choice
+	// Known is false when nothing ever reported: then the page says how to begin.
+	Known bool
+	CSV   string
+}
+
+// viewRow is a set of filters that somebody saved.
+type viewRow struct{ ID, Name, Href string }
+
+// findingRow is a finding in a list.
+type findingRow struct {
+	seaworthy.TrackedFinding
+	Title    string // of its check
+	Source   string
+	TeamName string
+	Who      string // to whom it is assigned
+	Href     string
+	Late     bool
+}
+
+// facet is one way to narrow a list.
+type facet struct {
+	Title string
+	Items []facetItem
+}
+
+type facetItem struct {
+	Text, N, Href string
+	Current       bool
+}
+
+// chosen is a filter that is set.
+type chosen struct{ Text, Without string }
+
+// column is a heading by which a table may be sorted.
+type column struct {
+	Text, Href, Sort string
+	Class            string
+}
+
+// findingFilter reads a list of findings out of its address.
+func (u *UI) findingFilter(ctx context.Context, q query, program *seaworthy.Program) (store.FindingFilter, error) {
+	f := store.FindingFilter{Program: program, Sort: store.Sort(q.Get("sort")), Cursor: q.Get("after"), Limit: 50, Text: strings.TrimSpace(q.Get("q"))}
+	switch s := q.Get("status"); s {
+	case "":
+		f.Status = []seaworthy.FindingStatus{seaworthy.FindingOpen}
+	case "overdue":
+		f.Overdue = true
+	case "all":
+	default:
+		f.Status = []seaworthy.FindingStatus{seaworthy.FindingStatus(s)}
+	}
+	if s := q.Get("severity"); s != "" {
+		severity, err := seaworthy.ParseSeverity(s)
+		if err != nil {
+			return f, err
+		}
+		f.Severities = []seaworthy.Severity{severity}
+	}
+	f.Checks, f.Sources, f.Namespaces = one(q, "check"), one(q, "source"), one(q, "namespace")
+	f.Teams, f.Assignees, f.Kinds = one(q, "team"), one(q, "assignee"), one(q, "kind")
+	f.Object, f.Waiver = q.Get("object"), q.Get("waiver")
+	return f, u.behind(ctx, q, &f)
+}
+
+func one(q query, key string) []string {
+	if v := q.Get(key); v != "" {
+		return []string{v}
+	}
+	return nil
+}
+
+// behind narrows a list to the checks behind a control or a requirement. Where there are
+// none, nothing is in the list.
+func (u *UI) behind(ctx context.Context, q query, f *store.FindingFilter) error {
+	control, requirement := q.Get("control"), q.Get("requirement")
+	if control == "" && requirement == "" {
+		return nil
+	}
+	controls, err := u.Store.Controls(ctx)
+	if err != nil {
+		return err
+	}
+	wanted := []string{control}
+	if requirement != "" && f.Program != nil {
+		framework, err := u.Audit.Framework(f.Program.Framework)
+		if err != nil {
+			return err
+		}
+		for _, r := range framework.Requirements {
+			if r.ID == requirement {
+				wanted = append(wanted, r.Controls...)
+			}
+		}
+	}
+	list := []string{"-"} // no check is called so
+	for _, c := range controls {
+		if slices.Contains(wanted, c.ID) {
+			list = append(list, c.Checks...)
+		}
+	}
+	if len(f.Checks) > 0 {
+		list = slices.DeleteFunc(list, func(id string) bool { return id != f.Checks[0] && id != "-" })
+	}
+	f.Checks = list
+	return nil
+}
+
+func (u *UI) findings(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	p := findingsPage{page: u.page(r, "Findings")}
+	names, err := u.names(ctx)
+	if err != nil {
+		return err
+	}
+	filter, err := u.findingFilter(ctx, p.Q, p.Program)
+	if err != nil {
+		return err
+	}
+	list, err := u.Store.Findings(ctx, filter)
+	if err != nil {
+		return err
+	}
+	p.Rows = u.findingRows(p.page, names, list.Items)
+	if list.Next != "" {
+		p.Next = p.Q.After(list.Next)
+	}
+	states, err := u.Store.SourceStates(ctx)
+	if err != nil {
+		return err
+	}
+	p.Known = len(states) > 0
+	p.Chosen = p.chosen(names)
+	if err := u.facets(ctx, &p, names, filter); err != nil {
+		return err
+	}
+	p.Columns = []column{
+		{"Severity", p.Q.With("sort", ""), "", ""}, {Text: "Finding"}, {Text: "Object"}, {Text: "Owner"},
+		{"Age", p.Q.With("sort", "age"), "age", ""}, {"Due", p.Q.With("sort", "due"), "due", ""},
+	}
+	p.Grouped = p.grouped()
+	views, err := u.Triage.Views(ctx, p.Who, "findings")
+	if err != nil {
+		return err
+	}
+	for _, v := range views {
+		p.Views = append(p.Views, viewRow{v.ID, v.Name, "/findings?" + v.Query})
+	}
+	p.CSV = p.Q.At("/findings.csv")
+	for _, one := range sortedUsers(names) {
+		p.People = append(p.People, choice{Value: one.ID, Text: names.user(one.ID)})
+	}
+	return u.render(w, r, "findings", p)
+}
+
+func sortedUsers(n names) []seaworthy.User {
+	out := make([]seaworthy.User, 0, len(n.users))
+	for _, one := range n.users {
+		if !one.Disabled {
+			out = append(out, one)
+		}
+	}
+	slices.SortFunc(out, func(a, b seaworthy.User) int {
+		return strings.Compare(strings.ToLower(n.user(a.ID)), strings.ToLower(n.user(b.ID)))
+	})
+	return out
+}
+
+func (u *UI) findingRows(p page, names names, list []seaworthy.TrackedFinding) []findingRow {
+	out := make([]findingRow, len(list))
+	for i, f := range list {
+		out[i] = findingRow{
+			TrackedFinding: f, Title: u.checkTitle(f.Check), Source: names.source(f.SourceID), TeamName: names.team(f.Team),
+			Who: names.user(f.Assignee), Href: p.To("/findings/", f.ID), Late: f.Overdue(p.Now),
+		}
+	}
+	return out
+}
+
+// checkTitle is what a check looks for; of one that this server does not know, its id.
+func (u *UI) checkTitle(id string) string {
+	if c, ok := u.checks[id]; ok {
+		return c.Title
+	}
+	return id
+}
+
+// chosen lists the filters that are set.
+func (p findingsPage) chosen(names names) []chosen {
+	var out []chosen
+	for _, f := range []struct{ key, title string }{
+		{"q", "begins with"}, {"severity", "severity"}, {"check", "check"}, {"source", "source"}, {"namespace", "namespace"}, {"kind", "kind"},
+		{"team", "owner"}, {"assignee", "assigned to"}, {"control", "control"}, {"requirement", "requirement"}, {"object", "one object"}, {"waiver", "one waiver"},
+	} {
+		v := p.Q.Get(f.key)
+		if v == "" {
+			continue
+		}
+		switch f.key {
+		case "source":
+			v = names.source(v)
+		case "team":
+			v = names.team(v)
+		case "assignee":
+			v = names.user(v)
+		case "object", "waiver":
+			v = ""
+		}
+		if v == "-" {
+			v = "nobody"
+		}
+		out = append(out, chosen{strings.TrimSpace(f.title + " " + v), p.Q.With(f.key, "")})
+	}
+	return out
+}
+
+// GroupTitle heads the column of the groups.
+func (p findingsPage) GroupTitle() string {
+	return map[string]string{"check": "Check", "team": "Owner", "namespace": "Namespace"}[p.Q.Get("group")]
+}
+
+// Kept are the filters that a search keeps.
+func (p findingsPage) Kept() []link {
+	var out []link
+	for k, v := range p.Q.values {
+		if k != "q" && k != "after" && len(v) > 0 {
+			out = append(out, link{k, v[0]})
+		}
+	}
+	return out
+}

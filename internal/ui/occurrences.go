@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ui
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// occurrencePage is what pages/occurrence.html needs.
+type occurrencePage struct {
+	page
+	Row      occurrenceRow
+	State    string
+	Control  seaworthy.TrackedControl
+	Owner    string
+	Evidence []evidenceRow
+	Gaps     []seaworthy.Gap
+	Versions []entryRow
+	Add      []link
+}
+
+func (u *UI) occurrence(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	o, err := u.Store.Occurrence(ctx, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	c, err := u.Store.Control(ctx, o.ControlID)
+	if err != nil {
+		return err
+	}
+	p := occurrencePage{Control: c, State: stripState(o)}
+	p.page = u.page(r, windowTitle(o), link{"Controls", "/controls"}, link{c.Title, "/controls/" + c.ID})
+	names, err := u.names(ctx)
+	if err != nil {
+		return err
+	}
+	p.Row, p.Owner = u.occurrenceRow(p.page, names, o), names.user(c.OwnerUser)
+	list, err := u.Store.EvidenceList(ctx, store.EvidenceFilter{Occurrence: o.ID})
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		p.Evidence = append(p.Evidence, u.evidenceRow(p.page, names, e))
+	}
+	if p.Versions, err = u.history(ctx, p.page, names, "occurrence", o.ID); err != nil {
+		return err
+	}
+	if p.Who.Can(seaworthy.ManageProgramme) && !c.Machine() {
+		for _, k := range []link{{"Upload a file", seaworthy.EvidenceUpload}, {"Link to it", seaworthy.EvidenceLink}, {"Attest", seaworthy.EvidenceAttestation}} {
+			p.Add = append(p.Add, link{k.Text, p.To("/evidence/new?occurrence=" + queryEscape(o.ID) + "&kind=" + k.Href)})
+		}
+	}
+	return u.render(w, r, "occurrence", p)
+}
+
+// windowTitle names an occurrence by its window, or by the event that asked for it.
+func windowTitle(o seaworthy.Occurrence) string {
+	if o.Event != "" {
+		return o.Event
+	}
+	last := o.DueAt.Add(-time.Second)
+	if last.Sub(o.From) < 25*time.Hour {
+		return o.From.Format("2 January 2006")
+	}
+	return o.From.Format("2 Jan") + " to " + last.Format("2 Jan 2006")
+}
+
+func (u *UI) notRequired(w http.ResponseWriter, r *http.Request) error {
+	o, err := u.Audit.NotRequired(r.Context(), visitOf(r).who, r.PathValue("id"), strings.TrimSpace(r.PostFormValue("reason")))
+	if err != nil {
+		return err
+	}
+	return u.done(w, r, "/occurrences/"+o.ID, "performed")
+}
+
+// expect makes an occurrence that an event asks for.
+func (u *UI) expect(w http.ResponseWriter, r *http.Request) error {
+	due, err := dateField(r, "due")
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	if due.IsZero() {
+		return seaworthy.Invalid("Say by when the control has to be performed.")
+	}
+	o, err := u.Audit.Expect(r.Context(), visitOf(r).who, id, strings.TrimSpace(r.PostFormValue("event")), u.now(), due.AddDate(0, 0, 1))
+	if err != nil {
+		return err
+	}
+	return u.done(w, r, "/occurrences/"+o.ID, "created")
+}

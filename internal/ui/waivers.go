@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ui
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/triage"
+)
+
+// waiverRow is a waiver in a list.
+type waiverRow struct {
+	seaworthy.TrackedWaiver
+	Title, Where, OwnerName, Asker, ApproverName, Source, Href string
+	Mine                                                       bool // asked for by who looks
+	Soon                                                       bool // ends within 14 days
+}
+
+func (u *UI) waiverRow(p page, names names, v seaworthy.TrackedWaiver) waiverRow {
+	row := waiverRow{
+		TrackedWaiver: v, Title: u.checkTitle(v.Check), OwnerName: names.user(v.Owner), Asker: names.actor(v.RequestedBy),
+		ApproverName: names.user(v.Approver), Href: p.To("/waivers/", v.ID), Source: "any source",
+		Mine: v.RequestedBy == p.Who.Actor,
+	}
+	if v.SourceID != "" {
+		row.Source = names.source(v.SourceID)
+	}
+	var where []string
+	for _, s := range []struct{ key, value string }{{"", v.Kind}, {"", v.Namespace}, {"", v.Name}, {"container ", v.Container}} {
+		if s.value != "" {
+			where = append(where, s.key+s.value)
+		}
+	}
+	switch {
+	case v.Fingerprint != "" && len(where) == 0:
+		row.Where = "one finding"
+	case len(where) == 0:
+		row.Where = "every object"
+	default:
+		row.Where = strings.Join(where, " / ")
+	}
+	row.Soon = v.State == seaworthy.WaiverApproved && v.Expires.Sub(p.Now) < 14*24*time.Hour
+	return row
+}
+
+// waiversPage is what pages/waivers.html needs.
+type waiversPage struct {
+	page
+	Rows   []waiverRow
+	States []facetItem
+	Next   string
+	CSV    string
+}
+
+func (u *UI) waivers(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	p := waiversPage{page: u.page(r, "Waivers")}
+	names, err := u.names(ctx)
+	if err != nil {
+		return err
+	}
+	counts, err := u.Store.WaiverCounts(ctx, p.Program)
+	if err != nil {
+		return err
+	}
+	for _, s := range []string{seaworthy.WaiverRequested, seaworthy.WaiverApproved, seaworthy.WaiverExpired, seaworthy.WaiverRejected, seaworthy.WaiverRevoked} {
+		p.States = append(p.States, toggled(p.Q, "state", s, meanings[s].word, counts[s]))
+	}
+	f := store.WaiverFilter{Program: p.Program, Cursor: p.Q.Get("after"), Limit: 50}
+	if s := p.Q.Get("state"); s != "" {
+		f.States = []string{s}
+	}
+	f.ByExpiry = p.Q.Get("sort") == "expires"
+	list, err := u.Store.Waivers(ctx, f)
+	if err != nil {
+		return err
+	}
+	for _, v := range list.Items {
+		p.Rows = append(p.Rows, u.waiverRow(p.page, names, v))
+	}
+	if list.Next != "" {
+		p.Next = p.Q.After(list.Next)
+	}
+	p.CSV = p.To("/lists/export?list=waivers")
+	return u.render(w, r, "waivers", p)
+}
+
+// waiverPage is what pages/waiver.html needs.
+type waiverPage struct {
+	page
+	Waiver   waiverRow
+	Findings []findingRow
+	Counted  string // what it concerns now
+	Versions []entryRow
+	MayRenew bool
+	MayJudge bool
+	Expires  string
+}
+
+func (u *UI) waiver(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	v, err := u.Store.Waiver(ctx, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if v.SourceID != "" {
+		if err := seesPlace(r, "waiver", v.ID, v.SourceID, ""); err != nil {
+			return err
+		}
+	}
+	p := waiverPage{page: u.page(r, "Waiver of "+u.checkTitle(v.Check), link{"Waivers", "/waivers"})}
+	names, err := u.names(ctx)
+	if err != nil {
+		return err
+	}
+	p.Waiver = u.waiverRow(p.page, names, v)
+	concerned, err := u.Triage.Concerned(ctx, p.Who, v.SourceID, v.Waiver)
+	if err != nil {
+		return err
+	}
+	p.Findings = u.findingRows(p.page, names, concerned.Sample)
+	p.Counted = count(concerned.Findings, "finding") + " on " + count(concerned.Objects, "object")
+	if p.Versions, err = u.history(ctx, p.page, names, "waiver", v.ID); err != nil {
+		return err
+	}
+	p.MayJudge = u.Triage.MayApprove(ctx, p.Who, &v) == nil
+	p.MayRenew = p.Who.Can(seaworthy.WorkFindings) && (v.State == seaworthy.WaiverApproved || v.State == seaworthy.WaiverExpired)
+	p.Expires = p.Now.AddDate(0, 3, 0).Format(time.DateOnly)
+	return u.render(w, r, "waiver", p)
+}
+
+// judge approves, rejects or revokes a waiver.
+func (u *UI) judge(w http.ResponseWriter, r *http.Request) error {
+	id, note, who := r.PathValue("id"), strings.TrimSpace(r.PostFormValue("note")), visitOf(r).who
+	var err error
+	said := ""
+	switch r.PostFormValue("do") {
+	case "approve":
+		_, err = u.Triage.Approve(r.Context(), who, []string{id}, triage.Decision{Note: note})
+		said = "approved"
+	case "reject":
+		_, err = u.Triage.Reject(r.Context(), who, []string{id}, note)
+		said = "rejected"
+	case "revoke":
+		_, err = u.Triage.Revoke(r.Context(), who, []string{id}, note)
+		said = "revoked"
+	default:
+		err = seaworthy.Invalid("Choose what to do with the waiver.")
+	}
+	if err != nil {
+		return err
+	}
+	return u.done(w, r, "/waivers/"+id, said)
+}
+
+func (u *UI) renew(w http.ResponseWriter, r *http.Request) error {
+	terms, err := termsOf(r)
+	if err != nil {
+		return err
+	}
+	v, err := u.Triage.Renew(r.Context(), visitOf(r).who, r.PathValue("id"), terms)
+	if err != nil {
+		return err
+	}
+	return u.done(w, r, "/waivers/"+v.ID, "requested")
+}
