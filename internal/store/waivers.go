@@ -280,3 +280,9 @@ func (t *Tx) FindingsWaivedBy(waiver string, f func([]seaworthy.TrackedFinding) 
 		}
 	}
 }
+
+// TokenMaker gives the id of the user who made a token, also of one that was revoked.
+func (s *Store) TokenMaker(ctx context.Context, id string) (string, error) {
+	v, err := tokens.one(ctx, s, s.read, id, byID(id))
+	return v.UserID, err
+}

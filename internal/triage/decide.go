@@ -101,11 +101,10 @@ func (t *Triage) MayApprove(ctx context.Context, who seaworthy.Principal, w *sea
 	}
 	asker := ""
 	if kind, id := split(w.RequestedBy); kind == "token" {
-		token, err := t.store.Token(ctx, id)
-		if err != nil {
+		var err error
+		if asker, err = t.store.TokenMaker(ctx, id); err != nil {
 			return err
 		}
-		asker = token.UserID
 	} else if kind == "user" {
 		asker = id
 	}

@@ -35,6 +35,9 @@ func (t *Triage) RequestWaiver(ctx context.Context, who seaworthy.Principal, sou
 				return err
 			}
 		}
+		if err := t.prepare(tx, who, &asked); err != nil {
+			return err
+		}
 		if err := ownWaiver(tx, who, &asked); err != nil {
 			return err
 		}
@@ -43,7 +46,7 @@ func (t *Triage) RequestWaiver(ctx context.Context, who seaworthy.Principal, sou
 				return err
 			}
 		}
-		return t.ask(tx, who, &asked)
+		return file(tx, &asked)
 	})
 	return asked, err
 }
@@ -125,6 +128,14 @@ func exactly(f *seaworthy.TrackedFinding) seaworthy.TrackedWaiver {
 
 // ask writes a request of the principal.
 func (t *Triage) ask(tx *store.Tx, who seaworthy.Principal, w *seaworthy.TrackedWaiver) error {
+	if err := t.prepare(tx, who, w); err != nil {
+		return err
+	}
+	return file(tx, w)
+}
+
+// prepare completes a request of the principal and refuses one that lacks something.
+func (t *Triage) prepare(tx *store.Tx, who seaworthy.Principal, w *seaworthy.TrackedWaiver) error {
 	w.From = "api"
 	if who.UserID != "" {
 		w.From = "person"
@@ -135,9 +146,11 @@ func (t *Triage) ask(tx *store.Tx, who seaworthy.Principal, w *seaworthy.Tracked
 	if w.Approver != "" {
 		return seaworthy.Invalid("who approves a waiver is not for who asks to say")
 	}
-	if err := t.whole(tx, w); err != nil {
-		return err
-	}
+	return t.whole(tx, w)
+}
+
+// file writes a request of the writer.
+func file(tx *store.Tx, w *seaworthy.TrackedWaiver) error {
 	w.ID, w.State, w.RequestedBy, w.RequestedAt = tx.NewID(), seaworthy.WaiverRequested, tx.Actor, tx.At
 	return tx.PutWaiver(w)
 }
