@@ -28,6 +28,9 @@ const Setting = "demo"
 // Notice is its value, for every page to show.
 const Notice = "Example data: Harbour Lane, its people and its half year are made up."
 
+// Filled is the setting that says that the example is whole, and when it was made.
+const Filled = "demo-filled"
+
 // days is how long the half year is that ends at the end of the program's period, as far
 // as it has passed.
 const days = 180
@@ -65,6 +68,5 @@ func Fill(ctx context.Context, c Config, clock *Clock) error {
 	if err := s.run(ctx); err != nil {
 		return fmt.Errorf("fill the example: %w", err)
 	}
-	clock.release()
 	return nil
 }

@@ -141,7 +141,7 @@ func (s *story) clusters() {
 			})
 		}
 		s.on(ago, 23*time.Hour+55*time.Minute, "sign the log", s.checkpoint)
-		if ago%7 == 3 {
+		if ago%30 == 3 {
 			s.on(ago, 4*time.Hour, "check everything", s.selfCheck)
 		}
 	}
@@ -191,10 +191,14 @@ func (s *story) selfCheck(ctx context.Context) error {
 // end brings everything up to now.
 func (s *story) end(ctx context.Context) error {
 	s.clock.forward(s.now)
-	for _, f := range []func(context.Context) error{s.triage.Settle, s.audit.Advance, s.checkpoint, s.selfCheck, s.checkpoint} {
+	whole := func(ctx context.Context) error {
+		return s.Store.Write(ctx, "system", func(tx *store.Tx) error { return tx.SetSetting(Filled, s.now.Format(time.RFC3339)) })
+	}
+	for _, f := range []func(context.Context) error{s.triage.Settle, s.audit.Advance, s.checkpoint, s.selfCheck, whole, s.checkpoint} {
 		if err := f(ctx); err != nil {
 			return err
 		}
 	}
+	s.clock.release()
 	return nil
 }
