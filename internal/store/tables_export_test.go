@@ -17,6 +17,9 @@ func Verified() []string {
 	return out
 }
 
+// Derived are those of them that follow from others.
+func Derived() []string { return derived }
+
 // WithDocuments are the names of the tables of the schema that hold documents.
 func WithDocuments(ctx context.Context, s *Store) ([]string, error) {
 	query := `SELECT table_name FROM information_schema.columns WHERE column_name = 'document' AND table_schema = current_schema()`

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/store/storetest"
+)
+
+// fillAll writes a record of every kind, and writes each again where that is allowed, so
+// that the newest entry is not the first.
+func fillAll(t *testing.T, s *store.Store) {
+	t.Helper()
+	live(t, s)
+	for range 2 {
+		write(t, s, fillPeople)
+		write(t, s, fillSources)
+		write(t, s, fillTriage)
+	}
+	write(t, s, fillProgramme)
+}
+
+func fillPeople(tx *store.Tx) error {
+	return errors.Join(
+		tx.PutTeam(&seaworthy.Team{ID: "shop", Name: "Shop", CreatedAt: tx.At}),
+		tx.PutUser(&seaworthy.User{ID: "u1", Email: "u1@example.com", Name: "Ü 1", Role: seaworthy.Engineer, Teams: []string{"shop"}, CreatedAt: tx.At}),
+		tx.PutToken(&seaworthy.Token{ID: "t1", Name: "ci", UserID: "u1", Role: seaworthy.Reporter, Teams: []string{}, CreatedAt: tx.At}),
+		tx.SetSetting("sla", `{"high":"24h0m0s"}`),
+		tx.SetJudgedUntil(tx.At),
+		tx.Action("export", "program p", nil),
+	)
+}
+
+func fillSources(tx *store.Tx) error {
+	run := seaworthy.Run{ID: tx.NewID(), SourceID: "s1", FinishedAt: tx.At, ReceivedAt: tx.At, Digest: tx.NewID(), Blob: "b",
+		Checks: []seaworthy.CheckResult{{ID: "latest-tag", Status: seaworthy.StatusFailed, InScope: 2, Failed: 1, Passed: 1, Controls: []string{}}}}
+	run.Header.Source.Started = tx.At.Add(-time.Minute)
+	return errors.Join(
+		tx.PutSource(&seaworthy.DeclaredSource{ID: "s1", Kind: seaworthy.KindCluster, Name: "prod", Environment: seaworthy.Production, Every: time.Hour, CreatedAt: tx.At}),
+		tx.PutRun(&run),
+		tx.PutCheckVersion(&store.CheckVersion{ID: "example.com/latest-tag", SourceID: "s1", Version: 1, Changed: []string{}, From: tx.At}),
+		tx.PutGap(&seaworthy.Gap{ID: "g1", SourceID: "s1", Kind: store.GapSilent, From: tx.At, Reason: "no report came"}),
+	)
+}
+
+func fillTriage(tx *store.Tx) error {
+	comment := seaworthy.Comment{SubjectKind: seaworthy.OnWaiver, Subject: "w1", Text: "<b>why</b>?\nIndeed"}
+	waiver := seaworthy.TrackedWaiver{ID: "w1", SourceID: "s1", State: seaworthy.WaiverRequested, RequestedBy: "user:u1", RequestedAt: tx.At, From: "person"}
+	waiver.Check, waiver.Reason, waiver.Owner = "latest-tag", "r & d", "u1"
+	waiver.Expires = seaworthy.Date{Time: tx.At.AddDate(0, 1, 0)} // with a time of day
+	gone := seaworthy.OwnershipRule{ID: tx.NewID(), Place: 2, Team: "shop"}
+	return errors.Join(
+		tx.AddComment(&comment), tx.PutWaiver(&waiver),
+		tx.PutOwnershipRule(&seaworthy.OwnershipRule{ID: "o1", Place: 1, Namespace: "shop-*", Team: "shop"}),
+		tx.PutOwnershipRule(&gone), tx.DropOwnershipRule(&gone),
+		tx.Erase("comment", comment.ID, "a name"),
+	)
+}
+
+func fillProgramme(tx *store.Tx) error {
+	control := seaworthy.TrackedControl{Control: seaworthy.Control{ID: "releases"}}
+	if err := errors.Join(tx.PutControl(&control), tx.PutControl(&control)); err != nil {
+		return err
+	}
+	o := seaworthy.Occurrence{ControlID: control.ID, From: tx.At, DueAt: tx.At.Add(time.Hour), State: seaworthy.Expected}
+	if err := tx.PutOccurrence(&o, o.DueAt); err != nil {
+		return err
+	}
+	o.State = seaworthy.Missed
+	past := tx.At.Add(-time.Hour)
+	e := seaworthy.Evidence{Kind: seaworthy.EvidenceLink, URL: "https://example.com", Title: "t", Shows: seaworthy.Design, Collector: "user:u1",
+		Occurrences: []string{o.ID}, EffectiveFrom: past, EffectiveTo: past, CollectedAt: past}
+	kept := e
+	if err := errors.Join(tx.PutOccurrence(&o, o.DueAt), tx.AddEvidence(&e), tx.AddEvidence(&kept), tx.Erase("evidence", e.ID, "r")); err != nil {
+		return err
+	}
+	p := seaworthy.Population{Name: "p", List: "findings"}
+	if err := tx.AddPopulation(&p); err != nil {
+		return err
+	}
+	return errors.Join(
+		tx.AddSample(&seaworthy.Sample{PopulationID: p.ID, Method: "seed"}),
+		tx.PutProgram(&seaworthy.Program{ID: "p", Name: "p", From: tx.At, To: tx.At.AddDate(1, 0, 0)}),
+	)
+}
+
+func TestAStoreOfEveryKindOfRecordIsIntact(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		signer, verifier := keys(t)
+		fillAll(t, s)
+		for _, table := range store.Verified() {
+			if n, err := store.Rows(ctx, s, table); err != nil || n == 0 && !slices.Contains(store.Derived(), table) {
+				t.Errorf("table %s has %d rows, %v: the test does not fill it", table, n, err)
+			}
+		}
+		if _, err := s.Checkpoint(ctx, signer); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Verify(ctx, verifier)
+		if err != nil || !got.Intact() {
+			t.Fatalf("Verify = %q, %v, want nothing", got.Problems, err)
+		}
+		// Each table is really looked at.
+		documents, err := store.WithDocuments(ctx, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range documents {
+			if slices.Contains(store.Derived(), table) {
+				continue
+			}
+			if err := store.Exec(ctx, s, `UPDATE `+table+` SET document = document || ' '`); err != nil {
+				t.Fatal(err)
+			}
+			now, err := s.Verify(ctx, verifier)
+			if err != nil || len(now.Problems) <= len(got.Problems) {
+				t.Errorf("with altered %s Verify tells %d problems, %v, before %d", table, len(now.Problems), err, len(got.Problems))
+			}
+			got = now
+		}
+	})
+}
