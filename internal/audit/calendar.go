@@ -171,7 +171,7 @@ func miss(o *seaworthy.Occurrence) {
 // retireWindows says of what is still expected of controls that the company does not
 // have any more that it is not required.
 func (a *Audit) retireWindows(ctx context.Context, s *state) error {
-	open, err := a.store.AllOccurrences(ctx, store.OccurrenceFilter{States: []seaworthy.OccurrenceState{seaworthy.Expected}})
+	open, err := a.known(ctx, s, store.OccurrenceFilter{States: []seaworthy.OccurrenceState{seaworthy.Expected}})
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (a *Audit) retireWindows(ctx context.Context, s *state) error {
 
 // missWindows says of what people were to perform, and did not, that it was missed.
 func (a *Audit) missWindows(ctx context.Context, s *state) error {
-	due, err := a.store.AllOccurrences(ctx, store.OccurrenceFilter{States: []seaworthy.OccurrenceState{seaworthy.Expected}, DueTo: s.now.Add(time.Microsecond)})
+	due, err := a.known(ctx, s, store.OccurrenceFilter{States: []seaworthy.OccurrenceState{seaworthy.Expected}, DueTo: s.now.Add(time.Microsecond)})
 	if err != nil {
 		return err
 	}
@@ -197,6 +197,13 @@ func (a *Audit) missWindows(ctx context.Context, s *state) error {
 		return a.byMachine(c, o) || s.now.Before(lateAt(c, o.DueAt))
 	})
 	return a.put(ctx, s, due, func(o *seaworthy.Occurrence, _ seaworthy.TrackedControl) { miss(o) })
+}
+
+// known lists occurrences of controls that there are; what somebody made behind the
+// store's back is the self-check's to tell.
+func (a *Audit) known(ctx context.Context, s *state, f store.OccurrenceFilter) ([]seaworthy.Occurrence, error) {
+	list, err := a.store.AllOccurrences(ctx, f)
+	return slices.DeleteFunc(list, func(o seaworthy.Occurrence) bool { return s.controls[o.ControlID] == nil }), err
 }
 
 // byMachine tells whether reports show an occurrence. What an event asks for is shown by

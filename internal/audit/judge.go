@@ -15,7 +15,7 @@ import (
 
 // judgeWindows judges the occurrences that reports show and whose windows have settled.
 func (a *Audit) judgeWindows(ctx context.Context, s *state) error {
-	due, err := a.store.AllOccurrences(ctx, store.OccurrenceFilter{
+	due, err := a.known(ctx, s, store.OccurrenceFilter{
 		States: []seaworthy.OccurrenceState{seaworthy.Expected}, DueTo: s.now.Add(time.Microsecond - settle),
 	})
 	if err != nil {
@@ -36,7 +36,7 @@ func (a *Audit) judgeLateReports(ctx context.Context, s *state) error {
 		return err
 	}
 	from := slices.MinFunc(runs, func(a, b store.JudgedRun) int { return a.FinishedAt.Compare(b.FinishedAt) }).FinishedAt
-	missed, err := a.store.AllOccurrences(ctx, store.OccurrenceFilter{States: []seaworthy.OccurrenceState{seaworthy.Missed}, From: from})
+	missed, err := a.known(ctx, s, store.OccurrenceFilter{States: []seaworthy.OccurrenceState{seaworthy.Missed}, From: from})
 	if err != nil {
 		return err
 	}

@@ -112,10 +112,11 @@ func (f *facts) control(c seaworthy.TrackedControl) seaworthy.ReadyControl {
 		OwnerUser: c.OwnerUser, Reasons: []string{}, Tally: t.Tally, NextDue: t.NextDue,
 	}
 	r.EvidenceTo = f.evidence[c.ID].Operation
-	if f.program.Type == seaworthy.TypeI {
-		r.EvidenceTo = later(r.EvidenceTo, f.evidence[c.ID].Design)
-	}
 	r.Fresh = !r.EvidenceTo.IsZero() && !r.EvidenceTo.Before(freshSince(c, f.end))
+	if f.program.Type == seaworthy.TypeI { // a design stays for a year
+		r.EvidenceTo = later(r.EvidenceTo, f.evidence[c.ID].Design)
+		r.Fresh = !r.EvidenceTo.IsZero()
+	}
 	f.reasons(c, &r)
 	r.Standing = f.standing(r)
 	return r

@@ -143,6 +143,25 @@ func TestReadinessCountsByWhoShows(t *testing.T) {
 	})
 }
 
+func TestTypeIAsksForDesign(t *testing.T) {
+	each(t, small(), func(c *company) {
+		c.own()
+		p, err := c.CreateProgram(c.t.Context(), manager, seaworthy.Program{Name: "Type I", Type: seaworthy.TypeI, From: date("2026-03-01"), To: date("2026-03-02"), Categories: []string{"security"}})
+		c.must(err)
+		c.at("2026-01-20")
+		_, err = c.AddEvidence(c.t.Context(), manager, seaworthy.Evidence{Kind: seaworthy.EvidenceLink, URL: "https://wiki.example/access", Title: "Procedure",
+			Shows: seaworthy.Design, Controls: []string{"access-review"}, EffectiveFrom: c.now, EffectiveTo: c.now}, audit.Performance{})
+		c.must(err)
+		c.at("2026-03-01")
+		if got := c.ready(p, "access-review"); got.Standing != seaworthy.ControlAsExpected {
+			c.t.Errorf("with a procedure: %+v, want as expected", got)
+		}
+		if got := c.ready(p, "board-oversight"); got.Standing != seaworthy.ControlNeedsYou || !slices.Equal(got.Reasons, []string{"no evidence"}) {
+			c.t.Errorf("without one: %+v, want 'no evidence'", got)
+		}
+	})
+}
+
 func TestTrendFillsDays(t *testing.T) {
 	each(t, small(), func(c *company) {
 		p := c.program()
