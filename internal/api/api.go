@@ -10,13 +10,17 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -45,6 +49,8 @@ type Config struct {
 	// LogKey is the public key of the log; Signer signs its checkpoints.
 	LogKey string
 	Signer note.Signer
+	// Stamp asks for a timestamp of a checkpoint; nil: none is asked for.
+	Stamp func(ctx context.Context, c store.Checkpoint) (token []byte, err error)
 	// Witnesses may cosign the log.
 	Witnesses []note.Verifier
 	// PrivateLog serves the log's tiles only to who may read the log.
@@ -81,6 +87,7 @@ func New(c Config) (*API, error) {
 	}
 	config := huma.DefaultConfig("Seaworthy", "v1")
 	config.CreateHooks = nil // no $schema members, no link to schemas
+	config.Formats = map[string]huma.Format{"application/json": format(), "json": format()}
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.Info.Description = about
 	config.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
@@ -88,6 +95,7 @@ func New(c Config) (*API, error) {
 		"token":   {Type: "http", Scheme: "bearer", Description: "An API token, made under Settings or by POST /api/v1/tokens."},
 		"session": {Type: "apiKey", In: "cookie", Name: "seaworthy", Description: "The session of a browser that is signed in."},
 	}
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Transformers = []huma.Transformer{a.problems}
 	a.huma = humago.New(a.mux, config)
 	a.route()
@@ -122,6 +130,10 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/api/") {
 		w.Header().Set("Cache-Control", "no-store")
 	}
+	if !readable(r.URL.Path) || !readableQuery(r.URL.RawQuery) {
+		a.fail(w, r, seaworthy.Invalid("the address holds what is no text in UTF-8"))
+		return
+	}
 	h, pattern := a.mux.Handler(r)
 	if pattern != "" {
 		a.mux.ServeHTTP(w, r)
@@ -135,6 +147,24 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.fail(w, r, seaworthy.NotFound("there is nothing at %s", r.URL.Path))
+}
+
+// readable tells whether databases and people can read a text: UTF-8 without NUL.
+func readable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
+
+func readableQuery(raw string) bool {
+	s, err := url.QueryUnescape(raw)
+	return err == nil && readable(s)
+}
+
+// format is JSON as databases can keep it.
+func format() huma.Format {
+	return huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: func(data []byte, v any) error {
+		if bytes.Contains(data, []byte(`\u0000`)) || !utf8.Valid(data) {
+			return errors.New("the body holds NUL or what is no UTF-8")
+		}
+		return json.Unmarshal(data, v)
+	}}
 }
 
 // nothing takes an answer whose status alone matters.
@@ -159,6 +189,7 @@ type operation struct {
 	also         int    // another status of success, with the same body
 	media        string // type of the answer; empty: application/json
 	body         int64  // bytes of the request's body; 0: 1 MiB
+	any          bool   // takes query parameters of any name
 	requestBody  *huma.RequestBody
 }
 
@@ -169,8 +200,8 @@ const public seaworthy.Action = ""
 func route[I, O any](a *API, o operation, f func(context.Context, *I) (*O, error)) {
 	op := huma.Operation{
 		Method: o.method, Path: o.path, OperationID: camel(o.id), Summary: o.summary, Description: o.doc, Tags: []string{o.tag},
-		DefaultStatus: o.status, MaxBodyBytes: o.body, BodyReadTimeout: -1, RejectUnknownQueryParameters: true,
-		Middlewares: huma.Middlewares{a.guard(o.action)}, RequestBody: o.requestBody, Responses: map[string]*huma.Response{},
+		DefaultStatus: o.status, MaxBodyBytes: o.body, BodyReadTimeout: -1, RejectUnknownQueryParameters: !o.any,
+		Middlewares: huma.Middlewares{a.guard(o.action)}, Responses: map[string]*huma.Response{},
 	}
 	if o.action != public {
 		op.Security = []map[string][]string{{"token": {}}, {"session": {}}}
@@ -189,9 +220,19 @@ func route[I, O any](a *API, o operation, f func(context.Context, *I) (*O, error
 		}
 		return out, nil
 	})
+	if o.requestBody != nil { // which huma is not to read
+		describe(a.huma.OpenAPI().Paths[o.path], o.method).RequestBody = o.requestBody
+	}
 	if o.also != 0 {
 		op.Responses[strconv.Itoa(o.also)] = op.Responses[strconv.Itoa(o.status)]
 	}
+}
+
+func describe(p *huma.PathItem, method string) *huma.Operation {
+	if method == http.MethodPatch {
+		return p.Patch
+	}
+	return p.Post
 }
 
 // camel writes an id as generators of clients like it: listFindings.

@@ -44,7 +44,7 @@ func (a *API) evidenceRoutes() {
 	}, a.getEvidence)
 	route(a, operation{
 		method: http.MethodGet, path: evidence + "/{id}/content", action: seaworthy.ReadProgramme, id: "download-evidence", tag: "Evidence",
-		summary: "The bytes of a piece of evidence", media: "application/octet-stream", doc: "They are checked against their digest while they are sent; the answer breaks off when they were altered.",
+		summary: "The bytes of a piece of evidence", media: "*/*", doc: "They are checked against their digest while they are sent; the answer breaks off when they were altered.",
 	}, a.downloadEvidence)
 	route(a, operation{
 		method: http.MethodPost, path: evidence + "/{id}/erase", action: seaworthy.ManageProgramme, id: "erase-evidence", tag: "Evidence",
@@ -200,13 +200,27 @@ func (a *API) uploadEvidence(ctx context.Context, in *struct {
 		return nil, errors.Join(seaworthy.Invalid("the second part of the form must be the file, with its name"), unreadForm(err))
 	}
 	e.Kind, e.FileName, e.MediaType = seaworthy.EvidenceUpload, file.FileName(), mediaType(file.Header.Get("Content-Type"))
-	if e.Digest, e.Size, err = a.Vault.Put(ctx, file, a.Limits.Evidence); err != nil {
+	if e.Digest, e.Size, err = a.Vault.Put(ctx, &limited{file, a.Limits.Evidence}, a.Limits.Evidence+1); err != nil {
 		return nil, unread(err)
 	}
 	if e, err = a.Audit.AddEvidence(ctx, who(ctx), e, how); err != nil {
 		return nil, err
 	}
 	return created("/api/v1/evidence/"+e.ID, e)
+}
+
+// limited refuses what is longer than it may be.
+type limited struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, &statusError{http.StatusRequestEntityTooLarge, "the file is larger than this server takes"}
+	}
+	return n, err
 }
 
 // formEvidence reads the first part of a form.

@@ -88,12 +88,12 @@ func (a *API) take(ctx context.Context, source, encoding string, body io.Reader)
 	defer plain.Close()
 	began := a.Store.Now()
 	c := a.Ingest
-	c.Limits.Bytes = a.Limits.Report
+	c.Limits.Bytes = a.Limits.Report + 1<<20 // we say it first, with a status of its own
 	run, err := ingest.Report(ctx, c, who(ctx), source, plain)
 	if err != nil {
 		return nil, unread(err)
 	}
-	out := &taken{Status: http.StatusCreated, Body: run}
+	out := &taken{Status: http.StatusCreated, Body: tidy(run)}
 	if run.ReceivedAt.Before(began) {
 		out.Status = http.StatusOK // it was taken before
 	}
@@ -208,7 +208,18 @@ func (a *API) findReport(ctx context.Context, in *struct {
 	if err := a.seesSource(ctx, "report", in.Digest, run.SourceID); err != nil {
 		return nil, err
 	}
-	return record(run)
+	return record(tidy(run))
+}
+
+// tidy gives a run empty lists where its report had none.
+func tidy(run seaworthy.Run) seaworthy.Run {
+	if run.Summary.BySev == nil {
+		run.Summary.BySev = map[seaworthy.Severity]int{}
+	}
+	if run.Summary.ByStatus == nil {
+		run.Summary.ByStatus = map[seaworthy.Status]int{}
+	}
+	return run
 }
 
 // sourcesCalled gives the ids of the sources that a report for the name may be of.

@@ -17,6 +17,8 @@ func (a *API) route() {
 	a.programRoutes()
 	a.controlRoutes()
 	a.evidenceRoutes()
+	a.listRoutes()
 	a.peopleRoutes()
+	a.settingRoutes()
 	a.logRoutes()
 }

@@ -186,6 +186,9 @@ func (a *API) runs(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	for i := range page.Items {
+		page.Items[i] = tidy(page.Items[i])
+	}
 	return pageOf(ctx, page.Items, page.Next), nil
 }
 
@@ -197,7 +200,7 @@ func (a *API) run(ctx context.Context, in *ByID) (*one[seaworthy.Run], error) {
 	if err := a.seesSource(ctx, "run", in.ID, r.SourceID); err != nil {
 		return nil, err
 	}
-	return record(r)
+	return record(tidy(r))
 }
 
 func (a *API) gaps(ctx context.Context, in *struct {
