@@ -209,7 +209,7 @@ func (v *verification) findingRows() error {
 // lostFindings finds events whose finding is gone.
 func (v *verification) lostFindings() error {
 	return v.strings(func(s string) { v.tell("finding %s is missing", s) }, `
-		SELECT DISTINCT finding_id FROM finding_events e WHERE NOT EXISTS (SELECT 1 FROM findings f WHERE f.id = e.finding_id)`)
+		SELECT finding_id FROM (SELECT DISTINCT finding_id FROM finding_events) e WHERE NOT EXISTS (SELECT 1 FROM findings f WHERE f.id = e.finding_id)`)
 }
 
 // counters compares every counter with what there is to count: combinations with the

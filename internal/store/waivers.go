@@ -45,7 +45,7 @@ type WaiverFilter struct {
 	Check  string
 	// Source takes waivers of the source, not those of any source.
 	Source string
-	// Finding takes waivers of exactly one finding: its fingerprint.
+	// Fingerprint takes waivers of exactly one finding.
 	Fingerprint string
 	// ExpiringBefore takes waivers that end by then; those without an end are not among
 	// them.
@@ -123,6 +123,30 @@ func (t *Tx) CountingWaivers(source string) ([]seaworthy.TrackedWaiver, error) {
 		w.among("source_id", []string{"", source})
 	}
 	return waivers.list(t.ctx, t.store, t.tx, w, "ORDER BY requested_at, id")
+}
+
+// CountingWaiversOf lists those of them that could concern findings with these
+// fingerprints: the ones of exactly them, and those of patterns.
+func (t *Tx) CountingWaiversOf(fingerprints []string) ([]seaworthy.TrackedWaiver, error) {
+	var out []seaworthy.TrackedWaiver
+	for part := range slices.Chunk(append([]string{""}, fingerprints...), 500) {
+		w := where{}
+		w.among("fingerprint", part)
+		w.add("state = ? AND expires_at > ?", seaworthy.WaiverApproved, micros(t.At))
+		list, err := waivers.list(t.ctx, t.store, t.tx, w, "ORDER BY requested_at, id")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, list...)
+	}
+	return out, nil
+}
+
+// Waives tells whether a waiver waives any finding.
+func (s *Store) Waives(ctx context.Context, waiver string) (bool, error) {
+	var any bool
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM findings WHERE waiver_id = $1 AND waiver_id <> '')`, waiver).Scan(&any)
+	return any, s.dialect.explain(err)
 }
 
 // EndedWaivers lists ids of approved waivers whose end has come, n at most.

@@ -28,13 +28,17 @@ func (t *Triage) Comment(ctx context.Context, who seaworthy.Principal, kind, sub
 		return c, err
 	}
 	err = t.store.Write(ctx, who.Actor, func(tx *store.Tx) error {
-		c = seaworthy.Comment{SubjectKind: kind, Subject: subject, Text: text}
+		mentions, err := mentionsOf(tx, text)
+		if err != nil {
+			return err
+		}
+		c = seaworthy.Comment{SubjectKind: kind, Subject: subject, Text: text, Mentions: mentions}
 		if kind == seaworthy.OnFinding {
 			list, err := lock(tx, who, []string{subject})
 			if err != nil {
 				return err
 			}
-			if err := write(tx, &c); err != nil {
+			if err := tx.AddComment(&c); err != nil {
 				return err
 			}
 			return tx.ChangeFindings(commented(list, c.ID))
@@ -42,7 +46,7 @@ func (t *Triage) Comment(ctx context.Context, who seaworthy.Principal, kind, sub
 		if err := commentable(tx, who, kind, subject); err != nil {
 			return err
 		}
-		return write(tx, &c)
+		return tx.AddComment(&c)
 	})
 	return c, err
 }
@@ -53,9 +57,16 @@ func (t *Triage) CommentFindings(ctx context.Context, who seaworthy.Principal, i
 	if err != nil {
 		return 0, err
 	}
+	var mentions []string
 	return t.change(ctx, who, ids, seaworthy.EventCommented, func(tx *store.Tx, f *seaworthy.TrackedFinding) (string, error) {
-		c := seaworthy.Comment{SubjectKind: seaworthy.OnFinding, Subject: f.ID, Text: text}
-		err := write(tx, &c)
+		if mentions == nil {
+			var err error
+			if mentions, err = mentionsOf(tx, text); err != nil {
+				return "", err
+			}
+		}
+		c := seaworthy.Comment{SubjectKind: seaworthy.OnFinding, Subject: f.ID, Text: text, Mentions: mentions}
+		err := tx.AddComment(&c)
 		return c.ID, err
 	})
 }
@@ -70,15 +81,13 @@ func commented(list []seaworthy.TrackedFinding, id string) []store.FindingChange
 	return changes
 }
 
-func write(tx *store.Tx, c *seaworthy.Comment) error {
-	if strings.Contains(c.Text, "@") {
-		people, err := tx.People()
-		if err != nil {
-			return err
-		}
-		c.Mentions = mentioned(c.Text, people)
+// mentionsOf gives the ids of the people whom a text mentions.
+func mentionsOf(tx *store.Tx, text string) ([]string, error) {
+	if !strings.Contains(text, "@") {
+		return []string{}, nil
 	}
-	return tx.AddComment(c)
+	people, err := tx.People()
+	return mentioned(text, people), err
 }
 
 // commentable refuses what is not there or not the principal's: an engineer speaks of

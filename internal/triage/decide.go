@@ -20,7 +20,7 @@ type Decision struct {
 }
 
 // decide changes waivers one by one, in one transaction.
-func (t *Triage) decide(ctx context.Context, who seaworthy.Principal, ids []string, f func(*store.Tx, *seaworthy.TrackedWaiver) error) ([]seaworthy.TrackedWaiver, error) {
+func (t *Triage) decide(ctx context.Context, who seaworthy.Principal, ids []string, f func(*batch, *seaworthy.TrackedWaiver) error) ([]seaworthy.TrackedWaiver, error) {
 	ids, err := several(ids)
 	if err != nil {
 		return nil, err
@@ -32,6 +32,7 @@ func (t *Triage) decide(ctx context.Context, who seaworthy.Principal, ids []stri
 		if err != nil {
 			return err
 		}
+		b := &batch{tx: tx}
 		for _, id := range ids {
 			w, err := tx.Waiver(id)
 			if err != nil {
@@ -40,12 +41,12 @@ func (t *Triage) decide(ctx context.Context, who seaworthy.Principal, ids []stri
 			if err := r.source(w.SourceID); err != nil {
 				return err
 			}
-			if err := f(tx, &w); err != nil {
+			if err := f(b, &w); err != nil {
 				return err
 			}
 			out = append(out, w)
 		}
-		return nil
+		return b.flush()
 	})
 	if err != nil {
 		return nil, err
@@ -63,7 +64,8 @@ func (t *Triage) Approve(ctx context.Context, who seaworthy.Principal, ids []str
 	if err != nil {
 		return nil, err
 	}
-	return t.decide(ctx, who, ids, func(tx *store.Tx, w *seaworthy.TrackedWaiver) error {
+	return t.decide(ctx, who, ids, func(b *batch, w *seaworthy.TrackedWaiver) error {
+		tx := b.tx
 		if err := requested(w); err != nil {
 			return err
 		}
@@ -87,7 +89,7 @@ func (t *Triage) Approve(ctx context.Context, who seaworthy.Principal, ids []str
 		if err := tx.PutWaiver(w); err != nil {
 			return err
 		}
-		return apply(tx, w)
+		return b.apply(w)
 	})
 }
 
@@ -146,7 +148,8 @@ func (t *Triage) Reject(ctx context.Context, who seaworthy.Principal, ids []stri
 	if err != nil {
 		return nil, err
 	}
-	return t.decide(ctx, who, ids, func(tx *store.Tx, w *seaworthy.TrackedWaiver) error {
+	return t.decide(ctx, who, ids, func(b *batch, w *seaworthy.TrackedWaiver) error {
+		tx := b.tx
 		if err := requested(w); err != nil {
 			return err
 		}
@@ -165,7 +168,8 @@ func (t *Triage) Revoke(ctx context.Context, who seaworthy.Principal, ids []stri
 	if err != nil {
 		return nil, err
 	}
-	return t.decide(ctx, who, ids, func(tx *store.Tx, w *seaworthy.TrackedWaiver) error {
+	return t.decide(ctx, who, ids, func(b *batch, w *seaworthy.TrackedWaiver) error {
+		tx := b.tx
 		if !who.Can(seaworthy.ApproveWaivers) {
 			asker, err := person(tx, w.RequestedBy)
 			if err != nil {
@@ -182,15 +186,37 @@ func (t *Triage) Revoke(ctx context.Context, who seaworthy.Principal, ids []stri
 	})
 }
 
+// batch gathers changes of different findings, so that many waivers of one finding each
+// do not make a chunk of events each.
+type batch struct {
+	tx      *store.Tx
+	changes []store.FindingChange
+	has     map[string]bool // ids of the findings
+}
+
 // apply waives the open findings that an approved waiver concerns.
-func apply(tx *store.Tx, w *seaworthy.TrackedWaiver) error {
-	return tx.FindingsConcerned(w, func(lot []seaworthy.TrackedFinding) error {
-		changes := make([]store.FindingChange, len(lot))
-		for i := range lot {
-			changes[i] = waive(lot[i], w)
+func (b *batch) apply(w *seaworthy.TrackedWaiver) error {
+	return b.tx.FindingsConcerned(w, func(lot []seaworthy.TrackedFinding) error {
+		if b.has == nil {
+			b.has = map[string]bool{}
 		}
-		return tx.ChangeFindings(changes)
+		for i := range lot {
+			if !b.has[lot[i].ID] { // waived by another of the batch
+				b.has[lot[i].ID] = true
+				b.changes = append(b.changes, waive(lot[i], w))
+			}
+		}
+		if len(b.changes) >= 1000 {
+			return b.flush()
+		}
+		return nil
 	})
+}
+
+func (b *batch) flush() error {
+	err := b.tx.ChangeFindings(b.changes)
+	b.changes, b.has = nil, nil
+	return err
 }
 
 func waive(f seaworthy.TrackedFinding, w *seaworthy.TrackedWaiver) store.FindingChange {
@@ -212,11 +238,15 @@ func end(tx *store.Tx, w *seaworthy.TrackedWaiver, state, note string) error {
 // release opens the findings that a waiver waived which has ended, and tells how many no
 // other waiver holds.
 func release(tx *store.Tx, w *seaworthy.TrackedWaiver) (opened int, err error) {
-	others, err := tx.CountingWaivers("")
-	if err != nil {
-		return 0, err
-	}
-	return opened, tx.FindingsWaivedBy(w.ID, func(lot []seaworthy.TrackedFinding) error {
+	err = tx.FindingsWaivedBy(w.ID, func(lot []seaworthy.TrackedFinding) error {
+		prints := make([]string, len(lot))
+		for i := range lot {
+			prints[i] = lot[i].Fingerprint
+		}
+		others, err := tx.CountingWaiversOf(prints)
+		if err != nil {
+			return err
+		}
 		var changes []store.FindingChange
 		for i := range lot {
 			after := lot[i]
@@ -230,6 +260,7 @@ func release(tx *store.Tx, w *seaworthy.TrackedWaiver) (opened int, err error) {
 		}
 		return tx.ChangeFindings(changes)
 	})
+	return opened, err
 }
 
 // concerning is the first of the waivers that concerns a finding, or nil.

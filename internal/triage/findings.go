@@ -46,14 +46,17 @@ func (t *Triage) SetDue(ctx context.Context, who seaworthy.Principal, ids []stri
 		return 0, err
 	}
 	due = due.UTC().Truncate(time.Microsecond)
+	var sla seaworthy.SLA
 	return t.change(ctx, who, ids, seaworthy.EventDue, func(tx *store.Tx, f *seaworthy.TrackedFinding) (string, error) {
 		if f.Status == seaworthy.FindingFixed {
 			return "", seaworthy.Conflict("the finding of %s is fixed: it has no due date", f.Object)
 		}
 		if due.IsZero() {
-			sla, err := SLA(tx)
-			if err != nil {
-				return "", err
+			if sla == nil {
+				var err error
+				if sla, err = SLA(tx); err != nil {
+					return "", err
+				}
 			}
 			f.DueAt = dueBy(sla, f)
 			return "as the SLA says: " + reason, nil

@@ -4,6 +4,7 @@ package triage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -99,7 +100,8 @@ func (t *Triage) reapply(ctx context.Context) error {
 			case err != nil:
 				return err
 			case w.Counts(tx.At):
-				return apply(tx, &w)
+				b := batch{tx: tx}
+				return errors.Join(b.apply(&w), b.flush())
 			case w.State != seaworthy.WaiverApproved:
 				_, err = release(tx, &w)
 			}
@@ -114,8 +116,8 @@ func (t *Triage) reapply(ctx context.Context) error {
 // unsettled tells whether there are findings that a waiver should waive or has let go.
 func (t *Triage) unsettled(ctx context.Context, w *seaworthy.TrackedWaiver) (bool, error) {
 	if !w.Counts(t.store.Now()) {
-		page, err := t.store.Findings(ctx, store.FindingFilter{Waiver: w.ID, Limit: 1})
-		return len(page.Items) > 0 && w.State != seaworthy.WaiverApproved, err
+		some, err := t.store.Waives(ctx, w.ID)
+		return some && w.State != seaworthy.WaiverApproved, err
 	}
 	some := false
 	err := t.store.FindingsConcerned(ctx, w, func([]seaworthy.TrackedFinding) error {

@@ -68,16 +68,18 @@ func (t *Triage) WaiveFindings(ctx context.Context, who seaworthy.Principal, ids
 		if err != nil {
 			return err
 		}
+		pending, err := pendingOf(tx, list)
+		if err != nil {
+			return err
+		}
 		for i := range list {
 			if list[i].Status == seaworthy.FindingFixed {
 				return seaworthy.Conflict("the finding of %s is fixed: there is nothing to waive", list[i].Object)
 			}
-			w := exactly(&list[i])
-			if err := notAsked(tx, &w); isConflict(err) {
+			if pending[list[i].ID] {
 				continue
-			} else if err != nil {
-				return err
 			}
+			w := exactly(&list[i])
 			w.Owner, w.Reason, w.CompensatingControl, w.Expires = terms.Owner, terms.Reason, terms.CompensatingControl, terms.Expires
 			if err := t.ask(tx, who, &w); err != nil {
 				return err
@@ -201,9 +203,25 @@ func notAsked(tx *store.Tx, w *seaworthy.TrackedWaiver) error {
 	return err
 }
 
-func isConflict(err error) bool {
-	var e *seaworthy.Error
-	return errors.As(err, &e) && e.Kind == seaworthy.KindConflict
+// pendingOf gives the ids of those findings for which a waiver is asked for.
+func pendingOf(tx *store.Tx, list []seaworthy.TrackedFinding) (map[string]bool, error) {
+	prints := map[string][]string{}
+	for i := range list {
+		prints[list[i].SourceID] = append(prints[list[i].SourceID], list[i].Fingerprint)
+	}
+	out := map[string]bool{}
+	for source, fingerprints := range prints {
+		waivers, err := tx.WaiversOfFingerprints(source, fingerprints)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range waivers {
+			if w.State == seaworthy.WaiverRequested {
+				out[store.FindingID(source, w.Fingerprint)] = true
+			}
+		}
+	}
+	return out, nil
 }
 
 // errNotOwn ends a walk over findings.

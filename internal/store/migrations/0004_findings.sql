@@ -121,6 +121,8 @@ CREATE TABLE waivers (
   document TEXT NOT NULL
 );
 CREATE INDEX waivers_state_idx ON waivers (state, expires_at);
+-- Most waivers are of one finding; those of patterns have no fingerprint.
+CREATE INDEX waivers_fingerprint_idx ON waivers (fingerprint, state);
 
 CREATE TABLE comments (
   id TEXT PRIMARY KEY,
