@@ -121,7 +121,12 @@ func (s *Store) Findings(ctx context.Context, f FindingFilter) (Page[seaworthy.T
 	if err := s.resolve(ctx, &f); err != nil {
 		return Page[seaworthy.TrackedFinding]{}, err
 	}
-	w := f.where(s.Now())
+	rest := &f
+	if f.branched() {
+		columns, _ := f.branches()
+		rest = f.without(columns)
+	}
+	w := rest.where(s.Now())
 	column, order, after := "severity", "severity DESC, id", "(severity < ? OR severity = ? AND id > ?)"
 	key := func(v seaworthy.TrackedFinding) int64 { return int64(rank(v.Severity)) }
 	switch f.Sort {

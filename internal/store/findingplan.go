@@ -18,6 +18,32 @@ import (
 // maxBranches bounds how many branches a statement has.
 const maxBranches = 96
 
+// branched tells whether the list is read in branches: few findings are read at once.
+func (f *FindingFilter) branched() bool {
+	return f.Object == "" && f.Waiver == "" && len(f.text.ids) == 0
+}
+
+// without leaves out what the branches say; SQLite would follow it instead of them.
+func (f FindingFilter) without(columns []string) *FindingFilter {
+	for _, c := range columns {
+		switch c {
+		case "status":
+			f.Status = nil
+		case "assignee":
+			f.Assignees = nil
+		case "check_id":
+			f.Checks = nil
+		case "namespace":
+			f.Namespaces = nil
+		case "team":
+			f.Teams = nil
+		case "source_id":
+			f.Sources = nil
+		}
+	}
+	return &f
+}
+
 // branches are the combinations of values, one of which each finding of the list has.
 func (f *FindingFilter) branches() (columns []string, rows [][]any) {
 	statuses := f.Status
@@ -55,7 +81,7 @@ func (f *FindingFilter) branches() (columns []string, rows [][]any) {
 // read reads the first n findings of the list in the order.
 func (s *Store) readFindings(ctx context.Context, f *FindingFilter, w where, order string, n int) ([]seaworthy.TrackedFinding, error) {
 	columns, combinations := f.branches()
-	if f.Object != "" || f.Waiver != "" || len(f.text.ids) > 0 {
+	if !f.branched() {
 		rows, err := s.read.QueryContext(ctx, `SELECT `+findingColumns+` FROM findings`+w.sql()+` ORDER BY `+order+` LIMIT `+w.arg(n), w.args...)
 		return collect(s, rows, err, scanFinding)
 	}
