@@ -4,6 +4,7 @@ package vault
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
@@ -41,8 +42,9 @@ func (f *Folder) Put(_ context.Context, name string, r io.Reader, _ int64) (err 
 	if _, err := f.root.Stat(name); err == nil {
 		return nil // names are digests: the bytes are the same
 	}
-	temp := "temp/" + path.Base(name)
-	w, err := f.root.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	// A name of its own: the same bytes may be on their way twice.
+	temp := "temp/out-" + rand.Text()
+	w, err := f.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
@@ -95,5 +97,20 @@ func TestLimits(t *testing.T) {
 		if _, err := v.Open(t.Context(), digest); err == nil {
 			t.Errorf("Open(%q) opens something", digest)
 		}
+	}
+}
+
+func TestTheSameBytesAtOnce(t *testing.T) {
+	v, _ := open(t)
+	data := bytes.Repeat([]byte("x"), 2<<20)
+	var g errgroup.Group
+	for range 16 {
+		g.Go(func() error {
+			digest, _, err := v.Put(t.Context(), bytes.NewReader(data), 10<<20)
+			return errors.Join(err, v.Check(t.Context(), digest))
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
 	}
 }
