@@ -31,6 +31,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/triage"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
 
@@ -40,6 +41,8 @@ type Config struct {
 	Vault *vault.Vault
 	Auth  *auth.Auth
 	Audit *audit.Audit
+	// Triage works on findings and waivers.
+	Triage *triage.Triage
 	// Ingest says how reports are taken; its limits are those of Limits.
 	Ingest ingest.Config
 	Log    *slog.Logger

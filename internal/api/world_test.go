@@ -24,6 +24,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/store/storetest"
+	"github.com/seaworthy-dev/seaworthy/internal/triage"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
 
@@ -87,7 +88,10 @@ func newWorld(t *testing.T, sc store.Config, c api.Config) *world {
 	w.must(err)
 	c.Store, c.Vault, c.Auth, c.Audit, c.LogKey, c.Signer = w.store, w.vault, w.auth, w.audit, public, w.signer
 	c.Uploads = t.TempDir()
-	c.Ingest = ingest.Config{Store: w.store, Vault: w.vault, TempDir: t.TempDir()}
+	c.Triage = triage.New(triage.Config{Store: w.store})
+	c.Ingest = ingest.Config{
+		Store: w.store, Vault: w.vault, TempDir: t.TempDir(), SLA: triage.SLA, Owners: triage.Owners, Waivers: triage.Waivers, Requested: triage.Requested,
+	}
 	w.api, err = api.New(c)
 	w.must(err)
 	w.valid = newValidator(t, w.api)

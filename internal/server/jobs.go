@@ -19,6 +19,7 @@ func (s *Server) jobs() []jobs.Job {
 		{Name: "self-check", Every: 24 * time.Hour, Lease: 6 * time.Hour, Run: s.selfCheck},
 		{Name: "occurrences", Every: 5 * time.Minute, Lease: 30 * time.Minute, Run: s.parts.audit.Advance},
 		{Name: "silences", Every: time.Minute, Lease: 10 * time.Minute, Run: s.silences},
+		{Name: "waivers", Every: time.Minute, Lease: 30 * time.Minute, Run: s.parts.triage.Settle},
 		{Name: "retention", Every: 24 * time.Hour, Lease: 2 * time.Hour, Run: s.parts.audit.Retain},
 		{Name: "sign-in", Every: time.Hour, Lease: 10 * time.Minute, Run: s.auth.Sweep},
 	}

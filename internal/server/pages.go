@@ -11,7 +11,7 @@ import (
 // pages gives the web UI.
 func (s *Server) pages() (http.Handler, error) {
 	return ui.New(ui.Config{
-		Store: s.store, Auth: s.auth, Audit: s.parts.audit, Vault: s.vault, Log: s.log,
+		Store: s.store, Auth: s.auth, Audit: s.parts.audit, Vault: s.vault, Triage: s.parts.triage, Log: s.log,
 		Checks: s.config.Checks, Example: s.config.Example,
 	})
 }

@@ -14,11 +14,13 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/tlog"
+	"github.com/seaworthy-dev/seaworthy/internal/triage"
 )
 
 // parts are the verbs that doors and jobs share.
 type parts struct {
 	audit  *audit.Audit
+	triage *triage.Triage
 	ingest ingest.Config
 }
 
@@ -37,9 +39,13 @@ func (s *Server) wire(ctx context.Context) error {
 	if err := os.MkdirAll(uploads, 0o700); err != nil {
 		return unwritable(c.Data, err)
 	}
-	s.parts.ingest = ingest.Config{Store: s.store, Vault: s.vault, TempDir: uploads}
+	s.parts.triage = triage.New(triage.Config{Store: s.store})
+	s.parts.ingest = ingest.Config{
+		Store: s.store, Vault: s.vault, TempDir: uploads,
+		SLA: triage.SLA, Owners: triage.Owners, Waivers: triage.Waivers, Requested: triage.Requested,
+	}
 	a, err := api.New(api.Config{
-		Store: s.store, Vault: s.vault, Auth: s.auth, Audit: s.parts.audit, Ingest: s.parts.ingest, Log: s.log, Checks: c.Checks,
+		Store: s.store, Vault: s.vault, Auth: s.auth, Audit: s.parts.audit, Triage: s.parts.triage, Ingest: s.parts.ingest, Log: s.log, Checks: c.Checks,
 		LogKey: s.public, Signer: s.signer, Witnesses: witnesses, PrivateLog: c.PrivateLog, Uploads: uploads, Version: c.Version,
 	})
 	if err != nil {
