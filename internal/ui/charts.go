@@ -202,7 +202,7 @@ type window struct {
 // newStrip lays windows along the time from–to. A window is drawn as long as it lasts;
 // where there is room it bears its state's shape.
 func newStrip(id, title string, from, to time.Time, windows []window) *strip {
-	const w, h = 960, 34
+	const w, h = 800, 34
 	s := &strip{ID: id, Title: title, W: w, H: h + 18}
 	whole := to.Sub(from).Hours()
 	if whole <= 0 {
@@ -227,7 +227,7 @@ func newStrip(id, title string, from, to time.Time, windows []window) *strip {
 		s.Marks = append(s.Marks, label{round(x(m)), h + 14, "start", m.Format("Jan")})
 	}
 	var desc []string
-	for _, state := range []string{"performed", "late", "missed", "gap", "expected", "not-required"} {
+	for _, state := range []string{"performed", "deviation", "late", "missed", "gap", "expected", "not-required"} {
 		if n := counts[state]; n > 0 {
 			s.Counts = append(s.Counts, stateCount{state, n})
 			desc = append(desc, fmt.Sprintf("%d %s", n, strings.ToLower(meanings[state].word)))
@@ -281,7 +281,7 @@ type interval struct {
 
 // newSpans lays intervals of each row along the time from–to.
 func newSpans(id, title string, from, to time.Time, names, hrefs []string, rows [][]interval) *spans {
-	const w, left, pitch = 960, 300, 26
+	const w, left, pitch = 800, 250, 26
 	s := &spans{ID: id, Title: title, W: w, H: float64(len(rows)*pitch + 20)}
 	whole := to.Sub(from).Hours()
 	if whole <= 0 || len(rows) == 0 {

@@ -112,6 +112,9 @@ type occurrenceRow struct {
 	ByDay    bool // its window is a day
 }
 
+// LastDay is the last day of the window.
+func (o occurrenceRow) LastDay() time.Time { return o.DueAt.Add(-time.Second) }
+
 func (u *UI) control(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	c, err := u.Store.Control(ctx, r.PathValue("id"))
@@ -195,8 +198,11 @@ func (u *UI) occurrenceRow(p page, names names, o seaworthy.Occurrence) occurren
 // stripState is what an occurrence shows in a strip: one that was missed for want of data
 // is a gap.
 func stripState(o seaworthy.Occurrence) string {
-	if o.Result == seaworthy.ResultNoData {
+	switch o.Result {
+	case seaworthy.ResultNoData:
 		return "gap"
+	case seaworthy.ResultDeviation:
+		return "deviation"
 	}
 	return string(o.State)
 }
@@ -208,7 +214,7 @@ func occurrenceSays(o seaworthy.Occurrence) string {
 	}
 	says += ": " + strings.ToLower(meanings[stripState(o)].word)
 	if o.Result == seaworthy.ResultDeviation {
-		says += ", with a deviation"
+		says += ", " + string(o.State)
 	}
 	if o.InScope > 0 {
 		says += ", " + num(o.Passed) + " of " + num(o.InScope) + " passed"

@@ -5,6 +5,7 @@ package ui
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
@@ -31,7 +32,7 @@ func (u *UI) dueRows(ctx context.Context, p page, names names, until time.Time) 
 		case d.Team != "":
 			row.Owner = names.team(d.Team)
 		case d.Role != "":
-			row.Owner = "a " + d.Role
+			row.Owner = "a " + strings.ReplaceAll(d.Role, "-", " ")
 		}
 		row.Icon, row.Href = dueLook(p, d)
 		out = append(out, row)

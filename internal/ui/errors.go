@@ -71,6 +71,7 @@ func (u *UI) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	p := errorPage{page: u.page(r, errorTitles[code]), Status: code, Message: message, RequestID: requestID(w)}
+	p.Q = query{path: "/"} // other programs are seen from the overview, for there may be nothing here
 	if r.Method != http.MethodGet {
 		p.Back = backTo(r)
 	}

@@ -180,19 +180,30 @@ func (u *UI) life(ctx context.Context, p page, names names, f seaworthy.TrackedF
 				next--
 			}
 		case seaworthy.EventAssigned:
-			if row.What, row.Note = "assigned it to "+names.user(e.Note), ""; e.Note == "" {
-				row.What = "took it from everybody"
+			if row.What, row.Note = "Assigned to "+names.user(e.Note), ""; e.Note == "" {
+				row.What = "Assigned to nobody"
 			}
 		case seaworthy.EventOpened, seaworthy.EventRegressed, seaworthy.EventFixed:
 			row.What = map[string]string{seaworthy.EventOpened: "Opened", seaworthy.EventRegressed: "Came back", seaworthy.EventFixed: "Closed"}[e.Kind]
 			if e.Cause != "" {
 				row.What += ": " + string(e.Cause)
 			}
+		case seaworthy.EventWaived, seaworthy.EventUnwaived:
+			row.What, row.Note = "Waived", ""
+			if e.Kind == seaworthy.EventUnwaived {
+				row.What = "No longer waived"
+			}
+		case seaworthy.EventLinked:
+			row.What = "Ticket linked"
+		case seaworthy.EventDue:
+			row.What = "Due date set"
+		case seaworthy.EventChanged:
+			row.What = "Changed"
+			if e.Cause != "" {
+				row.What += ": " + string(e.Cause)
+			}
 		default:
 			row.What = e.Kind
-			if e.Cause != "" {
-				row.What += ", " + string(e.Cause)
-			}
 		}
 		out = append(out, row)
 	}

@@ -34,7 +34,7 @@ func (u *UI) occurrence(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := occurrencePage{Control: c, State: stripState(o)}
+	p := occurrencePage{Control: c, State: string(o.State)}
 	p.page = u.page(r, windowTitle(o), link{"Controls", "/controls"}, link{c.Title, "/controls/" + c.ID})
 	names, err := u.names(ctx)
 	if err != nil {

@@ -191,7 +191,7 @@ func cells(p page, ready seaworthy.Readiness) []cellGroup {
 			says += "; something that it depends on was silent"
 		}
 		g := &out[len(out)-1]
-		g.Cells = append(g.Cells, cell{q.ID, strings.TrimPrefix(q.ID, group), p.To("/requirements/", q.ID), "c-" + look[0], look[1], says})
+		g.Cells = append(g.Cells, cell{q.ID, strings.TrimLeft(q.ID, "CAPI"), p.To("/requirements/", q.ID), "c-" + look[0], look[1], says})
 	}
 	return out
 }

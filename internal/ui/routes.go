@@ -4,6 +4,8 @@ package ui
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
@@ -144,4 +146,45 @@ func (u *UI) route() {
 	u.get("/retention", seaworthy.Administer, u.retention)
 	u.post("/retention", seaworthy.Administer, u.setRetention, u.retention)
 	u.post("/retention/due-dates", seaworthy.Administer, u.setSLA, u.retention)
+}
+
+// Route is an address and what it takes to go there.
+type Route struct {
+	Method, Pattern string
+	Action          seaworthy.Action // empty: nobody need be signed in
+}
+
+// Example is an address that the route answers, with made-up ids.
+func (r Route) Example() string {
+	path := strings.TrimSuffix(r.Pattern, "{$}")
+	for {
+		before, rest, found := strings.Cut(path, "{")
+		if !found {
+			return path
+		}
+		_, after, _ := strings.Cut(rest, "}")
+		path = before + "0" + after
+	}
+}
+
+// Routes lists every address, for tests of who may go where.
+func (u *UI) Routes() []Route {
+	out := make([]Route, len(u.routes))
+	for i, r := range u.routes {
+		out[i] = Route{r.method, r.pattern, r.action}
+	}
+	return out
+}
+
+// Routed tells whether a path leads to a route.
+func (u *UI) Routed(method, path string) bool {
+	m := http.NewServeMux()
+	for _, r := range u.routes {
+		if r.method == method {
+			m.HandleFunc(r.method+" "+r.pattern, http.NotFound)
+		}
+	}
+	m.HandleFunc("GET /static/{digest}/{file}", http.NotFound)
+	_, pattern := m.Handler(&http.Request{Method: method, URL: &url.URL{Path: path}})
+	return pattern != ""
 }

@@ -86,10 +86,49 @@ func TestLook(t *testing.T) {
 	}
 }
 
+// axe is the script that judges accessibility, or empty where it was not fetched.
+func axe(t *testing.T) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(cache, "seaworthy", "axe-core-4.14.1.js"))
+	if err != nil {
+		t.Log("accessibility was NOT judged: run test/browser/fetch-axe first")
+		return ""
+	}
+	return string(data)
+}
+
+// judged is what axe-core found on a page.
+type judged struct {
+	Rule, Help, Target string
+}
+
+// judge has axe-core look at the page that is open.
+func judge(t *testing.T, ctx context.Context, script, what string) {
+	t.Helper()
+	if script == "" {
+		return
+	}
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script+"; true")); err != nil {
+		t.Fatal(err)
+	}
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[[]judged](`axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+		.then(r => r.violations.flatMap(v => v.nodes.slice(0, 3).map(n => ({Rule: v.id, Help: v.help, Target: n.target.join(" ") + " " + (n.any[0]?.message || "")}))))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		t.Errorf("%s: %s (%s): %s", what, f.Help, f.Rule, f.Target)
+	}
+}
+
 // shoot looks at a page at every size and in both themes.
 func shoot(t *testing.T, ctx context.Context, s *uitest.Site, name, path string) {
 	t.Helper()
-	dir := os.Getenv(Shots)
+	dir, script := os.Getenv(Shots), axe(t)
 	if only := os.Getenv("SEAWORTHY_SHOTS_ONLY"); only != "" && !matches(only, name) {
 		return
 	}
@@ -103,13 +142,14 @@ func shoot(t *testing.T, ctx context.Context, s *uitest.Site, name, path string)
 			t.Errorf("%s on a %s is %d pixels wide, the screen is %d", path, size.name, wide, size.width)
 		}
 		for _, theme := range []string{"light", "dark"} {
-			if dir == "" {
-				continue
-			}
 			if _, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.documentElement.dataset.theme = "`+theme+`"`)); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(120 * time.Millisecond)
+			time.Sleep(120 * time.Millisecond) // until colours have changed
+			judge(t, ctx, script, fmt.Sprintf("%s, %s, %s", path, size.name, theme))
+			if dir == "" {
+				continue
+			}
 			data, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 			if err != nil {
 				t.Fatal(err)

@@ -86,10 +86,10 @@ func (s *Site) Fill() {
 	start := s.Now
 	for d := range 142 {
 		s.Now = start.Add(time.Duration(d) * day)
-		if d > 100 || d%4 == 0 {
+		if d > 128 || d%8 == 0 {
 			s.report(d)
 		}
-		if d%7 == 0 || d > 130 {
+		if d%14 == 0 || d > 138 {
 			s.must(s.Audit.Advance(ctx))
 			s.perform()
 		}
@@ -229,7 +229,7 @@ func (s *Site) perform() {
 func (s *Site) report(d int) {
 	config := ingest.Config{Store: s.Store, Vault: s.Vault, TempDir: s.T.TempDir()}
 	for i, name := range []string{"prod-eu", "prod-us", "staging", "harbour/shop-infra"} {
-		if name == "prod-us" && d >= 110 && d < 114 || name == "harbour/shop-infra" && d%8 != 0 {
+		if name == "prod-us" && d >= 131 && d < 134 || name == "harbour/shop-infra" && d%8 != 0 {
 			continue
 		}
 		data := text(s.T, s.scan(name, i, d), seen(i, d))

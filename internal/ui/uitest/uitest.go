@@ -135,6 +135,41 @@ func (s *Site) client() *http.Client {
 	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
+// JoinAll makes an account of each role that there is none of yet.
+func (s *Site) JoinAll() {
+	s.T.Helper()
+	program, err := s.Audit.CreateProgram(s.T.Context(), s.Owner(), seaworthy.Program{
+		Name: "Program", Type: seaworthy.TypeII, From: s.Now, To: s.Now.AddDate(0, 6, 0), Categories: []string{"security"},
+	})
+	s.must(err)
+	for _, r := range seaworthy.Roles {
+		n := auth.NewUser{Email: string(r) + "@harbour.example", Name: string(r), Role: r}
+		if r == seaworthy.Auditor {
+			n.Program, n.Expires = program.ID, s.Now.AddDate(1, 0, 0)
+		}
+		if _, there := s.Users[r]; !there {
+			s.Join(n)
+		}
+	}
+}
+
+// Do makes a request as a role, and leaves its session as it was.
+func (s *Site) Do(r seaworthy.Role, method, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(s.T.Context(), method, s.URL+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if r != "" && path != "/sign-out" {
+		for _, c := range s.Cookies(r) {
+			req.AddCookie(c)
+		}
+	}
+	return (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(req)
+}
+
 // Client is the browser of an account of a role; of nobody when the role is empty.
 func (s *Site) Client(r seaworthy.Role) *http.Client {
 	if c := s.clients[r]; c != nil {
@@ -166,7 +201,7 @@ func (s *Site) Get(c *http.Client, path string) (code int, body string) {
 	s.T.Helper()
 	res, err := c.Get(s.URL + path)
 	s.must(err)
-	return res.StatusCode, s.read(res)
+	return res.StatusCode, s.Read(res)
 }
 
 // Post sends a form.
@@ -174,11 +209,12 @@ func (s *Site) Post(c *http.Client, path string, form url.Values) *http.Response
 	s.T.Helper()
 	res, err := c.PostForm(s.URL+path, form)
 	s.must(err)
-	s.read(res)
+	s.Read(res)
 	return res
 }
 
-func (s *Site) read(res *http.Response) string {
+// Read gives the body of an answer.
+func (s *Site) Read(res *http.Response) string {
 	data, err := io.ReadAll(res.Body)
 	s.must(err)
 	_ = res.Body.Close()
