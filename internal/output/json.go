@@ -19,9 +19,12 @@ type jsonReport struct {
 	passes   int
 	spool    spool
 	encoder  findingWriter
+	objects  func() []seaworthy.SeenObject
 }
 
-func newJSON(w io.Writer, _ Options) Handler { return &jsonReport{jsonWriter: newJSONWriter(w)} }
+func newJSON(w io.Writer, o Options) Handler {
+	return &jsonReport{jsonWriter: newJSONWriter(w), objects: o.Objects}
+}
 
 // Start implements [Handler].
 func (j *jsonReport) Start(h *seaworthy.Header, _ []seaworthy.Check) error {
@@ -68,6 +71,9 @@ func (j *jsonReport) End(t *seaworthy.Trailer) error {
 			return err
 		}
 		j.endList(n)
+	}
+	if j.objects != nil {
+		elements(j.jsonWriter, "objects", j.objects(), func(o seaworthy.SeenObject) seaworthy.SeenObject { return o })
 	}
 	j.field(",\n", "finished", t.Finished)
 	elements(j.jsonWriter, "checks", t.Checks, func(c seaworthy.CheckResult) seaworthy.CheckResult {

@@ -54,6 +54,9 @@ type Options struct {
 	// Root is the folder that absolute file names are made relative to, for formats
 	// whose readers resolve names in a repository. Empty leaves names as they are.
 	Root string
+	// Objects gives what was seen, at the end of the scan, for JSON to list; nil: it is
+	// not listed.
+	Objects func() []seaworthy.SeenObject
 }
 
 // Format is one way to write a report.
