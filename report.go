@@ -155,5 +155,7 @@ type Report struct {
 	Header
 	Findings []Finding `json:"findings"`
 	Passes   []Pass    `json:"passed,omitempty"`
+	// Objects are there only in reports for a server.
+	Objects []SeenObject `json:"objects,omitempty"`
 	Trailer
 }
