@@ -125,11 +125,11 @@ func (t *Tx) CountingWaivers(source string) ([]seaworthy.TrackedWaiver, error) {
 	return waivers.list(t.ctx, t.store, t.tx, w, "ORDER BY requested_at, id")
 }
 
-// CountingWaiversOf lists those of them that could concern findings with these
-// fingerprints: the ones of exactly them, and those of patterns.
+// CountingWaiversOf lists those of them that are of exactly one finding with one of these
+// fingerprints; of those that are of patterns where a fingerprint is empty.
 func (t *Tx) CountingWaiversOf(fingerprints []string) ([]seaworthy.TrackedWaiver, error) {
 	var out []seaworthy.TrackedWaiver
-	for part := range slices.Chunk(append([]string{""}, fingerprints...), 500) {
+	for part := range slices.Chunk(fingerprints, 500) {
 		w := where{}
 		w.among("fingerprint", part)
 		w.add("state = ? AND expires_at > ?", seaworthy.WaiverApproved, micros(t.At))

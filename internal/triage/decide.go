@@ -4,6 +4,7 @@ package triage
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -182,7 +183,7 @@ func (t *Triage) Revoke(ctx context.Context, who seaworthy.Principal, ids []stri
 		if w.State != seaworthy.WaiverRequested && w.State != seaworthy.WaiverApproved {
 			return seaworthy.Conflict("waiver %s is %s already", w.ID, w.State)
 		}
-		return end(tx, w, seaworthy.WaiverRevoked, note)
+		return b.end(w, seaworthy.WaiverRevoked, note)
 	})
 }
 
@@ -192,6 +193,8 @@ type batch struct {
 	tx      *store.Tx
 	changes []store.FindingChange
 	has     map[string]bool // ids of the findings
+	// patterns are the waivers of patterns that count; nil: not read yet.
+	patterns []seaworthy.TrackedWaiver
 }
 
 // apply waives the open findings that an approved waiver concerns.
@@ -226,41 +229,57 @@ func waive(f seaworthy.TrackedFinding, w *seaworthy.TrackedWaiver) store.Finding
 }
 
 // end ends a waiver and opens the findings again that no other waiver holds.
-func end(tx *store.Tx, w *seaworthy.TrackedWaiver, state, note string) error {
-	w.State, w.EndedAt, w.EndNote = state, tx.At, note
-	if err := tx.PutWaiver(w); err != nil {
+func (b *batch) end(w *seaworthy.TrackedWaiver, state, note string) error {
+	w.State, w.EndedAt, w.EndNote = state, b.tx.At, note
+	if err := b.tx.PutWaiver(w); err != nil {
 		return err
 	}
-	_, err := release(tx, w)
+	_, err := b.release(w)
 	return err
 }
 
 // release opens the findings that a waiver waived which has ended, and tells how many no
 // other waiver holds.
-func release(tx *store.Tx, w *seaworthy.TrackedWaiver) (opened int, err error) {
-	err = tx.FindingsWaivedBy(w.ID, func(lot []seaworthy.TrackedFinding) error {
-		prints := make([]string, len(lot))
-		for i := range lot {
-			prints[i] = lot[i].Fingerprint
+func (b *batch) release(w *seaworthy.TrackedWaiver) (opened int, err error) {
+	if b.patterns == nil {
+		if b.patterns, err = b.tx.CountingWaiversOf([]string{""}); err != nil {
+			return 0, err
 		}
-		others, err := tx.CountingWaiversOf(prints)
-		if err != nil {
-			return err
-		}
-		var changes []store.FindingChange
-		for i := range lot {
-			after := lot[i]
-			after.Status, after.Cause, after.WaiverID = seaworthy.FindingOpen, seaworthy.CauseWaiverEnded, ""
-			changes = append(changes, store.FindingChange{Before: &lot[i], After: after, Kind: seaworthy.EventUnwaived, Cause: seaworthy.CauseWaiverEnded, Note: w.ID})
-			if other := concerning(others, &after); other != nil && other.ID != w.ID {
-				changes = append(changes, waive(after, other))
-				continue
-			}
-			opened++
-		}
-		return tx.ChangeFindings(changes)
+	}
+	b.patterns = slices.DeleteFunc(b.patterns, func(o seaworthy.TrackedWaiver) bool { return o.ID == w.ID })
+	err = b.tx.FindingsWaivedBy(w.ID, func(lot []seaworthy.TrackedFinding) error {
+		n, err := b.releaseLot(w, lot)
+		opened += n
+		return err
 	})
 	return opened, err
+}
+
+func (b *batch) releaseLot(w *seaworthy.TrackedWaiver, lot []seaworthy.TrackedFinding) (opened int, err error) {
+	prints := make([]string, len(lot))
+	for i := range lot {
+		prints[i] = lot[i].Fingerprint
+	}
+	others, err := b.tx.CountingWaiversOf(prints)
+	if err != nil {
+		return 0, err
+	}
+	others = append(others, b.patterns...)
+	for i := range lot {
+		after := lot[i]
+		after.Status, after.Cause, after.WaiverID = seaworthy.FindingOpen, seaworthy.CauseWaiverEnded, ""
+		b.changes = append(b.changes, store.FindingChange{Before: &lot[i], After: after, Kind: seaworthy.EventUnwaived, Cause: seaworthy.CauseWaiverEnded, Note: w.ID})
+		if other := concerning(others, &after); other != nil {
+			b.changes = append(b.changes, waive(after, other))
+		} else {
+			opened++
+		}
+	}
+	// The next waiver of the batch may be the one that holds some now.
+	if opened < len(lot) || len(b.changes) >= 1000 {
+		return opened, b.flush()
+	}
+	return opened, nil
 }
 
 // concerning is the first of the waivers that concerns a finding, or nil.

@@ -59,8 +59,9 @@ func expire(tx *store.Tx, id string) error {
 	if err := tx.PutWaiver(&w); err != nil {
 		return err
 	}
-	opened, err := release(tx, &w)
-	if err != nil || opened == 0 {
+	b := batch{tx: tx}
+	opened, err := b.release(&w)
+	if err = errors.Join(err, b.flush()); err != nil || opened == 0 {
 		return err // nothing is left to waive
 	}
 	return renew(tx, &w)
@@ -96,16 +97,16 @@ func (t *Triage) reapply(ctx context.Context) error {
 		}
 		if err := t.store.Write(ctx, "system", func(tx *store.Tx) error {
 			w, err := tx.Waiver(v.ID)
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case w.Counts(tx.At):
-				b := batch{tx: tx}
-				return errors.Join(b.apply(&w), b.flush())
-			case w.State != seaworthy.WaiverApproved:
-				_, err = release(tx, &w)
 			}
-			return err
+			b := batch{tx: tx}
+			if w.Counts(tx.At) {
+				err = b.apply(&w)
+			} else if w.State != seaworthy.WaiverApproved {
+				_, err = b.release(&w)
+			}
+			return errors.Join(err, b.flush())
 		}); err != nil {
 			return err
 		}

@@ -122,7 +122,7 @@ CREATE TABLE waivers (
 );
 CREATE INDEX waivers_state_idx ON waivers (state, expires_at);
 -- Most waivers are of one finding; those of patterns have no fingerprint.
-CREATE INDEX waivers_fingerprint_idx ON waivers (fingerprint, state);
+CREATE INDEX waivers_fingerprint_idx ON waivers (fingerprint, state, expires_at);
 
 CREATE TABLE comments (
   id TEXT PRIMARY KEY,
