@@ -37,6 +37,7 @@ var groups = []struct {
 		"output FORMAT", "output-file FILE", "all", "coverage FRAMEWORK,…", "categories CATEGORY,…", "include-passed",
 		"color WHEN", "no-progress",
 	}},
+	{"A server", []string{"upload URL", "token-file FILE"}},
 	{"Fixes", []string{"fix", "dry-run", "fix-checks CHECK,…"}},
 }
 

@@ -33,6 +33,7 @@ type scanOptions struct {
 	includePassed bool
 	noProgress    bool
 	fixes         fixOptions
+	upload        uploadOptions
 }
 
 func (p *program) scanCommand() *cobra.Command {
@@ -61,6 +62,7 @@ func (p *program) scanCommand() *cobra.Command {
 	f.BoolVar(&o.includePassed, "include-passed", false, "Report also what passed")
 	f.BoolVar(&o.noProgress, "no-progress", false, "Show no progress bar")
 	o.fixes.flags(f)
+	o.upload.flags(f)
 	addSettings(f, flags)
 	complete(cmd)
 	return cmd
@@ -142,7 +144,7 @@ func (o *scanOptions) validate(cmd *cobra.Command, cfg *config.Config, args []st
 			return bad("--%s %s", name, goes)
 		}
 	}
-	return o.fixes.validate(cmd, args, o.cluster)
+	return errors.Join(o.fixes.validate(cmd, args, o.cluster), o.upload.validate())
 }
 
 // report runs the scan and writes the report.
@@ -165,13 +167,21 @@ func (p *program) report(ctx context.Context, cfg *config.Config, sc *scan.Confi
 		}
 	}
 	sc.IncludePassed = o.includePassed
-	handler := format.New(out, options)
+	up, err := o.upload.begin(p)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, up.close()) }()
+	handler, err := up.beside(format.New(out, options))
+	if err != nil {
+		return err
+	}
 	summary, err := scan.Run(ctx, *sc, *in, handler)
 	if err != nil {
 		return errors.Join(err, output.Close(handler))
 	}
 	p.exit = summary.Exit
-	return nil
+	return up.send(ctx, in.Source.Name)
 }
 
 func (p *program) progress(sc *scan.Config, o *scanOptions) (done func()) {
