@@ -15,7 +15,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -103,7 +102,7 @@ const maxCompressed = 1 << 30
 func (t *taking) receive(body io.Reader, resolve func(seaworthy.Header) (string, error)) (err error) {
 	limits := t.c.Limits.orDefaults()
 	if t.raw, err = os.CreateTemp(t.c.TempDir, "seaworthy-raw-*"); err != nil {
-		return fmt.Errorf("make a temporary file: %w", err)
+		return noRoom("make", err)
 	}
 	pack, err := zstd.NewWriter(t.raw, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
 	if err != nil {
@@ -111,8 +110,11 @@ func (t *taking) receive(body io.Reader, resolve func(seaworthy.Header) (string,
 	}
 	h := sha256.New()
 	bounded := &bounded{r: body, left: limits.Bytes}
-	t.report, err = readReport(io.TeeReader(bounded, io.MultiWriter(h, pack)), limits, t.c.TempDir, resolve)
-	if err = errors.Join(err, pack.Close()); err != nil {
+	t.report, err = readReport(io.TeeReader(bounded, io.MultiWriter(h, kept{pack})), limits, t.c.TempDir, resolve)
+	if packed := pack.Close(); err == nil && packed != nil {
+		err = noRoom("write", packed)
+	}
+	if err != nil {
 		return err
 	}
 	if t.source.ID == "" { // nothing was listed, so the reader had no need of it
@@ -123,6 +125,25 @@ func (t *taking) receive(body io.Reader, resolve func(seaworthy.Header) (string,
 	t.digest = hex.EncodeToString(h.Sum(nil))
 	t.set = t.report.digest()
 	return nil
+}
+
+// noRoom tells that the report cannot even wait here until it is taken.
+func noRoom(what string, err error) error {
+	return &seaworthy.Error{
+		Kind: seaworthy.KindUnavailable, Message: "the server cannot " + what + " a temporary file; nothing was taken", Err: err,
+	}
+}
+
+// kept is the file that the report is kept in on its way.
+type kept struct{ io.Writer }
+
+// Write is io.Writer.
+func (k kept) Write(p []byte) (int, error) {
+	n, err := k.Writer.Write(p)
+	if err != nil {
+		err = noRoom("write", err)
+	}
+	return n, err
 }
 
 // keepRaw puts the raw report into the vault, before the record that names it.

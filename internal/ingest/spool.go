@@ -22,7 +22,7 @@ type spool struct {
 func newSpool(dir string) (*spool, error) {
 	f, err := os.CreateTemp(dir, "seaworthy-report-*")
 	if err != nil {
-		return nil, fmt.Errorf("make a temporary file: %w", err)
+		return nil, noRoom("make", err)
 	}
 	return &spool{f: f, w: bufio.NewWriterSize(f, 1<<16)}, nil
 }
@@ -40,7 +40,7 @@ func (s *spool) add(texts ...string) (at int64, err error) {
 	at = s.at
 	for _, part := range [][]byte{head, s.buf} {
 		if _, err := s.w.Write(part); err != nil {
-			return 0, fmt.Errorf("write a temporary file: %w", err)
+			return 0, noRoom("write", err)
 		}
 		s.at += int64(len(part))
 	}
@@ -51,7 +51,7 @@ func (s *spool) add(texts ...string) (at int64, err error) {
 func (s *spool) get(at int64, n int) ([]string, error) {
 	if s.w.Buffered() > 0 {
 		if err := s.w.Flush(); err != nil {
-			return nil, fmt.Errorf("write a temporary file: %w", err)
+			return nil, noRoom("write", err)
 		}
 	}
 	r := bufio.NewReaderSize(io.NewSectionReader(s.f, at, s.at-at), 1024)

@@ -8,6 +8,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -132,7 +133,9 @@ func postgresKind(err error) seaworthy.Kind {
 	}
 	var c *pgconn.ConnectError
 	var n net.Error
-	if errors.As(err, &c) || errors.As(err, &n) || errors.Is(err, driver.ErrBadConn) {
+	// A connection that was cut in the middle of an answer ends like a file.
+	cut := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
+	if cut || errors.As(err, &c) || errors.As(err, &n) || errors.Is(err, driver.ErrBadConn) {
 		return seaworthy.KindUnavailable
 	}
 	return seaworthy.KindInternal
