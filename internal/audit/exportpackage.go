@@ -96,7 +96,28 @@ func (a *Audit) seal(ctx context.Context, p seaworthy.Principal, e *export, s Se
 			return vault.Head{}, fmt.Errorf("get a timestamp of the log: %w", err)
 		}
 	}
-	return vault.Head{Entry: entryOf(list[0]), Checkpoint: c.Signed(), Size: c.Size, Timestamp: token, Tiles: a.store.Tiles(ctx)}, nil
+	cosigned, err := a.cosigned(ctx, c.Size)
+	return vault.Head{Entry: entryOf(list[0]), Checkpoint: c.Signed(), Size: c.Size, Timestamp: token, Cosigned: cosigned, Tiles: a.store.Tiles(ctx)}, err
+}
+
+// cosigned gives the newest head that each witness cosigned before one of the size.
+func (a *Audit) cosigned(ctx context.Context, size int64) (map[int64]string, error) {
+	last, err := a.store.LastCosigned(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[int64]string{}
+	for _, c := range last {
+		if c.Size >= size || out[c.Size] != "" {
+			continue
+		}
+		head, err := a.store.CheckpointOf(ctx, c.Size)
+		if err != nil {
+			return nil, err
+		}
+		out[c.Size] = head.Signed()
+	}
+	return out, nil
 }
 
 // export is a package on its way.

@@ -53,7 +53,7 @@ func (p *program) verifyCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&key, "key", "", "the log's public key, or a file that holds it (required)")
-	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "public key of a witness, or a file that holds it; it must have cosigned (repeatable)")
+	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "public key of a witness, or a file that holds it; it must have cosigned the log (repeatable)")
 	cmd.Flags().StringVar(&tsaCert, "tsa-cert", "", "file with the certificate of a timestamp authority, or of who vouches for it (PEM); the log must have its timestamp")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
@@ -155,9 +155,10 @@ func (p *program) tellVerified(path string, r vault.Verified) error {
 	fmt.Fprintf(&b, "  files      %d, each with the digest that was sealed\n", r.Files)
 	fmt.Fprintf(&b, "  entries    %d of the log's %d speak of what is in it; all are in the log\n", r.Entries, r.LogSize)
 	fmt.Fprintf(&b, "  log        %s, up to a checkpoint signed with its key\n", shown(r.Origin))
-	if len(r.Witnesses) > 0 {
-		fmt.Fprintf(&b, "  witnesses  cosigned by %s\n", shown(strings.Join(r.Witnesses, ", ")))
-	} else {
+	for _, w := range r.Witnesses {
+		fmt.Fprintf(&b, "  witness    cosigned by %s up to entry %d\n", shown(w.Name), w.Size-1)
+	}
+	if len(r.Witnesses) == 0 {
 		b.WriteString("  witnesses  none asked for; a log that was rewritten whole before it was sealed would not be noticed\n")
 	}
 	if r.Timestamp != "" {

@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +34,9 @@ const (
 	HashesFile = "log/hashes.bin"
 	// CheckpointFile is the signed head of the log.
 	CheckpointFile = "log/checkpoint.txt"
+	// CosignedPrefix begins the names of older heads that witnesses cosigned, a file for each
+	// size: a witness comes by from time to time, and not when a package is made.
+	CosignedPrefix = "log/cosigned-"
 	// TimestampFile is the RFC 3161 response over the checkpoint, where there is one.
 	TimestampFile = "log/checkpoint.tsr"
 	// EvidenceFolder holds the bytes of evidence, by digest.
@@ -74,7 +79,9 @@ type Head struct {
 	Checkpoint string
 	Size       int64
 	Timestamp  []byte
-	Tiles      tlog.Tiles
+	// Cosigned are older heads with the lines of witnesses, by size.
+	Cosigned map[int64]string
+	Tiles    tlog.Tiles
 }
 
 // Package writes an evidence package as a stream, in memory that does not grow with it
@@ -160,6 +167,11 @@ func (p *Package) Seal(ctx context.Context, name, partial string, log func(conte
 	}
 	if err == nil {
 		err = p.write(CheckpointFile, func(w io.Writer) error { _, err := io.WriteString(w, head.Checkpoint); return err })
+	}
+	for _, size := range slices.Sorted(maps.Keys(head.Cosigned)) {
+		if err == nil {
+			err = p.write(fmt.Sprintf("%s%d.txt", CosignedPrefix, size), func(w io.Writer) error { _, err := io.WriteString(w, head.Cosigned[size]); return err })
+		}
 	}
 	if err == nil && len(head.Timestamp) > 0 {
 		err = p.write(TimestampFile, func(w io.Writer) error { _, err := w.Write(head.Timestamp); return err })

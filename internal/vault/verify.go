@@ -33,8 +33,8 @@ type Verified struct {
 	Origin  string `json:"origin"`
 	// SealedAt is when the log took the package, in RFC 3339.
 	SealedAt string `json:"sealedAt"`
-	// Witnesses are those that were asked for and cosigned the checkpoint.
-	Witnesses []string `json:"witnesses"`
+	// Witnesses are those that were asked for and cosigned the log.
+	Witnesses []Witnessed `json:"witnesses"`
 	// Timestamp is when an authority that was asked for saw the checkpoint, in RFC 3339.
 	Timestamp string `json:"timestamp,omitempty"`
 	// LeftOut counts the evidence whose bytes are not there, as the package itself says.
@@ -42,6 +42,12 @@ type Verified struct {
 	// Problems name every file and entry that was altered, is missing or was added.
 	// None: the package is intact.
 	Problems []string `json:"problems"`
+}
+
+// Witnessed says how much of the log a witness cosigned.
+type Witnessed struct {
+	Name string `json:"name"`
+	Size int64  `json:"size"` // in entries
 }
 
 // Intact tells whether nothing was found.
@@ -63,6 +69,7 @@ const maxLine = 16 << 20
 // verifier reads one package.
 type verifier struct {
 	trust   Trust
+	heads   []signedHead
 	files   map[string]*zip.File
 	leftOut map[string]bool
 	result  Verified
@@ -106,30 +113,89 @@ func Verify(r io.ReaderAt, size int64, trust Trust) (result Verified, err error)
 	return v.result, nil
 }
 
-// log checks that the hashes add up to the signed checkpoint.
+// signedHead is a head of the log that the package holds.
+type signedHead struct {
+	file string
+	tlog.Checkpoint
+	note *note.Note
+}
+
+// log checks that the hashes add up to the signed checkpoint, and to the older ones that
+// witnesses cosigned.
 func (v *verifier) log() error {
-	text, err := v.small(CheckpointFile)
+	if err := v.readHeads(); err != nil {
+		return err
+	}
+	roots, size, err := v.grow()
 	if err != nil {
 		return err
 	}
-	head, signed, err := tlog.OpenCheckpoint(text, v.trust.Key, v.trust.Witnesses...)
-	if err != nil {
-		v.tell("%s: %v (expected the key of %s)", CheckpointFile, err, v.trust.Key.Name())
-	} else {
-		v.result.LogSize, v.result.Origin = head.Size, head.Origin
-		v.witnesses(signed)
-		if err := v.timestamp(signed); err != nil {
-			return err
+	for _, h := range v.heads {
+		last := h.file == CheckpointFile
+		if root, ok := roots[h.Size]; !ok || root != h.Root || last && h.Size != size {
+			v.tell("%s does not add up to the root that was signed (%s)", HashesFile, h.file)
 		}
 	}
+	for _, w := range v.trust.Witnesses {
+		v.witness(w)
+	}
+	return nil
+}
+
+// readHeads reads the signed heads, newest last.
+func (v *verifier) readHeads() error {
+	names := []string{CheckpointFile}
+	for name := range v.files {
+		if isCosigned(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		text, err := v.small(name)
+		if err != nil {
+			return err
+		}
+		head, signed, err := tlog.OpenCheckpoint(text, v.trust.Key, v.trust.Witnesses...)
+		if err != nil {
+			v.tell("%s: %v (expected the key of %s)", name, err, v.trust.Key.Name())
+			continue
+		}
+		v.heads = append(v.heads, signedHead{name, head, signed})
+		if name == CheckpointFile {
+			v.result.LogSize, v.result.Origin = head.Size, head.Origin
+			if err := v.timestamp(signed); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// isCosigned tells whether a file is an older head with cosignatures.
+func isCosigned(name string) bool {
+	size, ok := strings.CutPrefix(name, CosignedPrefix)
+	return ok && strings.HasSuffix(size, ".txt") && strings.Trim(strings.TrimSuffix(size, ".txt"), "0123456789") == ""
+}
+
+// grow adds up the hashes and gives the roots at the sizes of the heads.
+func (v *verifier) grow() (map[int64]tlog.Hash, int64, error) {
 	f, err := v.open(HashesFile)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
+	wanted := map[int64]bool{}
+	for _, h := range v.heads {
+		wanted[h.Size] = true
+	}
+	roots := map[int64]tlog.Hash{}
 	var g tlog.Grower
 	var h tlog.Hash
 	in := bufio.NewReaderSize(io.TeeReader(f, v.hashes), 1<<20)
 	for {
+		if wanted[g.Size()] {
+			roots[g.Size()] = g.Root()
+		}
 		_, err := io.ReadFull(in, h[:])
 		if errors.Is(err, io.EOF) {
 			break
@@ -139,21 +205,22 @@ func (v *verifier) log() error {
 		}
 		g.Add(h)
 	}
-	if v.result.Origin != "" && (g.Size() != head.Size || g.Root() != head.Root) {
-		v.tell("%s does not add up to the root that was signed", HashesFile)
-	}
-	return f.Close()
+	return roots, g.Size(), f.Close()
 }
 
-// witnesses checks that all who were asked for cosigned.
-func (v *verifier) witnesses(signed *note.Note) {
-	for _, w := range v.trust.Witnesses {
-		if !slices.ContainsFunc(signed.Sigs, func(s note.Signature) bool { return s.Name == w.Name() && s.Hash == w.KeyHash() }) {
-			v.tell("%s is not cosigned by %s", CheckpointFile, w.Name())
-			continue
+// witness checks how far a witness who was asked for cosigned.
+func (v *verifier) witness(w note.Verifier) {
+	most := int64(-1)
+	for _, h := range v.heads {
+		if slices.ContainsFunc(h.note.Sigs, func(s note.Signature) bool { return s.Name == w.Name() && s.Hash == w.KeyHash() }) {
+			most = max(most, h.Size)
 		}
-		v.result.Witnesses = append(v.result.Witnesses, w.Name())
 	}
+	if most < 0 {
+		v.tell("%s is not cosigned by %s, nor is any older head of the log", CheckpointFile, w.Name())
+		return
+	}
+	v.result.Witnesses = append(v.result.Witnesses, Witnessed{w.Name(), most})
 }
 
 // timestamp checks the authority's word on when the checkpoint was there. It is over the
@@ -240,7 +307,7 @@ func (v *verifier) sums() error {
 		}
 	}
 	for name := range v.files {
-		if !known[name] && !strings.HasSuffix(name, "/") {
+		if !known[name] && !isCosigned(name) && !strings.HasSuffix(name, "/") {
 			v.tell("%s was added", name)
 		}
 	}
