@@ -58,6 +58,11 @@ func Open(t testing.TB, c store.Config) *store.Store {
 // Database makes an empty PostgreSQL database that goes with the test, and gives its URL.
 func Database(t testing.TB) string {
 	t.Helper()
+	return database(t, "")
+}
+
+func database(t testing.TB, like string) string {
+	t.Helper()
 	base := os.Getenv(Environment)
 	u, err := url.Parse(base)
 	if err != nil {
@@ -68,7 +73,7 @@ func Database(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := admin.ExecContext(t.Context(), `CREATE DATABASE `+name); err != nil {
+	if _, err := admin.ExecContext(t.Context(), `CREATE DATABASE `+name+like); err != nil {
 		t.Fatalf("make a database on %s: %v", u.Redacted(), err)
 	}
 	t.Cleanup(func() {
