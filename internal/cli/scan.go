@@ -172,11 +172,11 @@ func (p *program) report(ctx context.Context, cfg *config.Config, sc *scan.Confi
 		return err
 	}
 	defer func() { err = errors.Join(err, up.close()) }()
-	handler, err := up.beside(format.New(out, options))
+	handler, watched, err := up.beside(format.New(out, options), *in)
 	if err != nil {
 		return err
 	}
-	summary, err := scan.Run(ctx, *sc, *in, handler)
+	summary, err := scan.Run(ctx, *sc, watched, handler)
 	if err != nil {
 		return errors.Join(err, output.Close(handler))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/client"
 	"github.com/seaworthy-dev/seaworthy/internal/output"
+	"github.com/seaworthy-dev/seaworthy/internal/scan"
 )
 
 // tokenVariable holds an API token, so that it need not be on the command line.
@@ -57,6 +58,7 @@ type upload struct {
 	p      *program
 	url    string
 	file   *os.File // the report as JSON
+	seen   scan.Inventory
 }
 
 // begin makes ready to send; nil when nothing is to be sent. Whatever can be wrong is
@@ -83,16 +85,16 @@ func (o *uploadOptions) begin(p *program) (*upload, error) {
 	return &upload{client: c, p: p, url: strings.TrimSuffix(o.url, "/"), file: f}, nil
 }
 
-// beside has the report written for the server too.
-func (u *upload) beside(h output.Handler) (output.Handler, error) {
+// beside has the report written for the server too, with everything that was seen.
+func (u *upload) beside(h output.Handler, in scan.Input) (output.Handler, scan.Input, error) {
 	if u == nil {
-		return h, nil
+		return h, in, nil
 	}
 	format, err := output.Named("json")
 	if err != nil {
-		return nil, err
+		return nil, in, err
 	}
-	return output.Tee(h, format.New(u.file, output.Options{})), nil
+	return output.Tee(h, format.New(u.file, output.Options{Objects: u.seen.Objects})), u.seen.Watch(in), nil
 }
 
 // send sends the report until the server has it, and says where to look.
