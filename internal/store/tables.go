@@ -8,7 +8,7 @@ var tables = []table{
 	teams, users, tokens,
 	sources, runs, checks, gaps,
 	waivers, comments, ownershipRules,
-	programs, controlVersions, occurrences, evidence, populations, samples,
+	programs, controlVersions, occurrences, occurrenceStates{}, evidence, evidenceLinks{}, populations, samples,
 	actions,
 	loggedSettings{},
 }
