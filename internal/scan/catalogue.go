@@ -73,9 +73,10 @@ func NewCatalogue(ctx context.Context, s Selection) (*Catalogue, error) {
 			constraints[n.Check.ID] = &b.Natives()[i]
 		}
 	}
-	var wanted []cel.Policy
+	var wanted, plain []cel.Policy
 	for _, p := range policies {
 		if c.Runs(p.ID) {
+			plain = append(plain, p) // parameters have a digest of their own
 			if params := c.params(p.ID); len(params) > 0 && len(p.Bindings) == 0 && constraints[p.ID] == nil {
 				p.Params = []map[string]any{paramsObject(p.ID, params)}
 			}
@@ -94,7 +95,7 @@ func NewCatalogue(ctx context.Context, s Selection) (*Catalogue, error) {
 			}
 		}
 	}
-	c.digest, err = digest(c.Checks, wanted)
+	c.digest, err = digest(c.Checks, plain)
 	return c, err
 }
 
