@@ -208,3 +208,24 @@ func (c *company) minutes(o seaworthy.Occurrence, collected string, how audit.Pe
 		Occurrences: []string{o.ID}, EffectiveFrom: at.Add(-time.Hour), EffectiveTo: at, CollectedAt: at,
 	}, how)
 }
+
+// Whoever takes a control over before the program is made still has to perform it in the
+// year that had begun by then.
+func TestTakingOverKeepsTheRunningWindow(t *testing.T) {
+	each(t, small(), func(c *company) {
+		c.now = date("2026-05-20")
+		c.own()
+		c.now = date("2026-05-24")
+		_, err := c.CreateProgram(c.t.Context(), manager, seaworthy.Program{
+			Name: "From May", Type: seaworthy.TypeII, From: date("2026-05-24"), To: date("2026-11-24"), Categories: []string{"security"},
+		})
+		c.must(err)
+		c.at("2026-05-25")
+		for control, from := range map[string]string{"board-oversight": "2026-01-01", "access-review": "2026-04-01"} {
+			got := c.occurrences(control)
+			if len(got) != 1 || !got[0].From.Equal(date(from)) {
+				c.t.Errorf("%s: occurrences %+v, want the window from %s", control, got, from)
+			}
+		}
+	})
+}

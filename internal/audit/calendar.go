@@ -48,22 +48,18 @@ func (v versions) present() seaworthy.TrackedControl { return v[len(v)-1] }
 
 // windows are the occurrences that the calendar expects since start. A window belongs to
 // the version that held when it began; the first version also holds for the time before
-// it, since a period may begin before the server did.
+// it, since a year begins before the server did. Nothing is expected of a control that
+// was not active when its window, or the period, began.
 func (v versions) windows(start, now time.Time) []seaworthy.Occurrence {
 	var out []seaworthy.Occurrence
 	for i, c := range v {
-		from, to := c.EffectiveFrom, now
-		if i == 0 || from.Before(start) {
-			from = start
-		}
-		if i+1 < len(v) && v[i+1].EffectiveFrom.Before(to) {
-			to = v[i+1].EffectiveFrom
-		}
-		if !c.Active || !from.Before(to) {
+		if !c.Active {
 			continue
 		}
-		for _, w := range seaworthy.Windows(c.Cadence, from, to) {
-			if i > 0 && w.From.Before(c.EffectiveFrom) {
+		for _, w := range seaworthy.Windows(c.Cadence, start, now) {
+			before := i > 0 && w.From.Before(c.EffectiveFrom)
+			after := i+1 < len(v) && !w.From.Before(v[i+1].EffectiveFrom)
+			if before || after || !v.at(later(w.From, start)).Active {
 				continue
 			}
 			out = append(out, seaworthy.Occurrence{ControlID: c.ID, Version: c.Version, From: w.From, DueAt: w.DueAt, State: seaworthy.Expected})
@@ -143,7 +139,15 @@ func (a *Audit) expectWindows(ctx context.Context, s *state) error {
 	for id, v := range s.controls {
 		expected := v.windows(s.start, s.now)
 		have := calendar[id]
-		if n := len(expected); n == 0 || have.Count >= n && !have.First.After(expected[0].From) && !have.Last.Before(expected[n-1].From) {
+		if len(expected) == 0 {
+			continue
+		}
+		known := 0 // of those up to the last one that there is
+		for known < len(expected) && !expected[known].From.After(have.Last) {
+			known++
+		}
+		if have.Count >= known && known > 0 && !have.First.After(expected[0].From) {
+			missing = append(missing, expected[known:]...)
 			continue
 		}
 		there, err := a.store.AllOccurrences(ctx, store.OccurrenceFilter{Control: id})
