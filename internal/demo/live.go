@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/kube"
 	"github.com/seaworthy-dev/seaworthy/internal/manifest"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
 	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
@@ -34,7 +35,7 @@ func live(ctx context.Context, p *place, plan *manifest.Plan, dec *snapshot.Deco
 		all.add(o, "")
 	}
 	problems := []seaworthy.Problem{}
-	unlisted := map[string]string{}
+	unlisted := map[string]string{"Secret": kube.SecretsNotAsked}
 	if forbidden != "" {
 		resource, reason := resources[forbidden], "the server refuses it: "+p.identity+" may not list it"
 		problems = append(problems, seaworthy.Problem{Object: resource, Message: reason})
@@ -91,7 +92,7 @@ func (c *cluster) take(o *snapshot.Object) error {
 // add decodes an object as a cluster's list has it, once.
 func (c *cluster) add(written map[string]any) error {
 	o, err := c.dec.Decode(written, snapshot.Origin{})
-	if err != nil || o.Kind == c.forbidden || len(o.Schema) > 0 && o.ReplacedAPI != "" {
+	if err != nil || o.Kind == "Secret" || o.Kind == c.forbidden || len(o.Schema) > 0 && o.ReplacedAPI != "" {
 		return nil // an API server would have refused it
 	}
 	namespace := o.Namespace
@@ -124,9 +125,19 @@ func (c *cluster) asked() []string {
 func (c *cluster) own() []map[string]any {
 	var out []map[string]any
 	for _, name := range []string{"default", "kube-system", "kube-public", "kube-node-lease"} {
+		level := "restricted"
+		if name == "kube-system" {
+			level = "privileged" // what runs the nodes
+		}
 		out = append(out, map[string]any{
 			"apiVersion": "v1", "kind": "Namespace",
-			"metadata": map[string]any{"name": name, "labels": map[string]any{"kubernetes.io/metadata.name": name}},
+			"metadata": map[string]any{"name": name, "labels": map[string]any{
+				"kubernetes.io/metadata.name": name, "pod-security.kubernetes.io/enforce": level,
+			}},
+		}, map[string]any{
+			"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+			"metadata": map[string]any{"name": "default-deny", "namespace": name},
+			"spec":     map[string]any{"podSelector": map[string]any{}, "policyTypes": []any{"Ingress", "Egress"}},
 		})
 	}
 	for i, zone := range []string{"a", "b", "c"} {

@@ -131,9 +131,6 @@ func (s *story) found(ctx context.Context, p person) error {
 	if err != nil {
 		return err
 	}
-	if link == "" {
-		return seaworthy.Conflict("the database holds accounts already; the demo fills an empty one")
-	}
 	w, r, err := browser(ctx)
 	if err != nil {
 		return err
@@ -174,32 +171,24 @@ func (s *story) formTeams(ctx context.Context) error {
 	})
 }
 
-// declare declares the sources, and gives each a token that reports for it alone.
-func (s *story) declare(ctx context.Context) error {
-	for i := range s.places {
-		p := &s.places[i]
-		v := seaworthy.DeclaredSource{
-			Kind: p.kind, Name: p.name, Environment: p.environment, Team: s.teams[p.team], Declared: true, Every: p.every,
-		}
-		err := s.Store.Write(ctx, s.as(ines).Actor, func(tx *store.Tx) error {
-			v.ID, v.CreatedAt = tx.NewID(), tx.At
-			return tx.PutSource(&v)
-		})
-		if err != nil {
-			return err
-		}
-		s.sources[p.name] = v
-		name := "agent of " + p.name
-		if p.kind == seaworthy.KindRepository {
-			name = "CI of " + path.Base(path.Dir(p.name)) + "/" + path.Base(p.name)
-		}
-		token, _, err := s.Auth.CreateToken(ctx, s.as(ines), auth.NewToken{Name: name, Role: seaworthy.Reporter, Source: v.ID, Expires: s.now.Add(200 * day)})
-		if err != nil {
-			return err
-		}
-		s.tokens[p.name] = token
+// declare declares a source, and makes the token that reports for it alone.
+func (s *story) declare(ctx context.Context, p *place) error {
+	v := seaworthy.DeclaredSource{
+		Kind: p.kind, Name: p.name, Environment: p.environment, Team: s.teams[p.team], Declared: true, Every: p.every,
 	}
-	_, _, err := s.Auth.CreateToken(ctx, s.as(maren), auth.NewToken{Name: "findings on the office's screen", Role: seaworthy.Viewer, Expires: s.now.Add(90 * day)})
+	err := s.Store.Write(ctx, s.as(ines).Actor, func(tx *store.Tx) error {
+		v.ID, v.CreatedAt = tx.NewID(), tx.At
+		return tx.PutSource(&v)
+	})
+	if err != nil {
+		return err
+	}
+	s.sources[p.name] = v
+	name := "agent of " + p.name
+	if p.kind == seaworthy.KindRepository {
+		name = "CI of " + path.Base(path.Dir(p.name)) + "/" + path.Base(p.name)
+	}
+	s.tokens[p.name], _, err = s.Auth.CreateToken(ctx, s.as(ines), auth.NewToken{Name: name, Role: seaworthy.Reporter, Source: v.ID, Expires: s.now.Add(200 * day)})
 	return err
 }
 

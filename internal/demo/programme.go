@@ -29,7 +29,7 @@ var absent = map[string]string{
 }
 
 // unowned are controls that nobody has taken over yet.
-var unowned = []string{"disciplinary-process", "media-disposal"}
+var unowned = []string{"media-disposal"}
 
 // owners say who answers for a role of the catalogue.
 var owners = map[string]string{
@@ -92,6 +92,9 @@ func (s *story) makeProgram(ctx context.Context) error {
 		From: from, To: from.AddDate(0, 6, 0), Categories: categories, Excluded: excluded,
 	}
 	for _, pl := range s.places {
+		if pl.from > 0 {
+			continue // it is not there yet
+		}
 		item := seaworthy.ScopeItem{Kind: pl.kind, Source: s.sources[pl.name].ID, In: true}
 		if pl.name == staging {
 			item.In, item.Reason = false, "Staging holds made-up orders only, and nothing in production reaches it or is reached by it."
@@ -108,6 +111,14 @@ func (s *story) makeProgram(ctx context.Context) error {
 	)
 	var err error
 	s.program, err = s.audit.CreateProgram(ctx, s.as(leonie), p)
+	return err
+}
+
+// takeAmerica puts the second production cluster into the scope of the program.
+func (s *story) takeAmerica(ctx context.Context) error {
+	s.program.Scope = append(s.program.Scope, seaworthy.ScopeItem{Kind: seaworthy.KindCluster, Source: s.sources[america].ID, In: true})
+	var err error
+	s.program, err = s.audit.ChangeProgram(ctx, s.as(leonie), s.program)
 	return err
 }
 

@@ -4,6 +4,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -37,6 +38,8 @@ type story struct {
 	tokens  map[string]seaworthy.Token
 	program seaworthy.Program
 	plan    *plan
+	decided *decided
+	handed  []string // findings that were handed out with a ticket
 }
 
 // event is something that happens at a moment.
@@ -66,6 +69,9 @@ func newStory(c Config, clock *Clock) (*story, error) {
 	if s.plan, err = newPlan(); err != nil {
 		return nil, err
 	}
+	if s.decided, err = readDecisions(); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -78,7 +84,9 @@ func (s *story) on(ago int, at time.Duration, what string, do func(context.Conte
 func (s *story) run(ctx context.Context) error {
 	s.begin()
 	s.clusters()
+	s.oneOff()
 	s.work()
+	s.decisions()
 	slices.SortStableFunc(s.events, func(a, b event) int { return a.at.Compare(b.at) })
 	for i := 0; i < len(s.events); i++ { // events bring other events
 		e := s.events[i]
@@ -105,9 +113,19 @@ func (s *story) insert(e event) {
 	s.events = slices.Insert(s.events, i, e)
 }
 
+// oneOff are reports beside the daily ones: somebody took a right away from the agent in
+// the evening, and the report of the next morning had it again.
+func (s *story) oneOff() {
+	eu := &s.places[0]
+	s.on(incompleteAgo, 19*time.Hour, "scan without a right", func(ctx context.Context) error { return s.scan(ctx, eu, incompleteAgo, incompleteKind) })
+}
+
 // begin is the first day: the server is set up, sources are declared, a program made.
 func (s *story) begin() {
 	s.on(days, 8*time.Hour, "say that it is an example", func(ctx context.Context) error {
+		if any, err := s.Store.AnyUser(ctx); err != nil || any {
+			return cmp.Or(err, error(seaworthy.Conflict("the database holds accounts already; the demo fills an empty one")))
+		}
 		return s.Store.Write(ctx, "system", func(tx *store.Tx) error { return tx.SetSetting(Setting, Notice) })
 	})
 	s.on(days, 8*time.Hour, "seed the controls", s.audit.Seed)
@@ -116,9 +134,14 @@ func (s *story) begin() {
 	for i, p := range people()[1:] {
 		s.on(p.joins, 9*time.Hour+time.Duration(10+6*i)*time.Minute, "invite "+p.name, func(ctx context.Context) error { return s.hire(ctx, p) })
 	}
-	s.on(days, 13*time.Hour, "declare the sources", s.declare)
+	for i := range s.places {
+		p := &s.places[i]
+		s.on(cmp.Or(p.from, days), 13*time.Hour+time.Duration(i)*time.Minute, "declare "+p.name, func(ctx context.Context) error { return s.declare(ctx, p) })
+	}
 	s.on(days-1, 14*time.Hour, "take over the controls", s.takeOver)
 	s.on(days-2, 10*time.Hour, "make the program", s.makeProgram)
+	s.on(americaCounts, 10*time.Hour, "take America into the program", s.takeAmerica)
+	s.on(oskarLeaves, 16*time.Hour, "Oskar leaves", func(ctx context.Context) error { return s.leave(ctx, oskar) })
 }
 
 // clusters are the reports and what follows from them by itself.
@@ -127,7 +150,7 @@ func (s *story) clusters() {
 		for i := range s.places {
 			p := &s.places[i]
 			if at := p.at; p.scans(ago) && !s.silent(p, ago) && (ago < days || p.at > 8*time.Hour) {
-				s.on(ago, at, "scan "+p.name, func(ctx context.Context) error { return s.scan(ctx, p, ago) })
+				s.on(ago, at, "scan "+p.name, func(ctx context.Context) error { return s.scan(ctx, p, ago, "") })
 			}
 		}
 		if ago < days {
@@ -147,24 +170,16 @@ func (s *story) clusters() {
 	}
 }
 
-// silent tells whether a place sends nothing on a day: for three days the agent in the
-// American cluster could not reach the server.
+// silent tells whether a place sends nothing on a day: for three days the new agent in
+// the American cluster could not reach the server.
 func (s *story) silent(p *place, ago int) bool {
-	return p.name == america && ago <= 97 && ago > 94
+	return p.name == america && ago <= americaSilent && ago > americaSilent-3
 }
 
-// forbidden is what a scan may not list on a day: once somebody took a right away.
-func (s *story) forbidden(p *place, ago int) string {
-	if p.name == europe && ago == 58 {
-		return "NetworkPolicy"
-	}
-	return ""
-}
-
-// scan sends the report of a place.
-func (s *story) scan(ctx context.Context, p *place, ago int) error {
+// scan sends the report of a place. forbidden is a kind that the agent may not list.
+func (s *story) scan(ctx context.Context, p *place, ago int, forbidden string) error {
 	finished := s.clock.Now()
-	report, err := s.reports.report(ctx, p, ago, s.forbidden(p, ago), finished.Add(-50*time.Second), finished.Add(-4*time.Second))
+	report, err := s.reports.report(ctx, p, ago, forbidden, finished.Add(-50*time.Second), finished.Add(-4*time.Second))
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (s *story) work() {
 		s.on(ago, 11*time.Hour, "perform what is due", due.perform)
 	}
 	for _, m := range s.months() {
-		s.on(s.ago(m.AddDate(0, 1, 0))-3, 10*time.Hour, "export the records of the month", func(ctx context.Context) error { return s.export(ctx, m) })
+		s.on(s.ago(m.AddDate(0, 1, 0)), 10*time.Hour, "export the records of the month", func(ctx context.Context) error { return s.export(ctx, m) })
 	}
 	for _, h := range s.plan.Events {
 		s.on(h.Ago, 12*time.Hour, h.Event, func(ctx context.Context) error { return s.happens(ctx, h) })
