@@ -161,7 +161,7 @@ func (u *UI) findings(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.Columns = []column{
-		{"Severity", p.Q.With("sort", ""), "", ""}, {Text: "Finding"}, {Text: "Object"}, {Text: "Owner"},
+		{"Severity", p.Q.With("sort", ""), "", ""}, {Text: "Finding"}, {Text: "Object"}, {Text: "Source"}, {Text: "Owner"},
 		{"Age", p.Q.With("sort", "age"), "age", ""}, {"Due", p.Q.With("sort", "due"), "due", ""},
 	}
 	p.Grouped = p.grouped()

@@ -44,6 +44,9 @@
     if (e.target.matches("[data-send]")) e.target.form.requestSubmit();
   });
 
+  // What htmx put in place is told to those who do not see it.
+  document.addEventListener("htmx:after:swap", () => say(document.querySelector("#shown .head p")?.textContent || ""));
+
   // The keyboard: j and k walk a list, x picks, Enter opens, / searches, g goes.
   const places = { o: "/", f: "/findings", c: "/controls", r: "/requirements", e: "/evidence", d: "/due", w: "/workloads", l: "/log" };
   let going = false;
