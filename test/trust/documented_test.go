@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trust
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seaworthy-dev/seaworthy/internal/server"
+)
+
+// documented is the shell of docs/evidence.md.
+func documented(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/evidence.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(text), "```sh\n")
+	block, _, closed := strings.Cut(block, "```")
+	if !found || !closed {
+		t.Fatal("docs/evidence.md has no shell to verify a package with")
+	}
+	return block
+}
+
+// What the documentation shows is run as it stands there.
+func TestVerifyingWithStandardToolsAsDocumented(t *testing.T) {
+	for _, tool := range []string{"bash", "unzip", "sha256sum", "base64", "xxd", "jq", "openssl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("SKIPPED, what docs/evidence.md shows was not tried: there is no %s", tool)
+		}
+	}
+	script := documented(t)
+	w := newWorld(t, server.Config{})
+	w.fill()
+	pkg := w.pack(nil)
+	run := func(key string, pkg []byte) (string, error) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "package.zip")
+		if err := os.WriteFile(path, pkg, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("bash", "-c", script)
+		cmd.Env = append(os.Environ(), "KEY="+key, "PACKAGE="+path, "TMPDIR="+dir)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if said, err := run(w.server.LogKey(), pkg); err != nil || !strings.Contains(said, "the package is intact") {
+		t.Fatalf("the documented commands fail on an intact package: %v\n%s", err, said)
+	}
+	stranger := newWorld(t, server.Config{})
+	if said, err := run(stranger.server.LogKey(), pkg); err == nil {
+		t.Errorf("they pass with a stranger's key:\n%s", said)
+	}
+	path := filepath.Join(t.TempDir(), "altered.zip")
+	for _, name := range []string{"05_tests/more.csv", "00_scope/program.json", "SHA256SUMS", "log/hashes.bin", "log/checkpoint.txt", "log/seal.json"} {
+		files := unpack(t, pkg)
+		for i := range files {
+			if files[i].name == name {
+				files[i].data[len(files[i].data)/3] ^= 1
+			}
+		}
+		if name == "05_tests/more.csv" {
+			files = append(files, file{name, []byte("all good\n")})
+		}
+		repack(t, path, files)
+		altered, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said, err := run(w.server.LogKey(), altered); err == nil {
+			t.Errorf("they pass with %s altered:\n%s", name, said)
+		}
+	}
+}
