@@ -26,13 +26,17 @@ func TestMain(m *testing.M) {
 //	exits CODE seaworthy ARG…   runs the program and wants exactly this exit code
 //	pack PACKAGE KEYFILE        makes an evidence package and the public key of its log
 //	tamper FILE OFFSET          changes one byte
+//	serve FOLDER FLAG…          starts a server; $SERVER and $LINK say where it is
+//	unserve                     stops it
+//	signup ROLE                 makes the first owner, and $SEAWORTHY_TOKEN of the role
+//	http METHOD PATH [BODY]     asks the server; status, headers and body are its output
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "pack": pack, "tamper": tamper,
+			"exits": exits, "pack": pack, "tamper": tamper, "serve": serve, "unserve": unserve, "signup": signup, "http": get,
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "root" {
@@ -41,6 +45,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("there is no condition %q", name)
 		},
 		Setup: func(e *testscript.Env) error {
+			e.Values[processKey{}] = &process{}
 			e.Setenv("NO_COLOR", "")
 			e.Setenv("KUBECONFIG", "")
 			return nil

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -32,10 +33,7 @@ func (s *Server) openKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	file := s.config.LogKey
-	if file == "" {
-		file = filepath.Join(s.config.Data, "log.key")
-	}
+	file := s.logKeyFile()
 	if err := s.ensureLogKey(file, known); err != nil {
 		return err
 	}
@@ -55,6 +53,14 @@ func (s *Server) openKeys(ctx context.Context) error {
 		return seaworthy.Invalid("the log of this database is signed with the key %s, and %s holds another; give the right one with --log-key", nameOf(known), file)
 	}
 	return nil
+}
+
+func (s *Server) logKeyFile() string {
+	return cmp.Or(s.config.LogKey, filepath.Join(s.config.Data, "log.key"))
+}
+
+func (s *Server) secretKeyFile() string {
+	return cmp.Or(s.config.SecretKey, filepath.Join(s.config.Data, "secret.key"))
 }
 
 // ensureLogKey makes the key where there is none and no log that would need another.

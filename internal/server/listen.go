@@ -54,6 +54,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		}
 		main.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
 	}
+	asked := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	serve(ctx, g, main, l, s.config.TLSCert != "")
 	if s.config.MetricsListen != "" {
@@ -69,8 +70,8 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		s.log.Error("the set-up link could not be made", "error", err)
 	}
 	err := g.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
-		err = nil
+	if errors.Is(err, http.ErrServerClosed) || asked.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // it was asked to stop
 	}
 	s.log.Info("stopped")
 	return err

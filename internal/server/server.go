@@ -113,7 +113,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.auth, err = auth.New(auth.Config{
-		Store: s.store, Logger: s.log, BaseURL: c.BaseURL, KeyFile: cmp.Or(c.SecretKey, filepath.Join(c.Data, "secret.key")),
+		Store: s.store, Logger: s.log, BaseURL: c.BaseURL, KeyFile: s.secretKeyFile(),
 		RequireSecondFactor: c.RequireSecondFactor, Address: addresses{c.TrustedProxies}.of,
 	})
 	if err != nil {
