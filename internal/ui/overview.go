@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/audit"
 )
 
 // overviewPage is what pages/overview.html needs.
@@ -26,11 +27,17 @@ type overviewPage struct {
 	Sources []sourceRow
 	Log     logHealth
 	Steps   []step
+	Honesty audit.Honesty
 	Left    string // of the period
 }
 
 // FirstNeeds are as many of the controls that need somebody as the page shows at once.
 func (p overviewPage) FirstNeeds() []needRow { return p.Needs[:min(len(p.Needs), 7)] }
+
+// Suppressed counts what was found and is not open, of all that stands.
+func (p overviewPage) Suppressed() string {
+	return num(p.Honesty.Waived) + " of " + num(p.Honesty.Waived+p.Honesty.Open)
+}
 
 // FirstDue are the first of what is due.
 func (p overviewPage) FirstDue() []dueRow { return p.Due[:min(len(p.Due), 8)] }
@@ -98,6 +105,9 @@ func (u *UI) overview(w http.ResponseWriter, r *http.Request) error {
 		return u.render(w, r, "overview", p)
 	}
 	if err := u.assess(ctx, &p, names); err != nil {
+		return err
+	}
+	if p.Honesty, err = u.Audit.Honesty(ctx, *p.Program); err != nil {
 		return err
 	}
 	if p.Due, err = u.dueRows(ctx, p.page, names, p.Now.AddDate(0, 0, 14)); err != nil {
