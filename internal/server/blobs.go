@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -24,7 +25,38 @@ func checkBlobs(ctx context.Context, s *store.Store, v *vault.Vault) ([]string, 
 		}
 		return nil
 	})
-	return problems, err
+	if err != nil {
+		return problems, err
+	}
+	runs, err := checkReports(ctx, s, v)
+	return append(problems, runs...), err
+}
+
+// checkReports reads the raw report of every run. Retention removes reports and leaves
+// tombstones in the evidence about them, so one that is gone is told of only where
+// evidence, checked before, still names it.
+func checkReports(ctx context.Context, s *store.Store, v *vault.Vault) ([]string, error) {
+	var problems []string
+	for filter := (store.RunFilter{Limit: 500}); ; {
+		page, err := s.Runs(ctx, filter)
+		if err != nil {
+			return problems, err
+		}
+		for _, r := range page.Items {
+			if r.Blob == "" {
+				continue
+			}
+			if err := v.Check(ctx, r.Blob); ctx.Err() != nil {
+				return problems, ctx.Err()
+			} else if errors.Is(err, vault.ErrAltered) {
+				problems = append(problems, fmt.Sprintf("report of run %s: %v", r.ID, err))
+			}
+		}
+		if page.Next == "" {
+			return problems, nil
+		}
+		filter.Cursor = page.Next
+	}
 }
 
 // eachBlob calls f with each piece of evidence that has bytes, once for each digest in a
