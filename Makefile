@@ -4,7 +4,7 @@ export CGO_ENABLED := 0
 export GOFLAGS := -tags=kustomize_disable_go_plugin_support
 
 .DEFAULT_GOAL := help
-.PHONY: help build example test test-full bench soak vet lint docs controlplane identityprovider objectstore run ci
+.PHONY: help build example demo test test-full bench soak vet lint docs controlplane identityprovider objectstore run ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ build: ## Build dist/seaworthy
 
 example: ## Scan the example company and show what it says about SOC 2
 	@go run ./cmd/seaworthy scan --config examples/shop/seaworthy.yaml --coverage --fail-on none
+
+demo: ## Serve half a year of the example company
+	@go run ./cmd/seaworthy demo
 
 run: ## Run the program: make run ARGS="scan deploy/"
 	@go run ./cmd/seaworthy $(ARGS)
