@@ -18,7 +18,7 @@ import (
 
 // live makes the input of a cluster that runs what the plan reads, as internal/kube
 // would list it: every object where it lands, without what an API server refuses.
-func live(ctx context.Context, p *place, plan *manifest.Plan, dec *snapshot.Decoder, forbidden string, all *seen) (scan.Input, error) {
+func live(ctx context.Context, p *place, plan *manifest.Plan, dec *snapshot.Decoder, forbidden string) (scan.Input, error) {
 	c := &cluster{place: p, dec: dec, forbidden: forbidden, have: map[string]bool{}}
 	for _, unit := range plan.Units {
 		_, err := unit.Read(ctx, dec, c.take)
@@ -30,9 +30,6 @@ func live(ctx context.Context, p *place, plan *manifest.Plan, dec *snapshot.Deco
 		if err := c.add(written); err != nil {
 			return scan.Input{}, err
 		}
-	}
-	for _, o := range c.objects {
-		all.add(o, "")
 	}
 	problems := []seaworthy.Problem{}
 	unlisted := map[string]string{"Secret": kube.SecretsNotAsked}

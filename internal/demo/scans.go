@@ -4,18 +4,12 @@ package demo
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/config"
@@ -81,7 +75,7 @@ func (r *reports) scan(ctx context.Context, p *place, state []int, forbidden str
 		Catalogue: catalogue, Tool: seaworthy.Tool{Name: "seaworthy", Version: r.version}, Target: cfg.KubernetesVersion,
 		Controls: r.controls, Frameworks: r.frameworks, Base: dir, Now: func() time.Time { return once },
 	}
-	in, seen, err := r.input(ctx, p, dir, cfg.KubernetesVersion, forbidden)
+	in, err := r.input(ctx, p, dir, cfg.KubernetesVersion, forbidden)
 	if err != nil {
 		return nil, err
 	}
@@ -90,11 +84,11 @@ func (r *reports) scan(ctx context.Context, p *place, state []int, forbidden str
 	if err != nil {
 		return nil, err
 	}
-	if _, err := scan.Run(ctx, sc, in, format.New(&out, output.Options{})); err != nil {
+	var seen scan.Inventory
+	if _, err := scan.Run(ctx, sc, seen.Watch(in), format.New(&out, output.Options{Objects: seen.Objects})); err != nil {
 		return nil, err
 	}
-	text := bytes.ReplaceAll(out.Bytes(), []byte(dir+string(filepath.Separator)), nil)
-	return withObjects(text, seen)
+	return bytes.ReplaceAll(out.Bytes(), []byte(dir+string(filepath.Separator)), nil), nil
 }
 
 // catalogue assembles the checks as a configuration sets them.
@@ -117,12 +111,9 @@ func (r *reports) catalogue(ctx context.Context, cfg *config.Config) (*scan.Cata
 	return c, err
 }
 
-// seen gathers the objects of a scan.
-type seen struct{ objects []seaworthy.SeenObject }
-
 // input reads the manifests of a place: as the files of a repository, or as the objects
 // that a cluster would list.
-func (r *reports) input(ctx context.Context, p *place, dir, target, forbidden string) (scan.Input, *seen, error) {
+func (r *reports) input(ctx context.Context, p *place, dir, target, forbidden string) (scan.Input, error) {
 	options := manifest.Options{
 		ValuesFiles: []string{filepath.Join(dir, filepath.FromSlash(p.valuesFile()))}, ReleaseName: "storefront", Namespace: "shop", KubernetesVersion: target,
 	}
@@ -131,64 +122,14 @@ func (r *reports) input(ctx context.Context, p *place, dir, target, forbidden st
 	}
 	plan, err := manifest.NewPlan(ctx, options)
 	if err != nil {
-		return scan.Input{}, nil, err
+		return scan.Input{}, err
 	}
-	dec, all := snapshot.NewDecoder(), &seen{}
+	dec := snapshot.NewDecoder()
 	if err := plan.Learn(ctx, dec); err != nil {
-		return scan.Input{}, nil, err
+		return scan.Input{}, err
 	}
 	if p.kind == seaworthy.KindCluster {
-		in, err := live(ctx, p, plan, dec, forbidden, all)
-		return in, all, err
+		return live(ctx, p, plan, dec, forbidden)
 	}
-	in := scan.Files(seaworthy.Source{Kind: seaworthy.SourceFiles, Name: p.name, KubernetesVersion: target, Asked: p.paths}, plan, dec)
-	read := in.Batches
-	in.Batches = func(ctx context.Context, next func(scan.Batch) error) (scan.Yield, error) {
-		return read(ctx, func(b scan.Batch) error {
-			return next(func(ctx context.Context, emit func(*snapshot.Object) error) (scan.Yield, error) {
-				return b(ctx, func(o *snapshot.Object) error {
-					all.add(o, strings.TrimPrefix(o.Source.File, dir+string(filepath.Separator)))
-					return emit(o)
-				})
-			})
-		})
-	}
-	return in, all, nil
-}
-
-// excerptLines bounds what is kept of an object for people to look at.
-const excerptLines = 200
-
-// add notes an object, with what people may see of it.
-func (s *seen) add(o *snapshot.Object, file string) {
-	v := seaworthy.SeenObject{Object: o.Object, File: file, Workload: o.Template != nil, Labels: map[string]string{}}
-	meta, _ := o.Written["metadata"].(map[string]any)
-	labels, _ := meta["labels"].(map[string]any)
-	for k, l := range labels {
-		v.Labels[k], _ = l.(string)
-	}
-	if o.Kind != "Secret" {
-		text, err := yaml.Marshal(o.Written)
-		if err == nil {
-			lines := strings.SplitAfterN(string(text), "\n", excerptLines+1)
-			v.Excerpt = strings.Join(lines[:min(len(lines), excerptLines)], "")
-		}
-	}
-	s.objects = append(s.objects, v)
-}
-
-// withObjects adds the list of all objects to a report.
-func withObjects(report []byte, s *seen) ([]byte, error) {
-	slices.SortFunc(s.objects, func(a, b seaworthy.SeenObject) int {
-		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.File, b.File))
-	})
-	list, err := json.Marshal(s.objects)
-	if err != nil {
-		return nil, fmt.Errorf("list the objects: %w", err)
-	}
-	before, after, found := bytes.Cut(report, []byte(",\n  \"finished\":"))
-	if !found {
-		return nil, errors.New("the report has no end")
-	}
-	return slices.Concat(before, []byte(",\n  \"objects\": "), list, []byte(",\n  \"finished\":"), after), nil
+	return scan.Files(seaworthy.Source{Kind: seaworthy.SourceFiles, Name: p.name, KubernetesVersion: target, Asked: p.paths}, plan, dec), nil
 }
