@@ -21,6 +21,7 @@ func (u *UI) funcs() template.FuncMap {
 		"mark":   mark,
 		"glyph":  glyph,
 		"ago":    func(t time.Time) template.HTML { return ago(t, u.now()) },
+		"age":    func(t time.Time) template.HTML { return age(t, u.now()) },
 		"day":    day,
 		"at":     at,
 		"num": func(n any) (string, error) {
@@ -53,6 +54,34 @@ func ago(t, now time.Time) template.HTML {
 func timeTag(t time.Time, text string) template.HTML {
 	t = t.UTC()
 	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `" title="` + t.Format("Mon 2 Jan 2006 15:04:05 UTC") + `">` + text + `</time>`)
+}
+
+// age is how long ago a time was, or how far ahead it is, as dense tables have it.
+func age(t, now time.Time) template.HTML {
+	if t.IsZero() {
+		return `<span class="soft">–</span>`
+	}
+	d := now.Sub(t)
+	if d < 0 {
+		return timeTag(t, "in "+brief(-d))
+	}
+	return timeTag(t, brief(d))
+}
+
+// brief is a duration in its largest unit, shortened.
+func brief(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d >= 730*day:
+		return num(int(d/(365*day))) + " y"
+	case d >= 90*day:
+		return num(int(d/(30*day))) + " mo"
+	case d >= day:
+		return num(int(d/day)) + " d"
+	case d >= time.Hour:
+		return num(int(d/time.Hour)) + " h"
+	}
+	return num(int(d/time.Minute)) + " min"
 }
 
 func relative(t, now time.Time) string {

@@ -3,6 +3,8 @@
 package ui
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
@@ -134,5 +136,20 @@ func TestFileName(t *testing.T) {
 	}
 	if got := fileName(strings.Repeat("é", 300)); len(got) > 200 {
 		t.Errorf("a long name stays %d bytes long", len(got))
+	}
+}
+
+func TestVendoredFilesAreThePublishedOnes(t *testing.T) {
+	for name, want := range map[string]string{
+		"htmx.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
+		"inter.woff2": "3100e775e8616cd2611beecfa23a4263d7037586789b43f035236a2e6fbd4c62",
+	} {
+		data, err := files.ReadFile("static/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != want {
+			t.Errorf("static/%s has the SHA-256 %x, want %s", name, sum, want)
+		}
 	}
 }
