@@ -4,6 +4,8 @@ package audit
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -84,13 +86,17 @@ func (e *export) eachEvidence(f func(store.LogEntry, seaworthy.Evidence) error) 
 
 // evidenceBytes writes the bytes of each digest once.
 func (e *export) evidenceBytes() error {
-	written := map[string]bool{}
+	written := map[[sha256.Size]byte]bool{} // less than their text
 	return e.eachEvidence(func(entry store.LogEntry, v seaworthy.Evidence) error {
 		e.kept(entry)
-		if v.Digest == "" || !v.ErasedAt.IsZero() || written[v.Digest] {
+		var digest [sha256.Size]byte
+		if len(v.Digest) != 2*len(digest) || !v.ErasedAt.IsZero() {
 			return nil
 		}
-		written[v.Digest] = true
+		if _, err := hex.Decode(digest[:], []byte(v.Digest)); err != nil || written[digest] {
+			return nil
+		}
+		written[digest] = true
 		if !e.bytes {
 			e.leftOut[v.Digest] = "left out on request"
 			return nil
@@ -106,7 +112,7 @@ const smallBlob = 1 << 20
 // left out and told, never written. Storage that does not answer ends the export.
 func (e *export) blob(digest string) error {
 	open := func() (io.ReadCloser, error) { return e.audit.blobs.Open(e.ctx, digest) }
-	head, whole, err := checkedHead(open)
+	head, whole, err := checkedHead(&e.buf, open)
 	var told *seaworthy.Error
 	switch {
 	case errors.Is(err, vault.ErrAltered):
@@ -134,22 +140,23 @@ func (e *export) blob(digest string) error {
 
 // checkedHead reads bytes to their end, where they are compared with their digest, and
 // gives them if they are few.
-func checkedHead(open func() (io.ReadCloser, error)) (head []byte, whole bool, err error) {
+// The bytes are those of the buffer, until it is used again.
+func checkedHead(b *bytes.Buffer, open func() (io.ReadCloser, error)) (head []byte, whole bool, err error) {
 	r, err := open()
 	if err != nil {
 		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	var b bytes.Buffer
-	n, err := io.Copy(&b, io.LimitReader(r, smallBlob))
-	if err != nil {
-		return nil, false, err
+	b.Reset()
+	n, err := b.ReadFrom(io.LimitReader(r, smallBlob))
+	if err != nil || n < smallBlob {
+		return b.Bytes(), true, err
 	}
 	rest, err := io.Copy(io.Discard, r)
 	if err != nil {
 		return nil, false, err
 	}
-	return b.Bytes(), n+rest == int64(b.Len()), nil
+	return b.Bytes(), rest == 0, nil
 }
 
 // leftOutList names the digests whose bytes are not in the package.

@@ -3,6 +3,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -140,6 +141,7 @@ type export struct {
 	erased       map[string]bool                       // records whose content as of the moment was erased since
 	populations  []seaworthy.Population
 	samples      []seaworthy.Sample
+	buf          bytes.Buffer         // the bytes that are about to be written
 	items        map[string][]sampled // of a sample, by what an item is evidence through
 }
 

@@ -54,7 +54,7 @@ func (e *export) populationFiles() error {
 		base := "02_populations/" + fileName(p)
 		meta := populationMeta{Population: p, Rows: base + ".jsonl"}
 		open := func() (io.ReadCloser, error) { return e.audit.blobs.Open(e.ctx, p.Digest) }
-		head, whole, err := checkedHead(open)
+		head, whole, err := checkedHead(&e.buf, open)
 		var told *seaworthy.Error
 		switch {
 		case errors.Is(err, vault.ErrAltered), errors.As(err, &told) && told.Kind == seaworthy.KindNotFound:

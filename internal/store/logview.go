@@ -22,14 +22,16 @@ type LogQuery struct {
 // the newest is, and of the log otherwise. It holds one entry at a time.
 func (v *View) Log(q LogQuery, f func(LogEntry) error) error {
 	w := where{}
-	w.add("kind = ?", q.Kind)
-	w.add("at <= ?", micros(q.Until))
-	w.equal("subject", q.Subject)
-	statement := `SELECT ` + logColumns + ` FROM log_entries` + w.sql() + ` ORDER BY idx`
+	w.add("e.kind = ?", q.Kind)
+	w.add("e.at <= ?", micros(q.Until))
+	w.equal("e.subject", q.Subject)
+	statement := `SELECT ` + logColumns + ` FROM log_entries e` + w.sql() + ` ORDER BY idx`
 	if q.Newest {
-		statement = `SELECT e.idx, e.at, e.kind, e.subject, e.actor, e.leaf, e.salt, e.content
-			FROM (SELECT subject, MAX(idx) AS idx FROM log_entries` + w.sql() + ` GROUP BY subject) n
-			JOIN log_entries e ON e.idx = n.idx ORDER BY n.subject`
+		// Along the index on kind and subject: nothing is sorted, nothing is held.
+		statement = `SELECT e.idx, e.at, e.kind, e.subject, e.actor, e.leaf, e.salt, e.content FROM log_entries e` +
+			w.sql() + ` AND e.idx = (
+			SELECT MAX(n.idx) FROM log_entries n WHERE n.kind = e.kind AND n.subject = e.subject AND n.at <= ` + w.arg(micros(q.Until)) + `)
+			ORDER BY e.subject`
 		if v.store.dialect.name != "SQLite" { // whose order is that of bytes already
 			statement += ` COLLATE "C"`
 		}
