@@ -105,7 +105,7 @@ func resetPeak(t *testing.T) func() int {
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
 		t.Logf("peak memory since the start of the process: %v", err)
 	}
-	return func() int {
+	peak := func() int {
 		data, err := os.ReadFile("/proc/self/status")
 		if err != nil {
 			t.Skip("SKIPPED, memory is measured on Linux")
@@ -114,4 +114,6 @@ func resetPeak(t *testing.T) func() int {
 		kb, _ := strconv.Atoi(strings.Fields(rest)[0])
 		return kb / 1024
 	}
+	t.Logf("held before: %d MiB", peak())
+	return peak
 }
