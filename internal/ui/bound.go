@@ -19,6 +19,15 @@ func seesPlace(r *http.Request, what, id, source, namespace string) error {
 	return seaworthy.NotFound("there is no %s %s", what, id)
 }
 
+// seesEvidence refuses evidence of a source that lies outside; what people brought belongs
+// to no source.
+func seesEvidence(r *http.Request, e seaworthy.Evidence) error {
+	if e.SourceID == "" {
+		return nil
+	}
+	return seesPlace(r, "evidence", e.ID, e.SourceID, "")
+}
+
 // covered takes from entries what somebody who is bound to a program may not read: it may
 // be about another. That an entry exists, and its proof, everybody may see.
 func covered(p page, e store.LogEntry) store.LogEntry {

@@ -31,7 +31,7 @@ func (u *UI) changes(ctx context.Context, p page, names names, most int) ([]chan
 			return out, err
 		}
 		for _, e := range entries {
-			if c, ok := tell(p, names, e); ok {
+			if c, ok := tell(p, names, covered(p, e)); ok {
 				if out = append(out, c); len(out) == most {
 					return out, nil
 				}

@@ -67,7 +67,9 @@ func (u *UI) evidenceList(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, e := range list {
-		p.Rows = append(p.Rows, u.evidenceRow(p.page, names, e))
+		if seesEvidence(r, e) == nil {
+			p.Rows = append(p.Rows, u.evidenceRow(p.page, names, e))
+		}
 	}
 	if len(list) == most {
 		p.Next = p.Q.After(list[most-1].ID)
@@ -103,6 +105,9 @@ func (u *UI) oneEvidence(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	e, err := u.Store.Evidence(ctx, r.PathValue("id"))
 	if err != nil {
+		return err
+	}
+	if err := seesEvidence(r, e); err != nil {
 		return err
 	}
 	p := onePage{page: u.page(r, e.Title, link{"Evidence", "/evidence"})}
@@ -315,6 +320,9 @@ func mediaType(s string) string {
 func (u *UI) evidenceFile(w http.ResponseWriter, r *http.Request) error {
 	e, err := u.Store.Evidence(r.Context(), r.PathValue("id"))
 	if err != nil {
+		return err
+	}
+	if err := seesEvidence(r, e); err != nil {
 		return err
 	}
 	if e.Digest == "" || !e.ErasedAt.IsZero() {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/ui/uitest"
 )
 
@@ -229,6 +230,20 @@ func bound(t *testing.T, s *uitest.Site) {
 		if code, _ := s.Get(c, path); code != want {
 			t.Errorf("GET %s as the auditor = %d, want %d", path, code, want)
 		}
+	}
+	out, err := s.Store.EvidenceList(t.Context(), store.EvidenceFilter{Source: "staging", Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range out {
+		for _, path := range []string{"/evidence/" + e.ID, "/evidence/" + e.ID + "/file"} {
+			if code, _ := s.Get(c, path); code != http.StatusNotFound {
+				t.Errorf("GET %s of a source out of scope as the auditor = %d, want 404", path, code)
+			}
+		}
+	}
+	if code, body := s.Get(c, "/"); code != 200 || strings.Contains(body, "staging") {
+		t.Errorf("the auditor's overview gives %d, or tells of a source that is out of scope", code)
 	}
 	if _, body := s.Get(c, "/log/0"); strings.Contains(body, "maya@") {
 		t.Error("the auditor reads the content of an entry that is about no program of theirs")

@@ -91,9 +91,9 @@ func (u *UI) searchWords(w http.ResponseWriter, r *http.Request, p searchPage) e
 			p.Others = append(p.Others, link{c.Title, p.To("/checks/", c.ID)})
 		}
 	}
-	if e, err := u.Store.Evidence(ctx, p.Text); err == nil {
+	if e, err := u.Store.Evidence(ctx, p.Text); err == nil && seesEvidence(r, e) == nil {
 		p.Others = append(p.Others, link{"Evidence " + e.Title, p.To("/evidence/", e.ID)})
-	} else if !isKind(err, seaworthy.KindNotFound) {
+	} else if err != nil && !isKind(err, seaworthy.KindNotFound) {
 		return err
 	}
 	return u.render(w, r, "search", p)

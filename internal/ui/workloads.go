@@ -67,6 +67,9 @@ func (u *UI) workloads(w http.ResponseWriter, r *http.Request) error {
 		p.Next = p.Q.After(list.Next)
 	}
 	for _, s := range sortedSources(names) {
+		if seesPlace(r, "source", s.ID, s.ID, "") != nil {
+			continue
+		}
 		p.Sources = append(p.Sources, choice{Value: s.ID, Text: s.Name, Chosen: p.Q.Has("source", s.ID)})
 	}
 	p.All, p.Gone = plainToggle(p.Q, "all", "yes", "Other objects too"), plainToggle(p.Q, "gone", "yes", "Deleted too")
