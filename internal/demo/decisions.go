@@ -209,10 +209,19 @@ func (s *story) open(ctx context.Context, check, name string) ([]seaworthy.Track
 	p, err := s.Store.Findings(ctx, store.FindingFilter{
 		Status: []seaworthy.FindingStatus{seaworthy.FindingOpen, seaworthy.FindingWaived}, Checks: []string{check}, Limit: 200,
 	})
-	return slices.DeleteFunc(p.Items, func(f seaworthy.TrackedFinding) bool {
+	return slices.DeleteFunc(settled(p.Items), func(f seaworthy.TrackedFinding) bool {
 		ok, err := path.Match(cmp.Or(name, "*"), f.Object.Name)
 		return err != nil || !ok
 	}), err
+}
+
+// settled puts findings of the same severity in an order that no chance decides: ids
+// follow from those of sources, which differ from one filling to the next.
+func settled(list []seaworthy.TrackedFinding) []seaworthy.TrackedFinding {
+	slices.SortStableFunc(list, func(a, b seaworthy.TrackedFinding) int {
+		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.Fingerprint, b.Fingerprint))
+	})
+	return list
 }
 
 func ids(list []seaworthy.TrackedFinding) []string {
@@ -249,7 +258,7 @@ func (s *story) handOut(ctx context.Context) error {
 	const most = 8
 	for _, team := range teams {
 		p, err := s.Store.Findings(ctx, store.FindingFilter{
-			Status: []seaworthy.FindingStatus{seaworthy.FindingOpen}, Teams: []string{s.teams[team]}, Assignees: []string{"-"}, Limit: most,
+			Status: []seaworthy.FindingStatus{seaworthy.FindingOpen}, Teams: []string{s.teams[team]}, Assignees: []string{"-"}, Limit: 1000,
 			Severities: []seaworthy.Severity{"critical", "high", "medium"},
 		})
 		if err != nil || len(p.Items) == 0 {
@@ -258,14 +267,14 @@ func (s *story) handOut(ctx context.Context) error {
 			}
 			continue
 		}
-		who := s.as(workers[team])
-		if _, err := s.triage.Assign(ctx, who, ids(p.Items), who.UserID); err != nil {
+		who, worst := s.as(workers[team]), settled(p.Items)[:min(most, len(p.Items))]
+		if _, err := s.triage.Assign(ctx, who, ids(worst), who.UserID); err != nil {
 			return err
 		}
-		if _, err := s.triage.Link(ctx, who, ids(p.Items[:1]), fmt.Sprintf("https://tickets.harbourlane.example/HL-%d", 2000+len(s.handed))); err != nil {
+		if _, err := s.triage.Link(ctx, who, ids(worst[:1]), fmt.Sprintf("https://tickets.harbourlane.example/HL-%d", 2000+len(s.handed))); err != nil {
 			return err
 		}
-		s.handed = append(s.handed, p.Items[0].ID)
+		s.handed = append(s.handed, worst[0].ID)
 	}
 	return nil
 }
