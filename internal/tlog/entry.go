@@ -57,8 +57,8 @@ func ParseLeaf(leaf []byte) (Entry, error) {
 		return Entry{}, fmt.Errorf("a leaf of the log is not of the form %s", leafVersion)
 	}
 	at, err := time.Parse(timeForm, lines[1])
-	if err != nil {
-		return Entry{}, fmt.Errorf("a leaf of the log has the time %q: %w", lines[1], err)
+	if err != nil || at.Format(timeForm) != lines[1] { // time.Parse also takes other spellings
+		return Entry{}, fmt.Errorf("a leaf of the log has the time %q, not one of the form %s", lines[1], timeForm)
 	}
 	sum, err := hex.DecodeString(lines[4])
 	if err != nil || len(sum) != sha256.Size || lines[4] != strings.ToLower(lines[4]) {
