@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package seaworthy
+
+import "time"
+
+// The places from which a write or a privileged request in a cluster is seen. None sees
+// everything: a webhook is not asked about webhook configurations and denied requests, an
+// audit stream loses events by design, a watch shows what persisted and not who did it.
+const (
+	SeenByWebhook = "webhook"
+	SeenByAudit   = "audit"
+	SeenByWatch   = "watch"
+)
+
+// Sighting is what one place saw of one request or of its result.
+type Sighting struct {
+	By string    `json:"by"` // [SeenByWebhook], [SeenByAudit] or [SeenByWatch]
+	At time.Time `json:"at"` // when the API server handled it, as that place tells
+	// ID is the place's own name for it: the audit ID, the UID of the admission request,
+	// the resource version that a watch showed.
+	ID string `json:"id"`
+	// Relisted: found by listing again after a break. What happened in between, and how
+	// often, was not seen.
+	Relisted bool `json:"relisted,omitempty"`
+}
+
+// Actor is who made a request, as the API server knew it.
+type Actor struct {
+	Username  string   `json:"username,omitempty"` // empty: no place that saw it names one
+	Groups    []string `json:"groups,omitempty"`
+	UserAgent string   `json:"userAgent,omitempty"`
+	SourceIPs []string `json:"sourceIPs,omitempty"`
+	// Impersonator is who acted as Username.
+	Impersonator string `json:"impersonator,omitempty"`
+	// Manager is the field manager of what persisted. It is what a client says of itself
+	// and proves nothing.
+	Manager string `json:"manager,omitempty"`
+	// Person is the id of the user of this server behind the request, where a session, a
+	// commit or a mapping tells; empty: person unknown.
+	Person string `json:"person,omitempty"`
+	// PersonBy says how the person is known, such as "commit" or "mapping".
+	PersonBy string `json:"personBy,omitempty"`
+}
+
+// The verbs of changes. A request through a subresource has its verb here: exec, attach,
+// portforward and proxy arrive as connections, or in audit events as get.
+const (
+	VerbCreate      = "create"
+	VerbUpdate      = "update"
+	VerbDelete      = "delete"
+	VerbExec        = "exec"
+	VerbAttach      = "attach"
+	VerbPortForward = "portforward"
+	VerbProxy       = "proxy"
+	VerbRead        = "read" // of Secrets; audit events alone show it
+)
+
+// Edit is one difference between an object before and after. Values of Secrets are keyed
+// digests, never the values.
+type Edit struct {
+	Path   string `json:"path"`             // as in the findings, list elements by name
+	Before string `json:"before,omitempty"` // JSON; empty: was not there
+	After  string `json:"after,omitempty"`  // JSON; empty: is not there any more
+}
+
+// ChangedObject names what a change is about, at one moment of its life.
+type ChangedObject struct {
+	Object
+	UID         string `json:"uid,omitempty"`
+	Subresource string `json:"subresource,omitempty"`
+	// ResourceVersion is that of what persisted; empty when no watch or audit event told.
+	ResourceVersion string `json:"resourceVersion,omitempty"`
+	// Content is the SHA-256, in hexadecimal, of the object after the change without its
+	// resource version: what a webhook is shown and what a watch then shows have the same.
+	Content string `json:"content,omitempty"`
+}
+
+// Outcome is what came of a request.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomePersisted Outcome = "persisted" // a watch or the audit event's response shows it
+	OutcomeDenied    Outcome = "denied"
+	OutcomeConnected Outcome = "connected" // exec and its kin
+	OutcomeUnknown   Outcome = "unknown"   // it was asked for; whether it persisted was not seen
+)
+
+// Match is how a change stands to an approval.
+type Match string
+
+// The matches. An annotation never makes more than a claim, and an explanation never
+// makes an out-of-band change another one: it is kept beside it.
+const (
+	MatchVerified  Match = "verified"    // the git host says that someone else approved
+	MatchClaimed   Match = "claimed"     // a deployment, a revision or an annotation says so
+	MatchOutOfBand Match = "out-of-band" // nothing says so, or something contradicts it
+	MatchNoise     Match = "controller"  // the cluster's own work: no spec and no RBAC written
+)
+
+// Change is one write, or one privileged request, in a cluster, joined from everything
+// that saw it. It is recorded once.
+type Change struct {
+	ID       string        `json:"id"`
+	SourceID string        `json:"sourceId"` // of the cluster
+	Verb     string        `json:"verb"`
+	Object   ChangedObject `json:"object"`
+	Actor    Actor         `json:"actor"`
+	At       time.Time     `json:"at"` // the earliest sighting
+	Outcome  Outcome       `json:"outcome"`
+	Edits    []Edit        `json:"edits,omitempty"`
+	// EditsLeftOut counts edits beyond the limit of a record.
+	EditsLeftOut int        `json:"editsLeftOut,omitempty"`
+	Sightings    []Sighting `json:"sightings"`
+	// Unseen names the places that should have seen it and did not: a change that the
+	// webhook did not see has bypassed admission.
+	Unseen []string `json:"unseen,omitempty"`
+	// Cause is the id of the change that this one follows from, such as the rollout of a
+	// Deployment; Folded counts those that were folded under this one.
+	Cause  string `json:"cause,omitempty"`
+	Folded int    `json:"folded,omitempty"`
+	// Flags say what is remarkable about it.
+	Flags []Flag `json:"flags,omitempty"`
+
+	Match    Match  `json:"match"`
+	MatchID  string `json:"matchId,omitempty"`  // of the deployment
+	MatchWhy string `json:"matchWhy,omitempty"` // in words
+	// Late: the approval came after the change.
+	Late bool `json:"late,omitempty"`
+	// Explained is what someone other than the actor said of an out-of-band change.
+	Explained *Explanation `json:"explained,omitempty"`
+}
+
+// Explanation closes an out-of-band change. It is not an approval.
+type Explanation struct {
+	By   string    `json:"by"` // actor of this server
+	At   time.Time `json:"at"`
+	Note string    `json:"note"`
+}
+
+// Flag is something that makes a change remarkable; each is a notice of its own.
+type Flag string
+
+// The flags.
+const (
+	FlagReverted     Flag = "made and undone"       // within the window
+	FlagBypassed     Flag = "bypassed admission"    // the webhook was there and did not see it
+	FlagOwnConfig    Flag = "own configuration"     // of the agent, its webhook or its policies
+	FlagAuditRemoved Flag = "audit removed"         // webhook or audit configuration taken away
+	FlagWidened      Flag = "access widened"        // RBAC grants more than before
+	FlagSession      Flag = "session in production" // exec, attach, portforward
+	FlagSecretRead   Flag = "secret read"
+)
+
+// Deployment is what a pipeline registered before or after it changed a cluster: a claim,
+// bound to a cluster, to digests and to a time.
+type Deployment struct {
+	ID         string    `json:"id"`
+	SourceID   string    `json:"sourceId"` // of the cluster
+	Namespaces []string  `json:"namespaces,omitempty"`
+	Images     []string  `json:"images,omitempty"`  // with digests
+	Objects    []Object  `json:"objects,omitempty"` // empty: whatever runs the images, in the namespaces
+	Identity   string    `json:"identity,omitempty"`
+	Repository string    `json:"repository,omitempty"`
+	Commit     string    `json:"commit,omitempty"`
+	PullURL    string    `json:"pullRequest,omitempty"`
+	Ticket     string    `json:"ticket,omitempty"`
+	From       time.Time `json:"from"`
+	Until      time.Time `json:"until"`
+	RecordedAt time.Time `json:"recordedAt"`
+	RecordedBy string    `json:"recordedBy"` // actor of this server
+	By         string    `json:"by"`         // "pipeline", "argocd", "flux" or "annotation"
+	// Verified is what the git host says of the pull request, once asked.
+	Verified *Approval `json:"verified,omitempty"`
+}
+
+// Approval is the git host's word on a pull request.
+type Approval struct {
+	Author    string    `json:"author"`
+	Approvers []string  `json:"approvers"` // other than the author
+	MergedBy  string    `json:"mergedBy"`
+	MergedAt  time.Time `json:"mergedAt"`
+	CheckedAt time.Time `json:"checkedAt"`
+	Refusal   string    `json:"refusal,omitempty"` // why it is no approval, in words
+}
