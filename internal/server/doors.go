@@ -6,22 +6,31 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/api"
 )
 
-// doors lays out everything that is served.
-func (s *Server) doors(pages, api http.Handler) http.Handler {
+// doors lays out everything that is served. Below /log pages and the API share: the API
+// has the log in the form that witnesses read, and the pages show it to people.
+func (s *Server) doors(pages http.Handler, a *api.API) http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /healthz", s.healthz)
 	m.HandleFunc("GET /readyz", s.readyz)
 	m.HandleFunc("GET /metrics", s.metricsPage)
-	m.Handle("/api/v1/", api)
-	m.Handle("/log/", api)
+	m.Handle(apiPath, a)
+	for _, r := range a.Routes() {
+		if !strings.HasPrefix(r.Path, apiPath) {
+			m.Handle(r.Path, a) // without its method: the API says which it has
+		}
+	}
 	m.Handle("/", pages)
 	return s.around(m)
 }
+
+const apiPath = "/api/v1/"
 
 // healthz tells that the process lives.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {

@@ -3,13 +3,11 @@
 package server
 
 import (
-	"net/http"
-
 	"github.com/seaworthy-dev/seaworthy/internal/ui"
 )
 
 // pages gives the web UI.
-func (s *Server) pages() (http.Handler, error) {
+func (s *Server) pages() (*ui.UI, error) {
 	return ui.New(ui.Config{
 		Store: s.store, Auth: s.auth, Audit: s.parts.audit, Vault: s.vault, Triage: s.parts.triage, Log: s.log,
 		Checks: s.config.Checks, Example: s.config.Example,

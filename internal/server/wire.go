@@ -15,6 +15,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/tlog"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
+	"github.com/seaworthy-dev/seaworthy/internal/ui"
 )
 
 // parts are the verbs that doors and jobs share.
@@ -22,6 +23,8 @@ type parts struct {
 	audit  *audit.Audit
 	triage *triage.Triage
 	ingest ingest.Config
+	api    *api.API
+	pages  *ui.UI
 }
 
 // wire puts the doors onto what was opened.
@@ -44,18 +47,17 @@ func (s *Server) wire(ctx context.Context) error {
 		Store: s.store, Vault: s.vault, TempDir: uploads,
 		SLA: triage.SLA, Owners: triage.Owners, Waivers: triage.Waivers, Requested: triage.Requested,
 	}
-	a, err := api.New(api.Config{
+	s.parts.api, err = api.New(api.Config{
 		Store: s.store, Vault: s.vault, Auth: s.auth, Audit: s.parts.audit, Triage: s.parts.triage, Ingest: s.parts.ingest, Log: s.log, Checks: c.Checks,
 		LogKey: s.public, Signer: s.signer, Witnesses: witnesses, PrivateLog: c.PrivateLog, Uploads: uploads, Version: c.Version,
 	})
 	if err != nil {
 		return err
 	}
-	pages, err := s.pages()
-	if err != nil {
+	if s.parts.pages, err = s.pages(); err != nil {
 		return err
 	}
-	s.handler = s.doors(pages, a)
+	s.handler = s.doors(s.parts.pages, s.parts.api)
 	return nil
 }
 

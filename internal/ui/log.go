@@ -243,7 +243,7 @@ func (u *UI) logProof(w http.ResponseWriter, r *http.Request) error {
 	}
 	c, proof, err := u.prove(r.Context(), e.Index)
 	if isKind(err, seaworthy.KindNotFound) {
-		return seaworthy.NotFound("no checkpoint holds entry %d yet; the next one is signed within the hour", e.Index)
+		return seaworthy.NotFound("no checkpoint holds entry %d yet; the next one is signed within a minute", e.Index)
 	}
 	if err != nil {
 		return err
@@ -257,12 +257,33 @@ func (u *UI) logProof(w http.ResponseWriter, r *http.Request) error {
 	return download(w, fmt.Sprintf("entry-%d.tlog-proof", e.Index), "text/plain; charset=utf-8", b.Bytes())
 }
 
+// checkpointOf gives the checkpoint that a path names by its size.
+func (u *UI) checkpointOf(r *http.Request) (store.Checkpoint, error) {
+	size, err := strconv.ParseInt(r.PathValue("size"), 10, 64)
+	if err != nil {
+		return store.Checkpoint{}, seaworthy.NotFound("checkpoints are named by how many entries they hold; %q is no number", r.PathValue("size"))
+	}
+	return u.Store.CheckpointOf(r.Context(), size)
+}
+
 func (u *UI) logCheckpoint(w http.ResponseWriter, r *http.Request) error {
-	c, err := u.Store.LastCheckpoint(r.Context())
+	c, err := u.checkpointOf(r)
 	if err != nil {
 		return err
 	}
 	return download(w, fmt.Sprintf("checkpoint-%d.txt", c.Size), "text/plain; charset=utf-8", []byte(c.Signed()))
+}
+
+// logTimestamp gives what the timestamp authority said of a checkpoint, as it came.
+func (u *UI) logTimestamp(w http.ResponseWriter, r *http.Request) error {
+	c, err := u.checkpointOf(r)
+	if err != nil {
+		return err
+	}
+	if len(c.Timestamp) == 0 {
+		return seaworthy.NotFound("the checkpoint of %d entries has no timestamp", c.Size)
+	}
+	return download(w, fmt.Sprintf("checkpoint-%d.tsr", c.Size), "application/timestamp-reply", c.Timestamp)
 }
 
 // download answers with a file. Its name is ours.

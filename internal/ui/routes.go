@@ -67,6 +67,7 @@ func (u *UI) route() {
 	u.get("/{$}", seaworthy.ReadProgramme, u.overview)
 
 	u.get("/search", seaworthy.ReadFindings, u.search)
+	u.get("/scope", seaworthy.ReadFindings, u.scopeList)
 
 	u.get("/findings", seaworthy.ReadFindings, u.findings)
 	u.get("/findings.csv", seaworthy.ReadFindings, u.findingsCSV)
@@ -124,7 +125,8 @@ func (u *UI) route() {
 	u.get("/log", seaworthy.ReadLog, u.log)
 	u.get("/log/{index}", seaworthy.ReadLog, u.logEntry)
 	u.get("/log/{index}/proof", seaworthy.ReadLog, u.logProof)
-	u.get("/log/checkpoint", seaworthy.ReadLog, u.logCheckpoint)
+	u.get("/checkpoints/{size}", seaworthy.ReadLog, u.logCheckpoint)
+	u.get("/checkpoints/{size}/timestamp", seaworthy.ReadLog, u.logTimestamp)
 
 	u.get("/people", seaworthy.Administer, u.peopleList)
 	u.get("/people/new", seaworthy.Administer, u.personForm)
