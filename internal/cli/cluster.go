@@ -58,7 +58,7 @@ func (l *live) input() *scan.Input {
 				return scan.Yield{}, err
 			}
 			unlisted = result.Unlisted
-			return scan.Yield{Errors: slices.Concat(l.problems, result.Errors)}, nil
+			return scan.Yield{Errors: slices.Concat(l.problems, result.Errors), Skipped: result.Skipped}, nil
 		},
 	}
 }

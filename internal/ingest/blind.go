@@ -129,14 +129,20 @@ func (b *blind) hidesObject(f *seaworthy.TrackedFinding) bool {
 }
 
 // is tells whether the object may be of the resource. The plural is guessed from the
-// kind, as Kubernetes does.
+// kind, as Kubernetes does. Custom resources may be called otherwise, indices for Index:
+// there, what begins alike may be it, since closing too little is set right by the next
+// report that sees, and closing too much is not.
 func (r resource) is(o seaworthy.Object) bool {
 	if r.group != o.Group() || r.namespace != "" && r.namespace != o.Namespace || r.name != "" && r.name != o.Name {
 		return false
 	}
 	kind := strings.ToLower(o.Kind)
 	stem, y := strings.CutSuffix(kind, "y")
-	return r.plural == kind || r.plural == kind+"s" || r.plural == kind+"es" || y && r.plural == stem+"ies"
+	if r.plural == kind || r.plural == kind+"s" || r.plural == kind+"es" || y && r.plural == stem+"ies" {
+		return true
+	}
+	custom := strings.Contains(r.group, ".") && !strings.HasSuffix(r.group, ".k8s.io")
+	return custom && len(kind) > 1 && strings.HasPrefix(r.plural, kind[:2])
 }
 
 // within tells whether a file is the other, or in that folder.

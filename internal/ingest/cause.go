@@ -65,6 +65,10 @@ func (c *causes) closed(f *seaworthy.TrackedFinding, present bool) seaworthy.Cau
 // covers tells whether a report asked for what the finding is about.
 func covers(h seaworthy.Header, f *seaworthy.TrackedFinding) bool {
 	if h.Source.Kind == seaworthy.SourceCluster {
+		// Secrets are listed only where somebody wants it.
+		if f.Object.Kind == "Secret" && f.Object.Group() == "" && len(h.Source.Asked) > 0 && !slices.Contains(h.Source.Asked, "secrets") {
+			return false
+		}
 		return len(h.Source.Namespaces) == 0 || f.Object.Namespace == "" || slices.Contains(h.Source.Namespaces, f.Object.Namespace)
 	}
 	if f.File == "" || len(h.Source.Asked) == 0 {

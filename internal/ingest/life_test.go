@@ -107,6 +107,46 @@ func TestBlindReportsCloseNothing(t *testing.T) {
 	}
 }
 
+// What a report leaves out because it has no right to it closes nothing either, and is no
+// reason to call the report incomplete.
+func TestWhatTheRightsLeaveOutStaysOpen(t *testing.T) {
+	index := seaworthy.Object{APIVersion: "example.com/v1", Kind: "Index", Namespace: "shop", Name: "main"}
+	widget := seaworthy.Object{APIVersion: "example.com/v1", Kind: "Widget", Namespace: "shop", Name: "one"}
+	each(t, func(t *testing.T, w *world) {
+		first := []seaworthy.Finding{finding("privileged-container", index), finding("privileged-container", widget)}
+		w.take(cluster(first...), seenAll(index, widget)...)
+		second := cluster()
+		second.Skipped = []seaworthy.Problem{{Object: "indices.example.com", Message: "list indices: forbidden: no"}}
+		run := w.take(second, seenAll()...)
+		if run.Fixed != 1 || run.Unchanged != 1 || !run.Complete {
+			t.Fatalf("run = fixed %d, unchanged %d, complete %t; want 1, 1 and complete", run.Fixed, run.Unchanged, run.Complete)
+		}
+		objects, err := w.store.Objects(t.Context(), store.ObjectFilter{})
+		if err != nil || len(objects.Items) != 1 || objects.Items[0].Object != index {
+			t.Errorf("objects that stand: %+v, %v; want the index", objects.Items, err)
+		}
+		if run := w.take(cluster(), seenAll()...); run.Fixed != 1 {
+			t.Errorf("the report that sees fixed %d, want 1", run.Fixed)
+		}
+	})
+}
+
+// Secrets that are not asked for any more are out of scope, which is no fix.
+func TestSecretsNotAskedForAreOutOfScope(t *testing.T) {
+	secret := seaworthy.Object{APIVersion: "v1", Kind: "Secret", Namespace: "shop", Name: "db"}
+	each(t, func(t *testing.T, w *world) {
+		first := cluster(finding("privileged-container", secret))
+		first.Source.Asked = []string{"deployments.apps", "secrets"}
+		w.take(first, seenAll(secret)...)
+		second := cluster()
+		second.Source.Asked = []string{"deployments.apps"}
+		w.take(second, seenAll()...)
+		if f := w.of("privileged-container"); f.Status != seaworthy.FindingFixed || f.Cause != seaworthy.CauseScopeChanged {
+			t.Errorf("the finding is %s by %q, want fixed by %q", f.Status, f.Cause, seaworthy.CauseScopeChanged)
+		}
+	})
+}
+
 // Blind in one place, a report still closes what it saw elsewhere.
 func TestBlindInOnePlaceSeesTheOthers(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

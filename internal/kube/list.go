@@ -27,6 +27,9 @@ type Result struct {
 	// Errors are what a report must show: what checks need and the rights or the API
 	// server did not give.
 	Errors []seaworthy.Problem
+	// Skipped are resources that the rights may leave out. A report names them too: that
+	// nothing is found there says nothing.
+	Skipped []seaworthy.Problem
 }
 
 // Batch decodes a part of the objects and emits them; problems are of objects that could
@@ -178,9 +181,11 @@ func (l *listing) unlisted(r resource, namespace string, err error) {
 	}
 	// Without the rights to a whole cluster, what is outside namespaces is often hidden.
 	hidden := apierrors.IsForbidden(err) && (r.optional || len(l.namespaces) > 0 && !r.namespaced)
-	if !hidden {
-		l.result.Errors = append(l.result.Errors, seaworthy.Problem{Object: r.String(), Message: "list " + r.Resource + ": " + reason})
+	to := &l.result.Errors
+	if hidden {
+		to = &l.result.Skipped
 	}
+	*to = append(*to, seaworthy.Problem{Object: r.String(), Message: "list " + r.Resource + ": " + reason})
 }
 
 // ownNamespaces reads the Namespace objects of the namespaces asked for.
