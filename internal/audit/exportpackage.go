@@ -279,7 +279,7 @@ func (e *export) criteriaOf(controls []string) string {
 func entryOf(e store.LogEntry) vault.Entry {
 	out := vault.Entry{Index: e.Index, Leaf: e.Leaf}
 	if !e.Erased {
-		out.Salt, out.Content = hex.EncodeToString(e.Salt), &e.Content
+		out.Salt, out.Actor, out.Content = hex.EncodeToString(e.Salt), e.Actor, &e.Content
 	}
 	return out
 }

@@ -54,7 +54,7 @@ func seal(signer note.Signer, s vault.Seal) (vault.Head, error) {
 	if err != nil {
 		return vault.Head{}, err
 	}
-	e, salt := tlog.NewEntry(time.Date(2026, 7, 1, 9, 0, 0, 0, time.UTC), vault.SealKind, "p1", content)
+	e, salt := tlog.NewEntry(time.Date(2026, 7, 1, 9, 0, 0, 0, time.UTC), vault.SealKind, "p1", "user:meg", content)
 	tiles, root, err := tlog.Append(0, []tlog.Hash{tlog.RecordHash(e.Leaf())}, oneTile(nil))
 	if err != nil || len(tiles) != 1 {
 		return vault.Head{}, fmt.Errorf("%d tiles, %w", len(tiles), err)
@@ -62,7 +62,7 @@ func seal(signer note.Signer, s vault.Seal) (vault.Head, error) {
 	signed, err := tlog.Checkpoint{Origin: signer.Name(), Size: 1, Root: root}.Sign(signer)
 	text := string(content)
 	return vault.Head{
-		Entry:      vault.Entry{Leaf: string(e.Leaf()), Salt: hex.EncodeToString(salt), Content: &text},
+		Entry:      vault.Entry{Leaf: string(e.Leaf()), Salt: hex.EncodeToString(salt), Actor: "user:meg", Content: &text},
 		Checkpoint: string(signed), Size: 1, Tiles: oneTile(tiles[0].Hashes),
 	}, err
 }

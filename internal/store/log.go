@@ -25,7 +25,7 @@ func (t *Tx) Log(kind, subject string, content any) error {
 }
 
 func (t *Tx) logBytes(kind, subject string, content []byte) {
-	e, salt := tlog.NewEntry(t.At, kind, subject, content)
+	e, salt := tlog.NewEntry(t.At, kind, subject, t.Actor, content)
 	t.pending = append(t.pending, pending{e, salt, content})
 }
 

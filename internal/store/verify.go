@@ -183,8 +183,8 @@ func (v *verification) entry(e LogEntry) {
 	if !leaf.At.Equal(e.At) || leaf.Kind != e.Kind || leaf.Subject != e.Subject {
 		v.tell("log: entry %d (%s %s) differs from its leaf (%s %s at %s)", e.Index, e.Kind, e.Subject, leaf.Kind, leaf.Subject, leaf.At.Format(time.RFC3339))
 	}
-	if !e.Erased && tlog.Commit(e.Salt, []byte(e.Content)) != leaf.Commitment {
-		v.tell("log: the content of entry %d (%s %s) was altered", e.Index, e.Kind, e.Subject)
+	if !e.Erased && tlog.Commit(e.Salt, e.Actor, []byte(e.Content)) != leaf.Commitment {
+		v.tell("log: the content of entry %d (%s %s), or its actor, was altered", e.Index, e.Kind, e.Subject)
 	}
 }
 

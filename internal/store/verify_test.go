@@ -50,9 +50,10 @@ var tampering = []struct {
 	{"alter a record and its entry", []string{
 		`UPDATE teams SET document = REPLACE(document, 'Team 3"', 'Team X"') WHERE id = 't3'`,
 		`UPDATE log_entries SET content = REPLACE(content, 'Team 3"', 'Team X"') WHERE subject = 't3'`,
-	}, "the content of entry 3 (team t3) was altered"},
+	}, "the content of entry 3 (team t3), or its actor, was altered"},
+	{"alter who wrote", []string{`UPDATE log_entries SET actor = 'user:other' WHERE idx = 3`}, "the content of entry 3 (team t3), or its actor, was altered"},
 	{"alter a leaf", []string{`UPDATE log_entries SET leaf = (SELECT leaf FROM log_entries WHERE idx = 4) WHERE idx = 3`}, "entry 3 (team t3) differs from its leaf"},
-	{"alter who", []string{`UPDATE log_entries SET at = at + 1 WHERE idx = 3`}, "entry 3 (team t3) differs from its leaf"},
+	{"alter when", []string{`UPDATE log_entries SET at = at + 1 WHERE idx = 3`}, "entry 3 (team t3) differs from its leaf"},
 	{"delete an entry", []string{`DELETE FROM log_entries WHERE idx = 300`}, "entry 300 is missing"},
 	{"reorder entries", []string{
 		`UPDATE log_entries SET idx = -1 WHERE idx = 10`, `UPDATE log_entries SET idx = 10 WHERE idx = 11`, `UPDATE log_entries SET idx = 11 WHERE idx = -1`,

@@ -18,7 +18,7 @@ const leafVersion = "seaworthy.dev/entry/v1"
 // confirmed by its commitment.
 const saltSize = 16
 
-// Entry is what one leaf of the log says. Content is kept beside the log.
+// Entry is what one leaf of the log says. Actor and content are kept beside the log.
 type Entry struct {
 	At         time.Time // UTC, whole microseconds
 	Kind       string    // "waiver", "run", "events", …; one word
@@ -26,17 +26,19 @@ type Entry struct {
 	Commitment [sha256.Size]byte
 }
 
-// NewEntry commits to content with a fresh salt.
-func NewEntry(at time.Time, kind, subject string, content []byte) (Entry, []byte) {
+// NewEntry commits to who wrote what with a fresh salt.
+func NewEntry(at time.Time, kind, subject, actor string, content []byte) (Entry, []byte) {
 	salt := make([]byte, saltSize)
 	rand.Read(salt) // never fails, as crypto/rand promises
-	return Entry{At: at.UTC().Truncate(time.Microsecond), Kind: kind, Subject: subject, Commitment: Commit(salt, content)}, salt
+	return Entry{At: at.UTC().Truncate(time.Microsecond), Kind: kind, Subject: subject, Commitment: Commit(salt, actor, content)}, salt
 }
 
-// Commit is SHA-256(salt ‖ content).
-func Commit(salt, content []byte) [sha256.Size]byte {
+// Commit is SHA-256(salt ‖ actor ‖ newline ‖ content). The actor is committed to and not
+// part of the leaf, since leaves are public and who does how much is not.
+func Commit(salt []byte, actor string, content []byte) [sha256.Size]byte {
 	h := sha256.New()
 	h.Write(salt)
+	h.Write([]byte(actor + "\n"))
 	h.Write(content)
 	return [sha256.Size]byte(h.Sum(nil))
 }

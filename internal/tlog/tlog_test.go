@@ -88,15 +88,15 @@ func TestRootOfEqualsTheLogs(t *testing.T) {
 
 func TestLeafRoundTrip(t *testing.T) {
 	at := time.Date(2026, 3, 1, 9, 30, 0, 123456789, time.UTC)
-	e, salt := tlog.NewEntry(at, "waiver", "01J", []byte(`{"a":1}`))
+	e, salt := tlog.NewEntry(at, "waiver", "01J", "user:a", []byte(`{"a":1}`))
 	got, err := tlog.ParseLeaf(e.Leaf())
 	if err != nil || got != e {
 		t.Fatalf("ParseLeaf = %+v, %v, want %+v", got, err, e)
 	}
-	if tlog.Commit(salt, []byte(`{"a":2}`)) == e.Commitment {
+	if tlog.Commit(salt, "user:a", []byte(`{"a":2}`)) == e.Commitment || tlog.Commit(salt, "user:b", []byte(`{"a":1}`)) == e.Commitment {
 		t.Error("other content has the same commitment")
 	}
-	other, _ := tlog.NewEntry(at, "waiver", "01J", []byte(`{"a":1}`))
+	other, _ := tlog.NewEntry(at, "waiver", "01J", "user:a", []byte(`{"a":1}`))
 	if other.Commitment == e.Commitment {
 		t.Error("two entries of the same content have the same commitment: no salt")
 	}
@@ -129,7 +129,7 @@ func TestCheckpointNeedsTheLogsKey(t *testing.T) {
 }
 
 func FuzzParseLeaf(f *testing.F) {
-	e, _ := tlog.NewEntry(time.Unix(0, 0), "run", "x", nil)
+	e, _ := tlog.NewEntry(time.Unix(0, 0), "run", "x", "system", nil)
 	f.Add(e.Leaf())
 	f.Add([]byte("seaworthy.dev/entry/v1\n\n\n\n\n"))
 	f.Fuzz(func(t *testing.T, leaf []byte) {

@@ -52,8 +52,9 @@ const (
 type Entry struct {
 	Index int64  `json:"index"`
 	Leaf  string `json:"leaf"`
-	// Salt is in hexadecimal. Salt and Content are absent where they were erased.
+	// Salt is in hexadecimal. Salt, Actor and Content are absent where they were erased.
 	Salt    string  `json:"salt,omitempty"`
+	Actor   string  `json:"actor,omitempty"`
 	Content *string `json:"content,omitempty"`
 }
 

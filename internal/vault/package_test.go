@@ -47,7 +47,7 @@ func (m *memory) add(t *testing.T, kind, subject string, content any) vault.Entr
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 3, 1, 0, 0, int(m.size), 0, time.UTC)
-	e, salt := tlog.NewEntry(at, kind, subject, data)
+	e, salt := tlog.NewEntry(at, kind, subject, "user:meg", data)
 	changed, root, err := tlog.Append(m.size, []tlog.Hash{tlog.RecordHash(e.Leaf())}, m)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func (m *memory) add(t *testing.T, kind, subject string, content any) vault.Entr
 		m.tiles[fmt.Sprint(c.Level, c.N)] = c.Hashes
 	}
 	text := string(data)
-	out := vault.Entry{Index: m.size, Leaf: string(e.Leaf()), Salt: hex.EncodeToString(salt), Content: &text}
+	out := vault.Entry{Index: m.size, Leaf: string(e.Leaf()), Salt: hex.EncodeToString(salt), Actor: "user:meg", Content: &text}
 	m.size, m.root, m.entries = m.size+1, root, append(m.entries, out)
 	return out
 }
@@ -217,7 +217,7 @@ func TestTamperedPackages(t *testing.T) {
 		{"added file", rewrite(t, pkg, without(""), "04_evidence/more.txt"), "04_evidence/more.txt was added"},
 		{"file twice", rewrite(t, pkg, without(""), "README.txt"), "README.txt is there twice"},
 		{"altered list", rewrite(t, pkg, flip(vault.SumsFile)), vault.SumsFile},
-		{"altered entry", rewrite(t, pkg, change(vault.EntriesFile, "what ran", "that ran")), "the content of entry 301 (evidence e1) was altered"},
+		{"altered entry", rewrite(t, pkg, change(vault.EntriesFile, "what ran", "that ran")), "the content of entry 301 (evidence e1), or its actor, was altered"},
 		{"altered leaf", rewrite(t, pkg, change(vault.EntriesFile, "2026-03-01", "2026-02-01")), "is not in the log"},
 		{"altered hashes", rewrite(t, pkg, flip(vault.HashesFile)), "does not add up to the root"},
 		{"cut hashes", rewrite(t, pkg, func(n string, d []byte) []byte {
@@ -227,7 +227,7 @@ func TestTamperedPackages(t *testing.T) {
 			return d
 		}), "does not add up to the root"},
 		{"altered checkpoint", rewrite(t, pkg, change(vault.CheckpointFile, "\n304\n", "\n303\n")), vault.CheckpointFile},
-		{"altered seal", rewrite(t, pkg, change(vault.SealFile, "Type II", "Type I")), "the content of entry 303 (package p1) was altered"},
+		{"altered seal", rewrite(t, pkg, change(vault.SealFile, "Type II", "Type I")), "the content of entry 303 (package p1), or its actor, was altered"},
 		{"another entry as seal", rewrite(t, pkg, func(n string, d []byte) []byte {
 			if n == vault.SealFile {
 				return []byte(`{"index":0,"leaf":"x","content":"{}"}`)

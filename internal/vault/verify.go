@@ -354,8 +354,8 @@ func (v *verifier) entry(where string, e Entry) (tlog.Entry, bool) {
 		return leaf, true
 	}
 	salt, err := hex.DecodeString(e.Salt)
-	if err != nil || tlog.Commit(salt, []byte(*e.Content)) != leaf.Commitment {
-		v.tell("%s: the content of entry %d (%s %s) was altered", where, e.Index, leaf.Kind, leaf.Subject)
+	if err != nil || tlog.Commit(salt, e.Actor, []byte(*e.Content)) != leaf.Commitment {
+		v.tell("%s: the content of entry %d (%s %s), or its actor, was altered", where, e.Index, leaf.Kind, leaf.Subject)
 		return leaf, false
 	}
 	return leaf, true

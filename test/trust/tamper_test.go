@@ -37,7 +37,7 @@ var stories = []story{
 	{"a deviation was as expected, in the log too", []string{
 		`UPDATE occurrences SET result = 'as expected', document = REPLACE(document, '"result":"deviation"', '"result":"as expected"') WHERE id = 'DONE'`,
 		`UPDATE log_entries SET content = REPLACE(content, '"result":"deviation"', '"result":"as expected"') WHERE kind = 'occurrence' AND subject = 'DONE'`,
-	}, "(occurrence DONE) was altered"},
+	}, "(occurrence DONE), or its actor, was altered"},
 	{"what was missed was performed", []string{`UPDATE occurrences SET state = 'performed', document = REPLACE(document, '"state":"expected"', '"state":"performed"') WHERE id = 'EXPECTED'`}, "occurrence EXPECTED was altered"},
 	{"swap two performances", []string{
 		`UPDATE occurrences SET document = (SELECT document FROM occurrences WHERE id = 'DONE') WHERE id = 'EXPECTED'`,
