@@ -71,9 +71,16 @@ type ChangedObject struct {
 	Subresource string `json:"subresource,omitempty"`
 	// ResourceVersion is that of what persisted; empty when no watch or audit event told.
 	ResourceVersion string `json:"resourceVersion,omitempty"`
+	// Previous is the resource version that the change was made to.
+	Previous string `json:"previous,omitempty"`
 	// Content is the SHA-256, in hexadecimal, of the object after the change without its
 	// resource version: what a webhook is shown and what a watch then shows have the same.
 	Content string `json:"content,omitempty"`
+	// Intent and Was are the same, after and before, of what people mean by an object:
+	// without UID, generation and what controllers count in annotations. They tell when a
+	// change was undone.
+	Intent string `json:"intent,omitempty"`
+	Was    string `json:"was,omitempty"`
 }
 
 // Outcome is what came of a request.
@@ -84,6 +91,7 @@ const (
 	OutcomePersisted Outcome = "persisted" // a watch or the audit event's response shows it
 	OutcomeDenied    Outcome = "denied"
 	OutcomeConnected Outcome = "connected" // exec and its kin
+	OutcomeFailed    Outcome = "failed"    // it was let in and did not persist, as when another write came first
 	OutcomeUnknown   Outcome = "unknown"   // it was asked for; whether it persisted was not seen
 )
 
@@ -93,10 +101,11 @@ type Match string
 // The matches. An annotation never makes more than a claim, and an explanation never
 // makes an out-of-band change another one: it is kept beside it.
 const (
-	MatchVerified  Match = "verified"    // the git host says that someone else approved
-	MatchClaimed   Match = "claimed"     // a deployment, a revision or an annotation says so
-	MatchOutOfBand Match = "out-of-band" // nothing says so, or something contradicts it
-	MatchNoise     Match = "controller"  // the cluster's own work: no spec and no RBAC written
+	MatchVerified  Match = "verified"     // the git host says that someone else approved
+	MatchClaimed   Match = "claimed"      // a deployment, a revision or an annotation says so
+	MatchOutOfBand Match = "out-of-band"  // nothing says so, or something contradicts it
+	MatchExempt    Match = "not required" // a rule of the cluster says that it needs none
+	MatchFolded    Match = "controller"   // the cluster's own work: no spec and no RBAC written
 )
 
 // Change is one write, or one privileged request, in a cluster, joined from everything

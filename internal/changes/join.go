@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package changes
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// Window is how far apart the times may be that two places give for one request. A watch
+// tells when it was told, which under load is seconds later.
+const Window = 30 * time.Second
+
+// New makes the change that an observation tells of, when no place has told of it before.
+// Its id is the caller's.
+func New(source string, o *Observation) seaworthy.Change {
+	c := seaworthy.Change{SourceID: source, Verb: o.Verb, Object: o.Object, At: o.At, Outcome: o.Outcome}
+	Merge(&c, o)
+	return c
+}
+
+// Joined says what became of an observation.
+type Joined int
+
+// What becomes of an observation.
+const (
+	IsNew     Joined = iota // nobody has told of it
+	IsMore                  // one more place tells of a change
+	IsKnown                 // that place has told of it before
+	IsNothing               // the request changed nothing
+)
+
+// Join finds the change that an observation tells of, among those on record of the same
+// object. It gives the change's index, or -1, and what to do.
+func Join(o *Observation, recorded []seaworthy.Change) (int, Joined) {
+	for i := range recorded {
+		if slices.ContainsFunc(recorded[i].Sightings, func(s seaworthy.Sighting) bool { return s.By == o.By && s.ID == o.ID }) {
+			return i, IsKnown
+		}
+	}
+	if o.Verb == seaworthy.VerbUpdate && o.Object.Content != "" && o.Before != nil && Digest(o.Before) == o.Object.Content {
+		return -1, IsNothing
+	}
+	best, nearest := -1, time.Duration(0)
+	for i := range recorded {
+		c := &recorded[i]
+		if repeats(o, c) {
+			return i, IsNothing
+		}
+		if apart := o.At.Sub(c.At).Abs(); tells(o, c) && (best < 0 || apart < nearest) {
+			best, nearest = i, apart
+		}
+	}
+	if best < 0 {
+		return -1, IsNew
+	}
+	return best, IsMore
+}
+
+// repeats tells whether the observation is of a request that led to nothing new: the API
+// server answered it with a version that another request had made.
+func repeats(o *Observation, c *seaworthy.Change) bool {
+	return o.By == seaworthy.SeenByAudit && o.Verb == seaworthy.VerbUpdate && o.Object.ResourceVersion != "" &&
+		o.Object.UID == c.Object.UID && o.Object.ResourceVersion == c.Object.ResourceVersion && seenBy(c, o.By)
+}
+
+// tells whether the observation may be of this change, which its place has not told of.
+func tells(o *Observation, c *seaworthy.Change) bool {
+	a, b := &o.Object, &c.Object
+	switch {
+	case o.Verb != c.Verb || a.Subresource != b.Subresource || !same(a, b):
+		return false
+	case o.Verb == seaworthy.VerbDelete && o.By == seaworthy.SeenByWatch && a.UID != "" && a.UID == b.UID:
+		return true // an object goes once, even if it takes days and two events
+	case seenBy(c, o.By) || o.Actor.Username != "" && c.Actor.Username != "" && o.Actor.Username != c.Actor.Username:
+		return false
+	case (o.Outcome == seaworthy.OutcomeDenied) != (c.Outcome == seaworthy.OutcomeDenied) && certain(o.Outcome) && certain(c.Outcome):
+		return false
+	case o.Verb != seaworthy.VerbDelete && (unlike(a.ResourceVersion, b.ResourceVersion) || unlike(a.Previous, b.Previous) || unlike(a.Content, b.Content)):
+		return false
+	}
+	return o.At.Sub(c.At).Abs() <= Window || a.ResourceVersion != "" && a.ResourceVersion == b.ResourceVersion
+}
+
+// unlike tells whether both are known and not the same.
+func unlike(a, b string) bool { return a != "" && b != "" && a != b }
+
+// Refuted lists the changes on record that did not persist, as the observation proves: a
+// watch shows what became of the version to which they were to be made, and it is
+// something else. The API server asks webhooks again when another write came first.
+func Refuted(o *Observation, recorded []seaworthy.Change) []int {
+	if o.By != seaworthy.SeenByWatch || o.Relisted || o.Object.Previous == "" || o.Verb != seaworthy.VerbUpdate {
+		return nil
+	}
+	var out []int
+	for i := range recorded {
+		c := &recorded[i]
+		if c.Outcome == seaworthy.OutcomeUnknown && c.Verb == o.Verb && same(&o.Object, &c.Object) &&
+			c.Object.Previous == o.Object.Previous && unlike(c.Object.Content, o.Object.Content) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func certain(o seaworthy.Outcome) bool { return o != seaworthy.OutcomeUnknown }
+
+// same tells whether two observations are of one object: by UID where both know it.
+func same(a, b *seaworthy.ChangedObject) bool {
+	if a.UID != "" && b.UID != "" {
+		return a.UID == b.UID
+	}
+	return a.Kind == b.Kind && a.Group() == b.Group() && a.Namespace == b.Namespace && a.Name == b.Name
+}
+
+func seenBy(c *seaworthy.Change, by string) bool {
+	return slices.ContainsFunc(c.Sightings, func(s seaworthy.Sighting) bool { return s.By == by })
+}
+
+// Merge adds to a change what an observation of it tells. What is known is not
+// overwritten, but for an outcome that was unknown.
+func Merge(c *seaworthy.Change, o *Observation) {
+	c.Sightings = append(c.Sightings, o.Sighting)
+	slices.SortStableFunc(c.Sightings, func(a, b seaworthy.Sighting) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.By, b.By), cmp.Compare(a.ID, b.ID))
+	})
+	c.At = c.Sightings[0].At
+	if c.Outcome == "" || c.Outcome == seaworthy.OutcomeUnknown {
+		c.Outcome = o.Outcome
+	}
+	mergeObject(&c.Object, &o.Object)
+	mergeActor(&c.Actor, &o.Actor)
+	if c.Edits == nil && (o.Before != nil || o.After != nil) && (o.Verb != seaworthy.VerbUpdate || o.Before != nil && o.After != nil) {
+		c.Edits, c.EditsLeftOut = Diff(o.Before, o.After)
+	}
+}
+
+func mergeObject(c, o *seaworthy.ChangedObject) {
+	for _, f := range [...][2]*string{
+		{&c.APIVersion, &o.APIVersion}, {&c.Kind, &o.Kind}, {&c.Namespace, &o.Namespace}, {&c.Name, &o.Name}, {&c.UID, &o.UID},
+		{&c.ResourceVersion, &o.ResourceVersion}, {&c.Previous, &o.Previous}, {&c.Content, &o.Content}, {&c.Intent, &o.Intent}, {&c.Was, &o.Was},
+	} {
+		*f[0] = cmp.Or(*f[0], *f[1])
+	}
+}
+
+func mergeActor(c, o *seaworthy.Actor) {
+	if c.Person == "" {
+		c.Person, c.PersonBy = o.Person, o.PersonBy
+	}
+	c.Username, c.UserAgent = cmp.Or(c.Username, o.Username), cmp.Or(c.UserAgent, o.UserAgent)
+	c.Impersonator, c.Manager = cmp.Or(c.Impersonator, o.Impersonator), cmp.Or(c.Manager, o.Manager)
+	if c.Groups == nil {
+		c.Groups = o.Groups
+	}
+	if c.SourceIPs == nil {
+		c.SourceIPs = o.SourceIPs
+	}
+}
