@@ -126,6 +126,7 @@ func TestReadinessSentence(t *testing.T) {
 		want string
 	}{
 		{Readiness{Type: TypeII, Counts: Standings{AsExpected: 40, NeedsYou: 3, Waiting: 10}}, "40 of 53 controls performed as expected in this period; 3 need you"},
+		{Readiness{Type: TypeII, Counts: Standings{AsExpected: 40, Deviated: 5, NeedsYou: 3}}, "40 of 48 controls performed as expected in this period, 5 deviated; 3 need you"},
 		{Readiness{Type: TypeII, Counts: Standings{AsExpected: 1, NeedsYou: 1}}, "1 of 2 controls performed as expected in this period; 1 needs you"},
 	} {
 		if got := tt.r.Sentence(); got != tt.want {

@@ -160,7 +160,7 @@ func TestAgentLostForThreeDaysIsNoData(t *testing.T) {
 			}
 		}
 		got := c.ready(p, "pod-security")
-		if !got.Degraded || got.Tally.NoData != 4 || got.Standing != seaworthy.ControlNeedsYou { // and the first, before any cluster
+		if !got.Degraded || got.Tally.NoData != 4 || got.Standing != seaworthy.ControlDeviated || len(got.Past) != 1 { // and the first, before any cluster
 			c.t.Errorf("readiness = %+v, want degraded, with four days without data", got)
 		}
 		r, err := c.Readiness(c.t.Context(), p.ID, c.now)

@@ -109,7 +109,7 @@ func (f *facts) control(c seaworthy.TrackedControl) seaworthy.ReadyControl {
 	t := f.tallies[c.ID]
 	r := seaworthy.ReadyControl{
 		ID: c.ID, Title: c.Title, Class: c.Class(), Kind: c.Kind, Cadence: c.Cadence, Version: c.Version, Role: c.Owner,
-		OwnerUser: c.OwnerUser, Reasons: []string{}, Tally: t.Tally, NextDue: t.NextDue,
+		OwnerUser: c.OwnerUser, Reasons: []string{}, Past: []string{}, Tally: t.Tally, NextDue: t.NextDue,
 	}
 	r.EvidenceTo = f.evidence[c.ID].Operation
 	r.Fresh = !r.EvidenceTo.IsZero() && !r.EvidenceTo.Before(freshSince(c, f.end))
@@ -131,23 +131,15 @@ func freshSince(c seaworthy.TrackedControl, t time.Time) time.Time {
 	return seaworthy.FreshSince(c.Cadence, t.AddDate(0, 0, -c.GraceDays))
 }
 
-// reasons says what keeps a control from 'performed as expected', most pressing first.
+// reasons says what somebody has to see to, most pressing first, and what was amiss
+// before: what the latest performance that was due came to asks for somebody, what came
+// to be amiss before it is over.
 func (f *facts) reasons(c seaworthy.TrackedControl, r *seaworthy.ReadyControl) {
 	say := func(format string, args ...any) { r.Reasons = append(r.Reasons, fmt.Sprintf(format, args...)) }
 	t := r.Tally
+	gap, open := f.gap(c)
 	if f.program.Type == seaworthy.TypeII {
-		if n := t.Missed - t.NoData; n > 0 {
-			say("%d of %s missed", n, count(t.Total()-t.NotRequired, "expected performance"))
-		}
-		if t.NoData > 0 {
-			say("no data for %d of %s", t.NoData, count(t.Total()-t.NotRequired, "expected performance"))
-		}
-		if t.Late > 0 {
-			say("%s late", count(t.Late, "performance"))
-		}
-		if t.Deviations > 0 {
-			say("%s deviated", count(t.Deviations, "performance"))
-		}
+		f.amiss(r, f.tallies[c.ID])
 	}
 	if c.OwnerUser == "" {
 		say("nobody owns it; a %s should", c.Owner)
@@ -162,13 +154,44 @@ func (f *facts) reasons(c seaworthy.TrackedControl, r *seaworthy.ReadyControl) {
 			say("its evidence is stale: it speaks of %s at the latest", r.EvidenceTo.Format(time.DateOnly))
 		}
 	}
-	if gap, open := f.gap(c); gap != "" {
-		r.Degraded = true
-		if open {
-			say("%s", gap)
+	if open {
+		say("%s", gap)
+	}
+	r.Degraded = gap != "" || t.NoData > 0
+}
+
+// amiss sorts what the performances in the period lacked: where the latest that was due
+// lacks it too, somebody has to see to it; otherwise it is past.
+func (f *facts) amiss(r *seaworthy.ReadyControl, t store.ControlTally) {
+	last := t.Latest
+	say := func(now bool, format string, args ...any) {
+		if text := fmt.Sprintf(format, args...); now {
+			r.Reasons = append(r.Reasons, text+lately(t.Due()))
+		} else {
+			r.Past = append(r.Past, text)
 		}
 	}
-	r.Degraded = r.Degraded || t.NoData > 0
+	all := count(t.Total()-t.NotRequired, "expected performance")
+	if n := t.Missed - t.NoData; n > 0 {
+		say(last.Missed && !last.NoData, "%d of %s missed", n, all)
+	}
+	if t.NoData > 0 {
+		say(last.NoData, "no data for %d of %s", t.NoData, all)
+	}
+	if t.Deviations > 0 {
+		say(last.Deviation, "%s deviated", count(t.Deviations, "performance"))
+	}
+	if t.Late > 0 {
+		say(false, "%s late", count(t.Late, "performance"))
+	}
+}
+
+// lately says of one of several that it is the latest.
+func lately(due int) string {
+	if due < 2 {
+		return ""
+	}
+	return ", the latest too"
 }
 
 // gap tells of a gap of a source that the control's evidence comes from, and whether it
@@ -198,6 +221,8 @@ func (f *facts) standing(r seaworthy.ReadyControl) seaworthy.ControlStanding {
 		return seaworthy.ControlAsExpected
 	case t.NotRequired == t.Total():
 		return seaworthy.ControlNotRequired
+	case len(r.Past) > 0:
+		return seaworthy.ControlDeviated
 	case t.Performed == 0:
 		return seaworthy.ControlWaiting
 	}
@@ -206,21 +231,15 @@ func (f *facts) standing(r seaworthy.ReadyControl) seaworthy.ControlStanding {
 
 // requirement says where the controls that support a requirement stand.
 func requirement(req seaworthy.Requirement, ready map[string]*seaworthy.ReadyControl) seaworthy.ReadyRequirement {
-	out := seaworthy.ReadyRequirement{ID: req.ID, Title: req.Title, Category: req.Category, Controls: []string{}, Reasons: []string{}}
-	classes := map[string]int{}
+	out := seaworthy.ReadyRequirement{ID: req.ID, Title: req.Title, Category: req.Category, Controls: []string{}}
+	classes, by := map[string]int{}, []seaworthy.ReadyControl(nil)
 	for _, id := range req.Controls {
-		c := ready[id]
-		if c == nil {
-			continue
-		}
-		out.Controls = append(out.Controls, id)
-		out.Counts.Add(c.Standing)
-		classes[c.Class]++
-		out.Degraded = out.Degraded || c.Degraded
-		if c.Standing == seaworthy.ControlNeedsYou {
-			out.Reasons = append(out.Reasons, fmt.Sprintf("%s: %s", c.Title, enumerate(c.Reasons)))
+		if c := ready[id]; c != nil {
+			out.Controls, by = append(out.Controls, id), append(by, *c)
+			classes[c.Class]++
 		}
 	}
+	out.Supported(by)
 	n := len(out.Controls)
 	switch {
 	case n > 0 && classes[seaworthy.ByMachine] == n:
@@ -229,18 +248,6 @@ func requirement(req seaworthy.Requirement, ready map[string]*seaworthy.ReadyCon
 		out.Class = seaworthy.ByPeople
 	default:
 		out.Class = seaworthy.ByMixed
-	}
-	switch {
-	case n == 0:
-		out.Standing, out.Reasons = seaworthy.ControlNeedsYou, []string{"no active control supports it"}
-	case out.Counts.NeedsYou > 0:
-		out.Standing = seaworthy.ControlNeedsYou
-	case out.Counts.Waiting > 0:
-		out.Standing = seaworthy.ControlWaiting
-	case out.Counts.AsExpected > 0:
-		out.Standing = seaworthy.ControlAsExpected
-	default:
-		out.Standing = seaworthy.ControlNotRequired
 	}
 	return out
 }

@@ -37,6 +37,32 @@ func TestQuarterlyControlWithOneOfTwoShowsMissed(t *testing.T) {
 	})
 }
 
+// TestWhatIsOverNeedsNobody holds apart what somebody has to see to now and what was amiss
+// before: a review that was missed asks for somebody until one is performed again.
+func TestWhatIsOverNeedsNobody(t *testing.T) {
+	each(t, small(), func(c *company) {
+		p := c.program()
+		c.own()
+		c.at("2026-04-02")
+		if got := c.ready(p, "access-review"); got.Standing != seaworthy.ControlNeedsYou || len(got.Reasons) == 0 || len(got.Past) != 0 {
+			c.t.Fatalf("with a missed review: %+v, want that it needs somebody", got)
+		}
+		c.at("2026-06-20")
+		_, err := c.minutes(c.occurrences("access-review")[1], "2026-06-20", audit.Performance{})
+		c.must(err)
+		c.at("2026-07-02")
+		got := c.ready(p, "access-review")
+		if got.Standing != seaworthy.ControlDeviated || len(got.Reasons) != 0 || !slices.Equal(got.Past, []string{"1 of 2 expected performances missed"}) {
+			c.t.Errorf("with a review after it: %+v, want that it deviated and needs nobody", got)
+		}
+		r, err := c.Readiness(c.t.Context(), p.ID, c.now)
+		c.must(err)
+		if r.Counts.Deviated == 0 || r.Counts.Total() != len(r.Controls) {
+			c.t.Errorf("counts %+v of %d controls", r.Counts, len(r.Controls))
+		}
+	})
+}
+
 func TestNotReadyWithoutOwnerOccurrenceAndFreshEvidence(t *testing.T) {
 	each(t, small(), func(c *company) {
 		p := c.program()

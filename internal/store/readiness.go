@@ -15,6 +15,15 @@ type ControlTally struct {
 	Control string
 	seaworthy.Tally
 	NextDue time.Time // of those expected
+	// Latest is what the latest that was due came to.
+	Latest LatestOccurrence
+}
+
+// LatestOccurrence is what the latest occurrence of a control that was due came to. Where
+// several were due at once, whatever one of them came to.
+type LatestOccurrence struct {
+	DueAt                     time.Time
+	Missed, Deviation, NoData bool
 }
 
 // Tallies counts the occurrences whose windows overlap [from, to), by control, as they
@@ -22,7 +31,7 @@ type ControlTally struct {
 // missed, also where nobody had said so yet.
 func (s *Store) Tallies(ctx context.Context, from, to, asOf time.Time) (map[string]ControlTally, error) {
 	rows, err := s.read.QueryContext(ctx, `
-		SELECT control_id, state, result, late_at <= $4, COUNT(*), MIN(due_at)
+		SELECT control_id, state, result, late_at <= $4, COUNT(*), MIN(due_at), MAX(due_at)
 		FROM occurrence_states
 		WHERE due_at > $1 AND from_at < $2 AND at <= $3 AND until_at > $3
 		GROUP BY 1, 2, 3, 4`, micros(from), micros(to), micros(asOf), micros(asOf))
@@ -35,13 +44,16 @@ func (s *Store) Tallies(ctx context.Context, from, to, asOf time.Time) (map[stri
 		var control, state, result string
 		var over bool
 		var n int
-		var due int64
-		if err := rows.Scan(&control, &state, &result, &over, &n, &due); err != nil {
+		var due, last int64
+		if err := rows.Scan(&control, &state, &result, &over, &n, &due, &last); err != nil {
 			return nil, err
 		}
 		c := out[control]
 		c.Control = control
 		c.add(seaworthy.OccurrenceState(state), result, over, n, moment(due))
+		if s := seaworthy.OccurrenceState(state); s != seaworthy.NotRequired && (s != seaworthy.Expected || over) {
+			c.Latest.add(s, result, moment(last))
+		}
 		out[control] = c
 	}
 	return out, s.dialect.explain(rows.Err())
@@ -73,6 +85,18 @@ func (c *ControlTally) add(state seaworthy.OccurrenceState, result string, over 
 	case seaworthy.ResultNoData:
 		c.NoData += n
 	}
+}
+
+func (l *LatestOccurrence) add(state seaworthy.OccurrenceState, result string, due time.Time) {
+	if due.Before(l.DueAt) {
+		return
+	}
+	if due.After(l.DueAt) {
+		*l = LatestOccurrence{DueAt: due}
+	}
+	l.Missed = l.Missed || state == seaworthy.Missed || state == seaworthy.Expected
+	l.Deviation = l.Deviation || result == seaworthy.ResultDeviation
+	l.NoData = l.NoData || result == seaworthy.ResultNoData
 }
 
 // LatestEvidence is the latest time of which evidence for a control speaks.
