@@ -40,6 +40,8 @@ type Config struct {
 	KeyFile string
 	// RequireSecondFactor lets nobody in who has none.
 	RequireSecondFactor bool
+	// ExternalOnly lets people in through single sign-on only, but for owners and auditors.
+	ExternalOnly bool
 	// Idle and Lifetime end sessions; zero: 12 hours and 7 days.
 	Idle, Lifetime time.Duration
 	// Address tells where a request comes from, behind proxies that are trusted; nil: the
@@ -49,17 +51,18 @@ type Config struct {
 
 // Auth lets people and programs in. It is safe for concurrent use.
 type Auth struct {
-	store    *store.Store
-	logger   *slog.Logger
-	base     *url.URL
-	secure   bool
-	keys     sealer
-	hasher   hasher
-	required bool
-	idle     time.Duration
-	lifetime time.Duration
-	address  func(*http.Request) string
-	passkeys *webauthn.WebAuthn // nil where there can be none
+	store        *store.Store
+	logger       *slog.Logger
+	base         *url.URL
+	secure       bool
+	keys         sealer
+	hasher       hasher
+	required     bool
+	externalOnly bool
+	idle         time.Duration
+	lifetime     time.Duration
+	address      func(*http.Request) string
+	passkeys     *webauthn.WebAuthn // nil where there can be none
 }
 
 // New reads or makes the key and gives what lets people in.
@@ -81,7 +84,7 @@ func New(c Config) (*Auth, error) {
 	}
 	a := &Auth{
 		store: c.Store, logger: c.Logger, base: base, secure: base.Scheme == "https", keys: keys, hasher: newHasher(),
-		required: c.RequireSecondFactor, idle: c.Idle, lifetime: c.Lifetime, address: c.Address, passkeys: passkeys,
+		required: c.RequireSecondFactor, externalOnly: c.ExternalOnly, idle: c.Idle, lifetime: c.Lifetime, address: c.Address, passkeys: passkeys,
 	}
 	if a.logger == nil {
 		a.logger = slog.New(slog.DiscardHandler)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
@@ -18,11 +19,11 @@ type External struct {
 	Email           string
 	Verified        bool // the provider vouches for the address
 	Name            string
-	// Managed tells that role and teams follow from the provider's groups, at every
-	// sign-in. A role that is empty is none.
-	Managed bool
-	Role    seaworthy.Role
-	Teams   []string // ids
+	// Managed tells that the role follows from the provider's groups, at every sign-in. A
+	// role that is empty is none. ManagedTeams tells the same of teams.
+	Managed, ManagedTeams bool
+	Role                  seaworthy.Role
+	Teams                 []string // ids or names
 }
 
 // ExternalPolicy is what an administrator decided about single sign-on.
@@ -39,11 +40,17 @@ type ExternalPolicy struct {
 func (a *Auth) SignInExternal(w http.ResponseWriter, r *http.Request, x External, p ExternalPolicy) (Session, error) {
 	ctx := r.Context()
 	u, err := a.store.Identity(ctx, x.Issuer, x.Subject)
-	switch {
-	case isNotFound(err):
-		u, err = a.meet(ctx, x, p)
-	case err == nil:
+	if err != nil && !isNotFound(err) {
+		return Session{}, err
+	}
+	known := err == nil
+	if x.Teams, err = a.teamIDs(ctx, x.Teams); err != nil {
+		return Session{}, err
+	}
+	if known {
 		u, err = a.follow(ctx, u, x)
+	} else {
+		u, err = a.meet(ctx, x, p)
 	}
 	if err != nil {
 		return Session{}, err
@@ -97,6 +104,11 @@ func (a *Auth) meet(ctx context.Context, x External, p ExternalPolicy) (seaworth
 		u.Name = email
 	}
 	err = a.store.Write(ctx, "system", func(tx *store.Tx) error {
+		if any, err := tx.AnyUser(); err != nil {
+			return err
+		} else if !any && u.Role != seaworthy.Owner { // or nobody could ever become one
+			return seaworthy.Forbidden("this server has no owner yet; the first one comes by the link that it printed when it started")
+		}
 		u.ID, u.CreatedAt = tx.NewID(), tx.At
 		if u.Teams, err = a.knownTeams(tx, x.Teams); err != nil {
 			return err
@@ -143,10 +155,10 @@ func putIdentity(tx *store.Tx, user string, x External) error {
 // auditors alone, who are made one by one, and the last owner, or one wrong group would
 // lock everybody out.
 func (a *Auth) follow(ctx context.Context, u seaworthy.User, x External) (seaworthy.User, error) {
-	if !x.Managed || u.Role == seaworthy.Auditor {
+	if !x.Managed && !x.ManagedTeams || u.Role == seaworthy.Auditor {
 		return a.store.User(ctx, u.ID)
 	}
-	none := x.Role == ""
+	none := x.Managed && x.Role == ""
 	err := a.store.Write(ctx, "system", func(tx *store.Tx) error {
 		before, err := tx.User(u.ID)
 		if err != nil {
@@ -159,9 +171,13 @@ func (a *Auth) follow(ctx context.Context, u seaworthy.User, x External) (seawor
 			return action{what: "was refused, having no group of single sign-on with a role", user: u.ID}.log(tx)
 		}
 		u = before
-		u.Role = x.Role
-		if u.Teams, err = a.knownTeams(tx, x.Teams); err != nil {
-			return err
+		if x.Managed {
+			u.Role = x.Role
+		}
+		if x.ManagedTeams {
+			if u.Teams, err = a.knownTeams(tx, x.Teams); err != nil {
+				return err
+			}
 		}
 		if u.Role == before.Role && slices.Equal(u.Teams, before.Teams) {
 			return nil
@@ -180,6 +196,34 @@ func (a *Auth) follow(ctx context.Context, u seaworthy.User, x External) (seawor
 		err = errGroups
 	}
 	return u, err
+}
+
+// teamIDs turns the names of teams into their ids. What is neither stays, to be told of.
+func (a *Auth) teamIDs(ctx context.Context, namesOrIDs []string) ([]string, error) {
+	if len(namesOrIDs) == 0 {
+		return nil, nil
+	}
+	all, err := a.store.Teams(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Clone(namesOrIDs)
+	for i, text := range out {
+		named := func(t seaworthy.Team) bool { return strings.EqualFold(t.Name, text) }
+		if at := slices.IndexFunc(all, named); at >= 0 && !slices.ContainsFunc(all, func(t seaworthy.Team) bool { return t.ID == text }) {
+			out[i] = all[at].ID
+		}
+	}
+	return out, nil
+}
+
+// ownDoor refuses who is to come in through single sign-on only. Owners keep their
+// passwords for the day on which the provider is down, and auditors come from outside.
+func (a *Auth) ownDoor(r seaworthy.Role) error {
+	if a.externalOnly && r != seaworthy.Owner && r != seaworthy.Auditor {
+		return unauthenticated("people of your role come in through single sign-on here")
+	}
+	return nil
 }
 
 // knownTeams leaves out teams that are gone: that the mapping still names one must not

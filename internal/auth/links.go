@@ -148,6 +148,9 @@ func (a *Auth) UseLink(w http.ResponseWriter, r *http.Request, secret, password 
 	if k != LinkInvite && k != LinkReset {
 		return Session{}, errLink
 	}
+	if err := a.ownDoor(u.Role); err != nil {
+		return Session{}, err
+	}
 	hash, err := a.newPassword(ctx, password, u)
 	if err != nil {
 		return Session{}, err

@@ -257,6 +257,9 @@ func (a *Auth) enterByPasskey(w http.ResponseWriter, r *http.Request, c challeng
 	if err != nil {
 		return Session{}, refusedPasskey(err)
 	}
+	if err := a.ownDoor(h.user.Role); err != nil {
+		return Session{}, err
+	}
 	e := a.enter(r, h.user, StageFull, MethodPasskey)
 	err = a.store.Write(r.Context(), "user:"+h.user.ID, func(tx *store.Tx) error {
 		if err := settle(tx, keys); err != nil {

@@ -37,6 +37,9 @@ func (a *Auth) SignIn(w http.ResponseWriter, r *http.Request, email, password st
 	if !ok || !active(u, a.store.Now()) {
 		return Session{}, errWrong
 	}
+	if err := a.ownDoor(u.Role); err != nil {
+		return Session{}, err
+	}
 	var anew []byte
 	if old {
 		if anew, err = a.hasher.hash(ctx, password); err != nil {

@@ -42,7 +42,8 @@ func administers(by seaworthy.Principal) error {
 }
 
 // CreateUser makes an account and gives the link by which its owner sets a password. The
-// link is shown once; [Auth.ResetLink] makes another.
+// link is shown once; [Auth.ResetLink] makes another. Where somebody of the role comes in
+// through single sign-on only, there is no link.
 func (a *Auth) CreateUser(ctx context.Context, by seaworthy.Principal, n NewUser) (seaworthy.User, string, error) {
 	if err := administers(by); err != nil {
 		return seaworthy.User{}, "", err
@@ -61,7 +62,7 @@ func (a *Auth) CreateUser(ctx context.Context, by seaworthy.Principal, n NewUser
 		if err := checkUser(tx, u); err != nil {
 			return err
 		}
-		if err := tx.PutUser(&u); err != nil {
+		if err := tx.PutUser(&u); err != nil || a.ownDoor(u.Role) != nil {
 			return err
 		}
 		return tx.PutLink(hashOf(secret), store.Link{Kind: LinkInvite, UserID: u.ID, Expires: tx.At.Add(inviteFor)})
@@ -71,6 +72,9 @@ func (a *Auth) CreateUser(ctx context.Context, by seaworthy.Principal, n NewUser
 	}
 	if err != nil {
 		return seaworthy.User{}, "", err
+	}
+	if a.ownDoor(u.Role) != nil {
+		return u, "", nil
 	}
 	return u, a.url(secret), nil
 }
@@ -89,6 +93,9 @@ func (a *Auth) ResetLink(ctx context.Context, by seaworthy.Principal, id string)
 		}
 		if !active(u, tx.At) {
 			return seaworthy.Conflict("the account of %s is disabled or has expired", u.Email)
+		}
+		if a.ownDoor(u.Role) != nil {
+			return seaworthy.Conflict("%s comes in through single sign-on and needs no password", u.Email)
 		}
 		if err := tx.DropLinks(id); err != nil {
 			return err

@@ -17,32 +17,41 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 )
 
-// CallbackPath is where the provider sends people back to; it has to know the address.
-const CallbackPath = "/sign-in/callback"
+// Where browsers go: BeginPath leads to the provider, and CallbackPath is where it sends
+// people back to; it has to know that address.
+const (
+	BeginPath    = "/sign-in/provider"
+	CallbackPath = "/sign-in/callback"
+)
 
 // Config is what an administrator decides about single sign-on.
 type Config struct {
 	Issuer       string
 	ClientID     string
 	ClientSecret string // empty: a public client, which PKCE protects
-	// Scopes beside openid; nil: profile, email and groups.
+	// Name is what people call the provider; empty: its host.
+	Name string
+	// Scopes beside openid; nil: profile, email, and groups where the provider says that it
+	// has it, for some refuse what they do not know.
 	Scopes []string
 	// GroupsClaim names the claim that lists groups; empty: groups.
 	GroupsClaim string
 	// Roles gives for a group the role of its members; of several, the most powerful
 	// counts. Without any, roles are set by owners, and DefaultRole is that of new users.
 	Roles map[string]seaworthy.Role
-	// Teams gives for a group the id of the team of its members.
+	// Teams gives for a group the id or the name of the team of its members. Without any,
+	// teams are set by owners.
 	Teams map[string]string
 	// DefaultRole is that of people in no group of Roles; empty: they have no access.
 	DefaultRole seaworthy.Role
@@ -58,8 +67,8 @@ type Provider struct {
 	auth   *auth.Auth
 	config Config
 
-	mu       sync.Mutex
-	provider *oidc.Provider // nil until the provider has answered; guarded by mu
+	asking   singleflight.Group
+	provider atomic.Pointer[oidc.Provider] // nil until the provider has answered
 }
 
 // New checks the configuration. The provider is asked when somebody first signs in, so
@@ -82,8 +91,11 @@ func New(a *auth.Auth, c Config) (*Provider, error) {
 			return nil, fmt.Errorf("the default role: %w", err)
 		}
 	}
-	if c.Scopes == nil {
-		c.Scopes = []string{"profile", "email", "groups"}
+	if c.Create && len(c.Roles) == 0 && c.DefaultRole == "" {
+		return nil, seaworthy.Invalid("accounts cannot be made at the first sign-on without a role for them: by a group, or a default one")
+	}
+	if c.Name == "" {
+		c.Name = u.Hostname()
 	}
 	if c.GroupsClaim == "" {
 		c.GroupsClaim = "groups"
@@ -92,6 +104,25 @@ func New(a *auth.Auth, c Config) (*Provider, error) {
 		c.Client = &http.Client{Timeout: 10 * time.Second}
 	}
 	return &Provider{auth: a, config: c}, nil
+}
+
+// Config is the configuration without its secret; its Issuer and Name are never empty.
+func (p *Provider) Config() Config {
+	c := p.config
+	c.ClientSecret, c.Client = "", nil
+	return c
+}
+
+// Confidential tells whether the provider knows this server by a secret.
+func (p *Provider) Confidential() bool { return p.config.ClientSecret != "" }
+
+// CallbackURL is the address that the provider has to know.
+func (p *Provider) CallbackURL() string { return p.auth.BaseURL() + CallbackPath }
+
+// Check asks the provider whether it is there, unless it has answered before.
+func (p *Provider) Check(ctx context.Context) error {
+	_, err := p.discover(ctx)
+	return err
 }
 
 // mappable refuses what no group can give: auditors have a program and an end each.
@@ -123,31 +154,35 @@ const (
 
 // Begin sends the browser to the provider; next is the path that was asked for.
 func (p *Provider) Begin(w http.ResponseWriter, r *http.Request, next string) error {
-	return p.begin(w, r, flow{Next: auth.Local(next)})
+	to, err := p.begin(w, r, flow{Next: auth.Local(next)})
+	if err == nil {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+	}
+	return err
 }
 
-// BeginLink sends somebody who is signed in to the provider to link the account.
-func (p *Provider) BeginLink(w http.ResponseWriter, r *http.Request, next string) error {
+// BeginLink gives the address at the provider to which somebody who is signed in goes to
+// link the account. It is begun by a form, and browsers follow no redirect of a form to
+// where the policy of its page does not lead; so this one does not redirect.
+func (p *Provider) BeginLink(w http.ResponseWriter, r *http.Request, next string) (to string, err error) {
 	s, err := p.auth.Session(r.Context(), r)
 	if err != nil {
-		return err
+		return "", err
 	}
 	return p.begin(w, r, flow{Next: auth.Local(next), Session: s.ID})
 }
 
-func (p *Provider) begin(w http.ResponseWriter, r *http.Request, f flow) error {
+func (p *Provider) begin(w http.ResponseWriter, r *http.Request, f flow) (string, error) {
 	provider, err := p.discover(r.Context())
 	if err != nil {
-		return err
+		return "", err
 	}
 	f.State, f.Nonce, f.Verifier = rand.Text(), rand.Text(), oauth2.GenerateVerifier()
 	if err := p.auth.Entrust(w, purpose, f, away); err != nil {
-		return err
+		return "", err
 	}
-	to := p.client(provider).AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier))
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, to, http.StatusSeeOther)
-	return nil
+	return p.client(provider).AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), nil
 }
 
 // Callback lets in whom the provider sends back, or links the account. It gives the path
@@ -210,6 +245,9 @@ func (p *Provider) redeem(ctx context.Context, code string, f flow) (auth.Extern
 	if err := p.complete(ctx, provider, token, id.Subject, claims); err != nil {
 		return auth.External{}, err
 	}
+	if p.leftOut(claims) {
+		return auth.External{}, refused("you are in more groups than the provider of single sign-on sends; an owner can have it send roles instead of groups", nil)
+	}
 	return p.external(id.Subject, claims), nil
 }
 
@@ -241,6 +279,15 @@ func (p *Provider) complete(ctx context.Context, provider *oidc.Provider, token 
 	return nil
 }
 
+// leftOut tells whether the provider left the groups out and names somewhere else to ask,
+// as Entra ID does from 200 groups on. No group at all would be something else.
+func (p *Provider) leftOut(claims map[string]any) bool {
+	elsewhere, _ := claims["_claim_names"].(map[string]any)
+	_, there := elsewhere[p.config.GroupsClaim]
+	_, have := claims[p.config.GroupsClaim]
+	return there && !have && len(p.config.Roles)+len(p.config.Teams) > 0
+}
+
 // external reads claims by the administrator's mapping.
 func (p *Provider) external(subject string, claims map[string]any) auth.External {
 	text := func(name string) string { s, _ := claims[name].(string); return s }
@@ -248,7 +295,7 @@ func (p *Provider) external(subject string, claims map[string]any) auth.External
 	x := auth.External{
 		Issuer: p.config.Issuer, Subject: subject, Email: text("email"), Name: text("name"),
 		Verified: verified || p.config.AssumeVerified || text("email_verified") == "true",
-		Managed:  len(p.config.Roles) > 0, Role: p.config.DefaultRole,
+		Managed:  len(p.config.Roles) > 0, Role: p.config.DefaultRole, ManagedTeams: len(p.config.Teams) > 0,
 	}
 	groups := list(claims[p.config.GroupsClaim])
 	best := len(seaworthy.Roles)
@@ -280,27 +327,46 @@ func list(claim any) []string {
 	return nil
 }
 
-// discover asks the provider once for its endpoints and keys, until it answers.
+// discover asks the provider once for its endpoints and keys, until it answers. Those who
+// come while it is asked wait for the same answer.
 func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.provider != nil {
-		return p.provider, nil
+	if found := p.provider.Load(); found != nil {
+		return found, nil
 	}
-	// The keys are fetched later with this context: it must outlive the request.
-	found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.config.Client), p.config.Issuer)
+	got, err, _ := p.asking.Do("", func() (any, error) {
+		// The keys are fetched later with this context: it must outlive the request.
+		found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.config.Client), p.config.Issuer)
+		if err == nil {
+			p.provider.Store(found)
+		}
+		return found, err
+	})
 	if err != nil {
-		return nil, auth.Refuse(seaworthy.KindUnavailable, "the provider of single sign-on does not answer as it should; try again, or sign in with a password", err)
+		return nil, auth.Refuse(seaworthy.KindUnavailable, "the provider of single sign-on does not answer as it should; try again in a while", err)
 	}
-	p.provider = found
-	return found, nil
+	return got.(*oidc.Provider), nil
 }
 
 func (p *Provider) client(provider *oidc.Provider) *oauth2.Config {
 	return &oauth2.Config{
 		ClientID: p.config.ClientID, ClientSecret: p.config.ClientSecret, Endpoint: provider.Endpoint(),
-		RedirectURL: p.auth.BaseURL() + CallbackPath, Scopes: append([]string{oidc.ScopeOpenID}, p.config.Scopes...),
+		RedirectURL: p.CallbackURL(), Scopes: append([]string{oidc.ScopeOpenID}, p.scopes(provider)...),
 	}
+}
+
+// scopes are those that were configured, or the usual ones.
+func (p *Provider) scopes(provider *oidc.Provider) []string {
+	if p.config.Scopes != nil {
+		return p.config.Scopes
+	}
+	var told struct {
+		Scopes []string `json:"scopes_supported"`
+	}
+	_ = provider.Claims(&told) // it was read as JSON before; what is no list names none
+	if slices.Contains(told.Scopes, "groups") {
+		return []string{"profile", "email", "groups"}
+	}
+	return []string{"profile", "email"}
 }
 
 // refused is an answer of the provider that lets nobody in. What the provider said is for

@@ -106,9 +106,12 @@ func (st *site) routes(mux *http.ServeMux) {
 		}
 	})
 	mux.HandleFunc("/link", func(w http.ResponseWriter, r *http.Request) {
-		if err := st.p.BeginLink(w, r, "/account"); err != nil {
+		to, err := st.p.BeginLink(w, r, "/account")
+		if err != nil {
 			fail(w, err)
+			return
 		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
 	})
 	mux.HandleFunc("/password", func(w http.ResponseWriter, r *http.Request) {
 		if _, err := st.SignIn(w, r, "ada@example.com", good); err != nil {
@@ -269,6 +272,64 @@ func TestRightsFollowGroups(t *testing.T) {
 	})
 }
 
+// What no group decides, owners decide: teams without a mapping of teams stay as they
+// are, and a mapping may name a team as people do.
+func TestTeamsAndRolesAreMappedApart(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		st := start(t, s, false, func(c *oidc.Config) { c.Teams = nil })
+		st.through(newClient(t), "/begin", "s-emil")
+		u, err := s.Identity(t.Context(), st.issuer, "s-emil")
+		if err != nil {
+			t.Fatal(err)
+		}
+		teams := []string{"t-shop"}
+		if _, err := st.ChangeUser(t.Context(), st.owner, u.ID, auth.UserChange{Teams: &teams}); err != nil {
+			t.Fatal(err)
+		}
+		if got := st.through(newClient(t), "/begin", "s-emil"); got != "/ Emil engineer t-shop" {
+			t.Errorf("after an owner gave him a team: %q", got)
+		}
+	})
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		st := start(t, s, false, func(c *oidc.Config) {
+			c.Roles, c.DefaultRole, c.Teams = nil, seaworthy.Viewer, map[string]string{"shop": "shop", "staff": "Gone"}
+		})
+		if got := st.through(newClient(t), "/begin", "s-emil"); got != "/ Emil viewer t-shop" {
+			t.Errorf("a team by its name: %q", got)
+		}
+		u, err := s.Identity(t.Context(), st.issuer, "s-emil")
+		if err != nil {
+			t.Fatal(err)
+		}
+		role, none := seaworthy.Engineer, []string{}
+		if _, err := st.ChangeUser(t.Context(), st.owner, u.ID, auth.UserChange{Role: &role, Teams: &none}); err != nil {
+			t.Fatal(err)
+		}
+		if got := st.through(newClient(t), "/begin", "s-emil"); got != "/ Emil engineer t-shop" {
+			t.Errorf("after an owner gave him another role and no team: %q", got)
+		}
+	})
+}
+
+func TestGroupsThatAreLeftOutAreNoGroups(t *testing.T) {
+	st := start(t, storetest.Open(t, store.Config{Dir: t.TempDir()}), false, nil)
+	for name, test := range map[string]struct {
+		claims map[string]any
+		want   bool
+	}{
+		"groups":    {map[string]any{"groups": []any{"staff"}}, false},
+		"none":      {map[string]any{}, false},
+		"elsewhere": {map[string]any{"_claim_names": map[string]any{"groups": "src1"}}, true},
+		"both":      {map[string]any{"groups": []any{}, "_claim_names": map[string]any{"groups": "src1"}}, false},
+		"others":    {map[string]any{"_claim_names": map[string]any{"roles": "src1"}}, false},
+		"nonsense":  {map[string]any{"_claim_names": "groups"}, false},
+	} {
+		if got := st.p.LeftOut(test.claims); got != test.want {
+			t.Errorf("%s: the groups are left out: %v, want %v", name, got, test.want)
+		}
+	}
+}
+
 func TestAccountsAreNotMadeUnasked(t *testing.T) {
 	st := start(t, storetest.Open(t, store.Config{Dir: t.TempDir()}), false, func(c *oidc.Config) { c.Create = false })
 	if got := st.through(newClient(t), "/begin", "s-olga"); got != "there is no account for olga@example.com; ask an owner for one" {
@@ -359,6 +420,7 @@ func TestConfiguration(t *testing.T) {
 		"no client":    func(c *oidc.Config) { c.ClientID = "" },
 		"auditors":     func(c *oidc.Config) { c.Roles = map[string]seaworthy.Role{"g": seaworthy.Auditor} },
 		"reporters":    func(c *oidc.Config) { c.DefaultRole = seaworthy.Reporter },
+		"no role":      func(c *oidc.Config) { c.Create = true },
 		"unknown role": func(c *oidc.Config) { c.DefaultRole = "god" },
 	} {
 		c := ok
