@@ -50,10 +50,22 @@ func (d *differ) metadata(before, after any) {
 	b, _ := before.(map[string]any)
 	a, _ := after.(map[string]any)
 	for _, field := range union(b, a) {
-		if !passing[field] {
-			d.value("metadata."+field, b[field], a[field])
+		if passing[field] {
+			continue
 		}
+		before, after := b[field], a[field]
+		if field == "labels" || field == "annotations" { // each for itself, also the first
+			before, after = mapping(before), mapping(after)
+		}
+		d.value("metadata."+field, before, after)
 	}
+}
+
+func mapping(v any) any {
+	if v == nil {
+		return map[string]any{}
+	}
+	return v
 }
 
 func (d *differ) value(path string, before, after any) {

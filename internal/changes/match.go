@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package changes
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// Rule says of some changes of a cluster whether they need an approval. Patterns are as in
+// path.Match; an empty list means any. The first rule that fits decides; what none fits
+// needs one.
+type Rule struct {
+	Name       string   `json:"name"`
+	Namespaces []string `json:"namespaces,omitempty"`
+	Kinds      []string `json:"kinds,omitempty"`
+	Names      []string `json:"names,omitempty"`
+	Users      []string `json:"users,omitempty"`
+	Verbs      []string `json:"verbs,omitempty"`
+	// Paths, when given, must cover every edit, as prefixes on whole steps: spec.replicas.
+	Paths []string `json:"paths,omitempty"`
+	// Approval tells whether what fits needs one.
+	Approval bool `json:"approval"`
+}
+
+// Validate says what is wrong with a rule.
+func (r Rule) Validate() error {
+	if r.Name == "" {
+		return seaworthy.Invalid("a rule for changes needs a name")
+	}
+	for _, list := range [][]string{r.Namespaces, r.Kinds, r.Names, r.Users, r.Verbs} {
+		for _, p := range list {
+			if _, err := path.Match(p, ""); err != nil {
+				return seaworthy.Invalid("rule %s has a malformed pattern %q", r.Name, p)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Rule) fits(c *seaworthy.Change) bool {
+	if !one(r.Namespaces, c.Object.Namespace) || !one(r.Kinds, c.Object.Kind) || !one(r.Names, c.Object.Name) ||
+		!one(r.Users, c.Actor.Username) || !one(r.Verbs, c.Verb) {
+		return false
+	}
+	if len(r.Paths) == 0 {
+		return true
+	}
+	return len(c.Edits) > 0 && c.EditsLeftOut == 0 && !slices.ContainsFunc(c.Edits, func(e seaworthy.Edit) bool {
+		return !slices.ContainsFunc(r.Paths, func(p string) bool { return under(e.Path, p) })
+	})
+}
+
+func one(patterns []string, value string) bool {
+	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool {
+		ok, err := path.Match(p, value)
+		return ok && err == nil
+	})
+}
+
+// under tells whether a keyed path is a prefix or below it.
+func under(at, prefix string) bool {
+	rest, ok := strings.CutPrefix(at, prefix)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// Leeway is how long before its start and after its end a deployment still covers a
+// change: clocks differ, and a pipeline tells of itself a moment before or after it acts.
+const Leeway = time.Minute
+
+// Match sets how a change stands to approvals, from what is known now: the rules of its
+// cluster and the deployments that are registered there. images are the images of the
+// object after the change, nil where it runs none.
+func Match(c *seaworthy.Change, images []string, rules []Rule, deployments []seaworthy.Deployment) {
+	c.Match, c.MatchID, c.MatchWhy, c.Late = seaworthy.MatchOutOfBand, "", "no deployment, revision or approval speaks of it", false
+	for i := range rules {
+		if !rules[i].fits(c) {
+			continue
+		}
+		if !rules[i].Approval {
+			c.Match, c.MatchWhy = seaworthy.MatchExempt, "rule "+rules[i].Name+": needs no approval"
+			return
+		}
+		break
+	}
+	best := -1
+	for i := range deployments {
+		d := &deployments[i]
+		why := contradicts(c, images, d)
+		if why != "" {
+			if best < 0 && d.SourceID == c.SourceID && during(c.At, d) {
+				c.MatchWhy = fmt.Sprintf("deployment %s is of that time, but %s", d.ID, why)
+			}
+			continue
+		}
+		if best < 0 || better(c, d, &deployments[best]) {
+			best = i
+		}
+	}
+	if best >= 0 {
+		claim(c, &deployments[best])
+	}
+}
+
+// contradicts says why a deployment does not cover a change; empty when it does.
+func contradicts(c *seaworthy.Change, images []string, d *seaworthy.Deployment) string {
+	switch {
+	case d.SourceID != c.SourceID:
+		return "it is of another cluster"
+	case !during(c.At, d):
+		return "it is of another time"
+	case len(d.Namespaces) > 0 && !slices.Contains(d.Namespaces, c.Object.Namespace):
+		return "it does not cover namespace " + c.Object.Namespace
+	case d.Identity != "" && c.Actor.Username != d.Identity:
+		return fmt.Sprintf("it was to be made by %s", d.Identity)
+	case len(d.Objects) > 0 && !slices.ContainsFunc(d.Objects, func(o seaworthy.Object) bool { return alike(o, c.Object.Object) }):
+		return "it does not name this object"
+	}
+	if len(d.Images) > 0 {
+		for _, image := range images {
+			if !slices.ContainsFunc(d.Images, func(covered string) bool { return sameImage(covered, image) }) {
+				return "it does not cover image " + image
+			}
+		}
+	}
+	if c.Verb != seaworthy.VerbCreate && c.Verb != seaworthy.VerbUpdate && c.Verb != seaworthy.VerbDelete {
+		return "it covers no " + c.Verb
+	}
+	return ""
+}
+
+func during(at time.Time, d *seaworthy.Deployment) bool {
+	return !at.Before(d.From.Add(-Leeway)) && !at.After(d.Until.Add(Leeway))
+}
+
+func alike(want, have seaworthy.Object) bool {
+	return want.Kind == have.Kind && want.Namespace == have.Namespace && want.Name == have.Name && (want.APIVersion == "" || want.Group() == have.Group())
+}
+
+// sameImage compares by digest where the deployment gives one; a tag proves nothing, so
+// without a digest the words must be the same.
+func sameImage(covered, image string) bool {
+	_, a, ok := strings.Cut(covered, "@")
+	_, b, has := strings.Cut(image, "@")
+	if ok && has {
+		return a == b
+	}
+	return covered == image
+}
+
+// better tells whether a deployment speaks of a change more strongly than another: with a
+// verified approval, then recorded in time, then the nearest in time.
+func better(c *seaworthy.Change, d, other *seaworthy.Deployment) bool {
+	if a, b := approved(c, d) == "", approved(c, other) == ""; a != b {
+		return a
+	}
+	if a, b := late(c, d), late(c, other); a != b {
+		return b
+	}
+	return c.At.Sub(d.From).Abs() < c.At.Sub(other.From).Abs()
+}
+
+func late(c *seaworthy.Change, d *seaworthy.Deployment) bool {
+	return d.RecordedAt.After(c.At.Add(Leeway)) || d.Verified != nil && d.Verified.MergedAt.After(c.At.Add(Leeway))
+}
+
+// approved says why a deployment is no verified approval of the change; empty when it is.
+func approved(c *seaworthy.Change, d *seaworthy.Deployment) string {
+	v := d.Verified
+	switch {
+	case v == nil:
+		return "no git host has confirmed it"
+	case v.Refusal != "":
+		return v.Refusal
+	case !slices.ContainsFunc(v.Approvers, func(a string) bool { return a != "" && a != v.Author }):
+		return "nobody but the author approved it"
+	case c.Actor.Person != "" && !slices.ContainsFunc(v.Approvers, func(a string) bool { return a != v.Author && a != c.Actor.Person }):
+		return "nobody but its author and the one who made the change approved it"
+	}
+	return ""
+}
+
+func claim(c *seaworthy.Change, d *seaworthy.Deployment) {
+	c.MatchID, c.Late = d.ID, late(c, d)
+	why := approved(c, d)
+	switch {
+	case why == "":
+		c.Match, c.MatchWhy = seaworthy.MatchVerified, "approved by "+strings.Join(d.Verified.Approvers, ", ")
+	case d.Verified != nil: // the git host was asked and contradicts
+		c.Match, c.MatchWhy = seaworthy.MatchOutOfBand, "deployment "+d.ID+" claims it, but "+why
+	default:
+		c.Match, c.MatchWhy = seaworthy.MatchClaimed, claimants[d.By]+"; "+why
+	}
+}
+
+// claimants say who makes a claim, in words.
+var claimants = map[string]string{
+	"pipeline": "a pipeline registered it", "argocd": "Argo CD synced a revision", "flux": "Flux applied a revision", "annotation": "an annotation says so",
+}

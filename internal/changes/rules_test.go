@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package changes_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/changes"
+)
+
+func TestWidens(t *testing.T) {
+	role := func(rules string) string {
+		return `{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","rules":` + rules + `}`
+	}
+	binding := func(subjects, role string) string {
+		return `{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","roleRef":{"name":"` + role + `"},"subjects":` + subjects + `}`
+	}
+	const get = `[{"verbs":["get","list"],"apiGroups":[""],"resources":["pods"]}]`
+	for name, test := range map[string]struct {
+		before, after string
+		want          bool
+	}{
+		"a new role":                {`null`, role(get), true},
+		"the same, in two rules":    {role(get), role(`[{"verbs":["get"],"apiGroups":[""],"resources":["pods"]},{"verbs":["list"],"apiGroups":[""],"resources":["pods"]}]`), false},
+		"less":                      {role(get), role(`[{"verbs":["get"],"apiGroups":[""],"resources":["pods"]}]`), false},
+		"one verb more":             {role(get), role(`[{"verbs":["get","list","delete"],"apiGroups":[""],"resources":["pods"]}]`), true},
+		"everything":                {role(get), role(`[{"verbs":["*"],"apiGroups":[""],"resources":["pods"]}]`), true},
+		"named within all":          {role(get), role(`[{"verbs":["get"],"apiGroups":[""],"resources":["pods"],"resourceNames":["a"]}]`), false},
+		"all where some were named": {role(`[{"verbs":["get"],"apiGroups":[""],"resources":["pods"],"resourceNames":["a"]}]`), role(`[{"verbs":["get"],"apiGroups":[""],"resources":["pods"]}]`), true},
+		"a path":                    {role(`[]`), role(`[{"verbs":["get"],"nonResourceURLs":["/metrics"]}]`), true},
+		"what cannot be read":       {role(`"x"`), role(get), true},
+		"aggregation": {
+			`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole"}`,
+			`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","aggregationRule":{"clusterRoleSelectors":[{}]}}`, true,
+		},
+		"a new subject":    {binding(`[{"kind":"User","name":"a"}]`, "view"), binding(`[{"kind":"User","name":"a"},{"kind":"User","name":"b"}]`, "view"), true},
+		"a subject less":   {binding(`[{"kind":"User","name":"a"},{"kind":"User","name":"b"}]`, "view"), binding(`[{"kind":"User","name":"b"}]`, "view"), false},
+		"another role":     {binding(`[{"kind":"User","name":"a"}]`, "view"), binding(`[{"kind":"User","name":"a"}]`, "admin"), true},
+		"no RBAC at all":   {`null`, `{"apiVersion":"v1","kind":"Role","rules":[{"verbs":["*"]}]}`, false},
+		"an empty binding": {`null`, binding(`[]`, "admin"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := changes.Widens(object(t, test.before), object(t, test.after)); got != test.want {
+				t.Errorf("widens: %t, want %t", got, test.want)
+			}
+		})
+	}
+}
+
+func TestFlags(t *testing.T) {
+	own := func(o *seaworthy.ChangedObject) bool { return o.Name == "seaworthy" }
+	observe := func(verb, version, kind, name string) *changes.Observation {
+		return &changes.Observation{Verb: verb, Object: seaworthy.ChangedObject{Object: seaworthy.Object{APIVersion: version, Kind: kind, Name: name}}}
+	}
+	const hooks = "admissionregistration.k8s.io/v1"
+	for _, test := range []struct {
+		o          *changes.Observation
+		production bool
+		want       []seaworthy.Flag
+	}{
+		{observe(seaworthy.VerbDelete, hooks, "ValidatingWebhookConfiguration", "seaworthy"), true, []seaworthy.Flag{seaworthy.FlagOwnConfig, seaworthy.FlagAuditRemoved}},
+		{observe(seaworthy.VerbUpdate, "apps/v1", "Deployment", "seaworthy"), true, []seaworthy.Flag{seaworthy.FlagOwnConfig}},
+		{observe(seaworthy.VerbUpdate, "apps/v1", "Deployment", "shop"), true, nil},
+		{observe(seaworthy.VerbExec, "v1", "Pod", "shop"), true, []seaworthy.Flag{seaworthy.FlagSession}},
+		{observe(seaworthy.VerbExec, "v1", "Pod", "shop"), false, nil},
+		{observe(seaworthy.VerbRead, "v1", "Secret", "shop"), false, []seaworthy.Flag{seaworthy.FlagSecretRead}},
+		{observe(seaworthy.VerbRead, "v1", "Secret", "seaworthy"), true, []seaworthy.Flag{seaworthy.FlagSecretRead}},
+	} {
+		if got := changes.Flags(test.o, own, test.production); !slices.Equal(got, test.want) {
+			t.Errorf("%s of %s: %q, want %q", test.o.Verb, test.o.Object, got, test.want)
+		}
+	}
+}
+
+func TestUndoes(t *testing.T) {
+	change := func(id, verb, uid, was, intent string, at time.Duration) seaworthy.Change {
+		return seaworthy.Change{ID: id, Verb: verb, At: start.Add(at), Object: seaworthy.ChangedObject{UID: uid, Was: was, Intent: intent}}
+	}
+	const create, update, del = seaworthy.VerbCreate, seaworthy.VerbUpdate, seaworthy.VerbDelete
+	failed := change("1", update, "u", "a", "b", 0)
+	failed.Outcome = seaworthy.OutcomeFailed
+	for name, test := range map[string]struct {
+		recorded []seaworthy.Change
+		c        seaworthy.Change
+		want     int
+	}{
+		"there and back":            {[]seaworthy.Change{change("1", update, "u", "a", "b", 0)}, change("2", update, "u", "b", "a", time.Minute), 0},
+		"in two steps":              {[]seaworthy.Change{change("1", update, "u", "a", "b", 0), change("2", update, "u", "b", "c", 0)}, change("3", update, "u", "c", "a", time.Minute), 0},
+		"too late":                  {[]seaworthy.Change{change("1", update, "u", "a", "b", 0)}, change("2", update, "u", "b", "a", 2*time.Hour), -1},
+		"somewhere else":            {[]seaworthy.Change{change("1", update, "u", "a", "b", 0)}, change("2", update, "u", "b", "c", time.Minute), -1},
+		"made and deleted":          {[]seaworthy.Change{change("1", create, "u", "", "b", 0)}, change("2", del, "u", "b", "", time.Minute), 0},
+		"deleted and made again":    {[]seaworthy.Change{change("1", del, "u", "a", "", 0)}, change("2", create, "v", "", "a", time.Minute), 0},
+		"what did not persist":      {[]seaworthy.Change{failed}, change("2", update, "u", "b", "a", time.Minute), -1},
+		"deleted for good":          {[]seaworthy.Change{change("1", update, "u", "a", "b", 0)}, change("2", del, "u", "b", "", time.Minute), -1},
+		"another of the same name":  {[]seaworthy.Change{change("1", create, "u", "", "b", 0)}, change("2", del, "v", "b", "", time.Minute), -1},
+		"nothing known of before":   {[]seaworthy.Change{change("1", update, "u", "", "b", 0)}, change("2", update, "u", "", "", time.Minute), -1},
+		"the change itself, stored": {[]seaworthy.Change{change("2", update, "u", "a", "b", 0)}, change("2", update, "u", "a", "a", 0), -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := changes.Undoes(&test.c, test.recorded, time.Hour); got != test.want {
+				t.Errorf("undoes %d, want %d", got, test.want)
+			}
+		})
+	}
+}
+
+func TestFolds(t *testing.T) {
+	set := object(t, `{"apiVersion":"apps/v1","kind":"ReplicaSet","spec":{"replicas":1,"template":{"metadata":{"labels":{"a":"b"}},"spec":{"restartPolicy":"Always",
+		"containers":[{"name":"app","image":"a:1","volumeMounts":[{"name":"data","mountPath":"/d"}]}],"volumes":[{"name":"data","emptyDir":{}}]}}}}`)
+	pod := func(image, more string) map[string]any {
+		return object(t, `{"apiVersion":"v1","kind":"Pod","spec":{"restartPolicy":"Always","serviceAccountName":"default","serviceAccount":"default","nodeName":"n","tolerations":[{}],"containers":[{"name":"app","image":"`+
+			image+`","volumeMounts":[{"name":"data","mountPath":"/d"},{"name":"kube-api-access-x","mountPath":"/var/run"}]}],"volumes":[{"name":"data","emptyDir":{}},{"name":"kube-api-access-x","projected":{}}]`+more+`}}`)
+	}
+	const sets, kubectl = "system:serviceaccount:kube-system:replicaset-controller", "alice"
+	owner := &changes.Owner{UID: "u", Template: changes.Template(set)}
+	observe := func(verb, user string, before, after map[string]any) *changes.Observation {
+		o := &changes.Observation{Verb: verb, Before: before, After: after}
+		o.Actor.Username = user
+		o.Describe()
+		return o
+	}
+	more := object(t, `{"apiVersion":"apps/v1","kind":"ReplicaSet","spec":{"replicas":5}}`)
+	more["spec"].(map[string]any)["template"] = set["spec"].(map[string]any)["template"]
+	revised := object(t, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"annotations":{"deployment.kubernetes.io/revision":"2"}},"spec":{}}`)
+	scaled := object(t, `{"apiVersion":"apps/v1","kind":"Deployment","spec":{"replicas":3}}`)
+	bare := object(t, `{"apiVersion":"apps/v1","kind":"Deployment","spec":{}}`)
+	role := object(t, `{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role"}`)
+	lease := object(t, `{"apiVersion":"coordination.k8s.io/v1","kind":"Lease"}`)
+	slice := object(t, `{"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice"}`)
+	for name, test := range map[string]struct {
+		o     *changes.Observation
+		owner *changes.Owner
+		want  bool
+	}{
+		"a pod that runs what its set says":              {observe("create", sets, nil, pod("a:1", "")), owner, true},
+		"the same, seen by the watch alone":              {observe("create", "", nil, pod("a:1", "")), owner, true},
+		"a pod that runs another image":                  {observe("create", sets, nil, pod("evil", "")), owner, false},
+		"a pod with the host's network":                  {observe("create", sets, nil, pod("a:1", `,"hostNetwork":true`)), owner, false},
+		"a pod that a person makes":                      {observe("create", kubectl, nil, pod("a:1", "")), owner, false},
+		"a pod without a known owner":                    {observe("create", sets, nil, pod("a:1", "")), nil, false},
+		"a rollout":                                      {observe("update", "system:serviceaccount:kube-system:deployment-controller", set, more), owner, true},
+		"a set scaled by a person":                       {observe("update", kubectl, set, more), owner, false},
+		"a revision counted":                             {observe("update", "system:serviceaccount:kube-system:deployment-controller", bare, revised), nil, true},
+		"a spec written under a controller's name":       {observe("update", sets, bare, scaled), nil, false},
+		"RBAC written under a controller's name":         {observe("update", sets, role, role), nil, false},
+		"a lease":                                        {observe("update", "", lease, lease), nil, true},
+		"an endpoint slice by its controller":            {observe("update", "system:serviceaccount:kube-system:endpointslice-controller", slice, slice), nil, true},
+		"an endpoint slice by a person":                  {observe("update", kubectl, slice, slice), nil, false},
+		"an endpoint slice by nobody knows whom":         {observe("update", "", slice, slice), nil, false},
+		"a pod deleted by its set":                       {observe("delete", sets, pod("a:1", ""), nil), owner, true},
+		"a Deployment deleted under a controller's name": {observe("delete", sets, bare, nil), owner, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := changes.Folds(test.o, test.owner); got != test.want {
+				t.Errorf("folds: %t, want %t", got, test.want)
+			}
+		})
+	}
+	posing := observe("create", sets, nil, pod("a:1", ""))
+	posing.Actor.Impersonator = kubectl
+	if changes.Folds(posing, owner) {
+		t.Error("what a person did as a controller is folded")
+	}
+}
+
+func TestMatch(t *testing.T) {
+	change := func() seaworthy.Change {
+		c := seaworthy.Change{SourceID: "c1", Verb: "update", At: start, Edits: []seaworthy.Edit{{Path: "spec.replicas"}}}
+		c.Object.Object = seaworthy.Object{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "cart"}
+		c.Actor.Username = "ci"
+		return c
+	}
+	deployment := func(f func(d *seaworthy.Deployment)) seaworthy.Deployment {
+		d := seaworthy.Deployment{ID: "d1", SourceID: "c1", Namespaces: []string{"shop"}, Images: []string{"cart@sha256:a"}, From: start.Add(-5 * time.Minute), Until: start.Add(time.Minute), RecordedAt: start.Add(-5 * time.Minute), By: "pipeline"}
+		if f != nil {
+			f(&d)
+		}
+		return d
+	}
+	approval := &seaworthy.Approval{Author: "ann", Approvers: []string{"bob"}, MergedAt: start.Add(-time.Hour)}
+	for name, test := range map[string]struct {
+		change     func(c *seaworthy.Change)
+		deployment func(d *seaworthy.Deployment)
+		rules      []changes.Rule
+		want       seaworthy.Match
+		late       bool
+	}{
+		"claimed":  {want: seaworthy.MatchClaimed},
+		"verified": {deployment: func(d *seaworthy.Deployment) { d.Verified = approval }, want: seaworthy.MatchVerified},
+		"approved by the author": {deployment: func(d *seaworthy.Deployment) {
+			d.Verified = &seaworthy.Approval{Author: "ann", Approvers: []string{"ann"}}
+		}, want: seaworthy.MatchOutOfBand},
+		"refused by the git host":         {deployment: func(d *seaworthy.Deployment) { d.Verified = &seaworthy.Approval{Refusal: "not merged"} }, want: seaworthy.MatchOutOfBand},
+		"approved by who made the change": {change: func(c *seaworthy.Change) { c.Actor.Person = "bob" }, deployment: func(d *seaworthy.Deployment) { d.Verified = approval }, want: seaworthy.MatchOutOfBand},
+		"another cluster":                 {deployment: func(d *seaworthy.Deployment) { d.SourceID = "c2" }, want: seaworthy.MatchOutOfBand},
+		"another time":                    {deployment: func(d *seaworthy.Deployment) { d.Until = start.Add(-2 * time.Minute) }, want: seaworthy.MatchOutOfBand},
+		"another namespace":               {deployment: func(d *seaworthy.Deployment) { d.Namespaces = []string{"web"} }, want: seaworthy.MatchOutOfBand},
+		"another image":                   {deployment: func(d *seaworthy.Deployment) { d.Images = []string{"cart@sha256:b"} }, want: seaworthy.MatchOutOfBand},
+		"another identity":                {deployment: func(d *seaworthy.Deployment) { d.Identity = "robot" }, want: seaworthy.MatchOutOfBand},
+		"an exec":                         {change: func(c *seaworthy.Change) { c.Verb = "exec" }, want: seaworthy.MatchOutOfBand},
+		"recorded afterwards":             {deployment: func(d *seaworthy.Deployment) { d.RecordedAt = start.Add(time.Hour) }, want: seaworthy.MatchClaimed, late: true},
+		"a rule that asks for nothing":    {rules: []changes.Rule{{Name: "scaling", Kinds: []string{"Deploy*"}, Paths: []string{"spec.replicas"}}}, deployment: func(d *seaworthy.Deployment) { d.SourceID = "" }, want: seaworthy.MatchExempt},
+		"a rule for other fields":         {rules: []changes.Rule{{Name: "scaling", Paths: []string{"spec.rep"}}}, deployment: func(d *seaworthy.Deployment) { d.SourceID = "" }, want: seaworthy.MatchOutOfBand},
+		"the first rule decides":          {rules: []changes.Rule{{Name: "shop", Namespaces: []string{"shop"}, Approval: true}, {Name: "all"}}, deployment: func(d *seaworthy.Deployment) { d.SourceID = "" }, want: seaworthy.MatchOutOfBand},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := change()
+			if test.change != nil {
+				test.change(&c)
+			}
+			changes.Match(&c, []string{"registry/cart@sha256:a"}, test.rules, []seaworthy.Deployment{deployment(test.deployment)})
+			if c.Match != test.want || c.Late != test.late || c.MatchWhy == "" {
+				t.Errorf("%s (late %t, %s), want %s (%t)", c.Match, c.Late, c.MatchWhy, test.want, test.late)
+			}
+		})
+	}
+	c := change()
+	weak, strong := deployment(nil), deployment(func(d *seaworthy.Deployment) { d.ID, d.Verified = "d2", approval })
+	for _, list := range [][]seaworthy.Deployment{{weak, strong}, {strong, weak}} {
+		if changes.Match(&c, nil, nil, list); c.MatchID != "d2" {
+			t.Errorf("the weaker of two deployments was taken: %s", c.MatchID)
+		}
+	}
+	if err := (changes.Rule{Name: "x", Kinds: []string{"["}}).Validate(); err == nil {
+		t.Error("a malformed pattern is taken")
+	}
+	if err := (changes.Rule{}).Validate(); err == nil {
+		t.Error("a rule without a name is taken")
+	}
+}
