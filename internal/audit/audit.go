@@ -18,6 +18,7 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
 
 // Catalogue is what the product, or the company's folders, say of controls.
@@ -27,8 +28,9 @@ type Catalogue struct {
 	Checks     []seaworthy.Check
 }
 
-// Blobs keeps bytes by their SHA-256: the vault.
+// Blobs keeps bytes by their SHA-256: the vault. It also makes files for what is on its way.
 type Blobs interface {
+	vault.Temp
 	Put(ctx context.Context, r io.Reader, limit int64) (digest string, size int64, err error)
 	Open(ctx context.Context, digest string) (io.ReadCloser, error)
 	Delete(ctx context.Context, digest string) error
@@ -39,11 +41,15 @@ type Audit struct {
 	store     *store.Store
 	catalogue Catalogue
 	blobs     Blobs
+	exports   chan struct{} // holds one for each package that is being made
 }
+
+// mostExports is how many packages are made at once: each reads all of the evidence.
+const mostExports = 2
 
 // New makes an Audit. Blobs may be nil where nothing is frozen.
 func New(s *store.Store, c Catalogue, b Blobs) *Audit {
-	return &Audit{store: s, catalogue: c, blobs: b}
+	return &Audit{store: s, catalogue: c, blobs: b, exports: make(chan struct{}, mostExports)}
 }
 
 // Framework gives a framework of the catalogue by its id.

@@ -7,9 +7,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
+
+	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
 
 // blobs keeps bytes in memory.
@@ -49,3 +53,17 @@ func (b *blobs) Delete(_ context.Context, digest string) error {
 	delete(b.kept, digest)
 	return nil
 }
+
+// Create makes a temporary file.
+func (b *blobs) Create() (vault.File, error) {
+	f, err := os.CreateTemp("", "seaworthy-test-")
+	if err != nil {
+		return nil, err
+	}
+	return gone{f}, nil
+}
+
+// gone is a file that goes when it is closed.
+type gone struct{ *os.File }
+
+func (g gone) Close() error { return errors.Join(g.File.Close(), os.Remove(g.Name())) }

@@ -5,7 +5,6 @@ package audit
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -26,24 +25,22 @@ var evidenceColumns = []string{"evidence_id", "control_id", "criteria", "occurre
 // evidence writes the bytes of evidence, each once, and the index.
 func (e *export) evidence() error {
 	e.leftOut = map[string]string{}
-	if err := e.evidenceBytes(); err != nil {
-		return err
+	write := e.evidenceBytes
+	if e.request.WithoutBytes {
+		write = e.nameOnly
 	}
-	if err := e.leftOutList(); err != nil {
+	if err := write(); err != nil {
 		return err
 	}
 	return e.table(vault.EvidenceFolder+"index.csv", evidenceColumns, func(row func(...any) error) error {
 		return e.eachEvidence(func(entry store.LogEntry, v seaworthy.Evidence) error {
-			path, redacted := "", ""
-			if _, out := e.leftOut[v.Digest]; v.Digest != "" && v.ErasedAt.IsZero() && !out {
-				path = vault.EvidencePath(v.Digest)
-			}
+			redacted := ""
 			if !v.ErasedAt.IsZero() {
 				redacted = "erased " + stamp(v.ErasedAt)
 			}
 			return row(v.ID, strings.Join(v.Controls, " "), e.criteriaOf(v.Controls), strings.Join(v.Occurrences, " "), v.Title, v.Kind, v.Shows,
 				system(v), strings.Join(v.Scope, " "), v.Collector, method(v), v.Query, stamp(v.CollectedAt), stamp(v.EffectiveFrom), stamp(v.EffectiveTo),
-				stamp(v.ReceivedAt), stamp(v.LoggedAt), v.Rows, v.Digest, v.Size, v.MediaType, v.FileName, v.URL, v.Statement, entry.Index, "", "", redacted, path)
+				stamp(v.ReceivedAt), stamp(v.LoggedAt), v.Rows, v.Digest, v.Size, v.MediaType, v.FileName, v.URL, v.Statement, entry.Index, "", "", redacted, e.path(v))
 		})
 	})
 }
@@ -84,24 +81,54 @@ func (e *export) eachEvidence(f func(store.LogEntry, seaworthy.Evidence) error) 
 	})
 }
 
-// evidenceBytes writes the bytes of each digest once.
-func (e *export) evidenceBytes() error {
-	written := map[[sha256.Size]byte]bool{} // less than their text
+// path is where the bytes of evidence are in the package; empty: they are not.
+func (e *export) path(v seaworthy.Evidence) string {
+	if _, out := e.leftOut[v.Digest]; out || e.request.WithoutBytes || v.Digest == "" || !v.ErasedAt.IsZero() {
+		return ""
+	}
+	return vault.EvidencePath(v.Digest)
+}
+
+// eachDigest gives each digest of evidence once, in the order of evidence.
+func (e *export) eachDigest(f func(digest string) error) error {
+	given := marks{}
 	return e.eachEvidence(func(entry store.LogEntry, v seaworthy.Evidence) error {
 		e.kept(entry)
-		var digest [sha256.Size]byte
-		if len(v.Digest) != 2*len(digest) || !v.ErasedAt.IsZero() {
+		if len(v.Digest) != 2*sha256.Size || !v.ErasedAt.IsZero() || given.has(v.Digest) {
 			return nil
 		}
-		if _, err := hex.Decode(digest[:], []byte(v.Digest)); err != nil || written[digest] {
-			return nil
+		given.add(v.Digest)
+		return f(v.Digest)
+	})
+}
+
+// evidenceBytes writes the bytes of each digest, and of which there are none.
+func (e *export) evidenceBytes() error {
+	if err := e.eachDigest(e.blob); err != nil || len(e.leftOut) == 0 {
+		return err
+	}
+	return e.leftOutList(func(tell func(digest, reason string) error) error {
+		for _, digest := range slices.Sorted(maps.Keys(e.leftOut)) {
+			if err := tell(digest, e.leftOut[digest]); err != nil {
+				return err
+			}
 		}
-		written[digest] = true
-		if !e.bytes {
-			e.leftOut[v.Digest] = "left out on request"
-			return nil
-		}
-		return e.blob(v.Digest)
+		return nil
+	})
+}
+
+// nameOnly writes the digests of evidence whose bytes nobody asked for.
+func (e *export) nameOnly() error {
+	return e.leftOutList(func(tell func(digest, reason string) error) error {
+		return e.eachDigest(func(digest string) error { return tell(digest, "left out on request") })
+	})
+}
+
+// leftOutList names the digests whose bytes are not in the package.
+func (e *export) leftOutList(each func(tell func(digest, reason string) error) error) error {
+	return e.file(vault.LeftOutFile, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		return each(func(digest, reason string) error { return enc.Encode(vault.LeftOut{Digest: digest, Reason: reason}) })
 	})
 }
 
@@ -157,20 +184,4 @@ func checkedHead(b *bytes.Buffer, open func() (io.ReadCloser, error)) (head []by
 		return nil, false, err
 	}
 	return b.Bytes(), rest == 0, nil
-}
-
-// leftOutList names the digests whose bytes are not in the package.
-func (e *export) leftOutList() error {
-	if len(e.leftOut) == 0 {
-		return nil
-	}
-	return e.file(vault.LeftOutFile, func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		for _, digest := range slices.Sorted(maps.Keys(e.leftOut)) {
-			if err := enc.Encode(vault.LeftOut{Digest: digest, Reason: e.leftOut[digest]}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

@@ -5,6 +5,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,9 @@ type PackageRequest struct {
 	AsOf time.Time
 	// WithoutBytes leaves out the bytes of evidence; their digests stay.
 	WithoutBytes bool
+	// WithoutLists leaves out the frozen lists, and with them the samples; WithoutSamples
+	// the samples alone.
+	WithoutLists, WithoutSamples bool
 }
 
 // Sealer seals packages.
@@ -56,34 +60,52 @@ func (a *Audit) Export(ctx context.Context, p seaworthy.Principal, r PackageRequ
 	if r.AsOf.After(now) {
 		return vault.Seal{}, seaworthy.Invalid("a package cannot be as of the future")
 	}
-	e := &export{audit: a, ctx: ctx, asOf: r.AsOf.UTC(), bytes: !r.WithoutBytes, pkg: vault.NewPackage(w), origin: s.Signer.Name(), keep: map[string]bool{}, erased: map[string]bool{}}
+	if a.blobs == nil {
+		return vault.Seal{}, &seaworthy.Error{Kind: seaworthy.KindUnavailable, Message: "there is no vault to take evidence from"}
+	}
+	select {
+	case a.exports <- struct{}{}:
+		defer func() { <-a.exports }()
+	default:
+		return vault.Seal{}, &seaworthy.Error{Kind: seaworthy.KindUnavailable, Message: "this server is making " + count(cap(a.exports), "package") + " already; try again when one is done"}
+	}
+	e := &export{
+		audit: a, ctx: ctx, id: store.NewID(now), request: r, asOf: r.AsOf.UTC(), pkg: vault.NewPackage(w, a.blobs), origin: s.Signer.Name(),
+		keep: marks{}, erased: map[string]bool{},
+	}
+	defer func() { _ = e.pkg.Close() }() // what is temporary; the error is that of the export
 	err := a.store.View(ctx, func(v *store.View) error {
 		e.view = v
-		return e.write(r.Program)
+		return e.write(p, r.Program)
 	})
 	if err != nil {
 		return vault.Seal{}, fmt.Errorf("export program %s: %w", r.Program, err)
 	}
-	return e.pkg.Seal(ctx, e.program.Name, strings.Join(e.partial, "; "), func(ctx context.Context, seal vault.Seal) (vault.Head, error) {
+	seal := vault.Seal{Name: e.program.Name, Program: e.program.ID, AsOf: e.asOf, Partial: strings.Join(e.partial, "; ")}
+	return e.pkg.Seal(ctx, seal, func(ctx context.Context, seal vault.Seal) (vault.Head, error) {
 		return a.seal(ctx, p, e, s, seal)
 	})
 }
 
+// begun logs that a package is on its way out, before any of it is: who takes most of it
+// and hangs up before it is sealed has it nonetheless.
+func (e *export) begun(p seaworthy.Principal) error {
+	detail := map[string]any{"program": e.program.ID, "asOf": e.asOf}
+	for name, without := range map[string]bool{"withoutBytes": e.request.WithoutBytes, "withoutLists": e.request.WithoutLists, "withoutSamples": e.request.WithoutSamples} {
+		if without {
+			detail[name] = true
+		}
+	}
+	return e.audit.store.Write(e.ctx, p.Actor, func(tx *store.Tx) error { return tx.Action("export", "package "+e.id, detail) })
+}
+
 // seal logs the seal of a package and gives the head of the log that holds it.
 func (a *Audit) seal(ctx context.Context, p seaworthy.Principal, e *export, s Sealer, seal vault.Seal) (vault.Head, error) {
-	id := store.NewID(a.store.Now())
-	err := a.store.Write(ctx, p.Actor, func(tx *store.Tx) error {
-		if err := tx.Log(vault.SealKind, id, seal); err != nil {
-			return err
-		}
-		return tx.Action("export", "package "+id, map[string]any{
-			"program": e.program.ID, "asOf": e.asOf, "files": seal.Files, "sums": seal.Sums, "partial": seal.Partial,
-		})
-	})
+	err := a.store.Write(ctx, p.Actor, func(tx *store.Tx) error { return tx.Log(vault.SealKind, e.id, seal) })
 	if err != nil {
 		return vault.Head{}, err
 	}
-	list, err := a.store.History(ctx, vault.SealKind, id)
+	list, err := a.store.History(ctx, vault.SealKind, e.id)
 	if err != nil || len(list) != 1 {
 		return vault.Head{}, fmt.Errorf("find the entry of the seal: %d are there, %w", len(list), err)
 	}
@@ -123,19 +145,20 @@ func (a *Audit) cosigned(ctx context.Context, size int64) (map[int64]string, err
 
 // export is a package on its way.
 type export struct {
-	audit  *Audit
-	ctx    context.Context
-	view   *store.View
-	pkg    *vault.Package
-	asOf   time.Time
-	origin string
-	bytes  bool
+	audit   *Audit
+	ctx     context.Context
+	view    *store.View
+	pkg     *vault.Package
+	id      string // of the package, and of its seal
+	request PackageRequest
+	asOf    time.Time
+	origin  string
 
 	program      seaworthy.Program
 	requirements []seaworthy.Requirement               // in scope
 	criteria     map[string][]string                   // of each control
 	controls     map[string][]seaworthy.TrackedControl // versions of the period, by id
-	keep         map[string]bool                       // "kind subject": whose entries go along
+	keep         marks                                 // of what kind and subject entries go along
 	partial      []string                              // what was left out
 	leftOut      map[string]string                     // digest to why its bytes are not there
 	erased       map[string]bool                       // records whose content as of the moment was erased since
@@ -146,8 +169,11 @@ type export struct {
 }
 
 // write writes all files but the proof.
-func (e *export) write(program string) error {
+func (e *export) write(p seaworthy.Principal, program string) error {
 	if err := e.readProgram(program); err != nil {
+		return err
+	}
+	if err := e.begun(p); err != nil {
 		return err
 	}
 	for _, part := range []func() error{
@@ -167,7 +193,13 @@ func (e *export) saysPartial() {
 	if e.asOf.Before(e.program.To) {
 		e.partial = append(e.partial, fmt.Sprintf("the period ends %s; this is as of %s", e.program.To.Format(time.RFC3339), e.asOf.Format(time.RFC3339)))
 	}
-	if !e.bytes {
+	switch {
+	case e.request.WithoutLists:
+		e.partial = append(e.partial, "frozen lists and samples were left out on request")
+	case e.request.WithoutSamples:
+		e.partial = append(e.partial, "samples were left out on request")
+	}
+	if e.request.WithoutBytes {
 		e.partial = append(e.partial, "the bytes of evidence were left out on request")
 	} else if n := len(e.leftOut); n > 0 {
 		e.partial = append(e.partial, fmt.Sprintf("the bytes of %s of evidence could not be had (%s)", count(n, "piece"), vault.LeftOutFile))
@@ -229,7 +261,7 @@ func records[T any](e *export, kind string, f func(store.LogEntry, T) error) err
 }
 
 // kept has all entries about a subject go along.
-func (e *export) kept(entry store.LogEntry) { e.keep[entry.Kind+" "+entry.Subject] = true }
+func (e *export) kept(entry store.LogEntry) { e.keep.add(entry.Kind + " " + entry.Subject) }
 
 func (e *export) readProgram(id string) error {
 	found := false
@@ -294,7 +326,7 @@ func (e *export) entries() error {
 		enc.SetEscapeHTML(false)
 		for _, kind := range proved {
 			err := e.view.Log(store.LogQuery{Kind: kind, Until: e.asOf}, func(entry store.LogEntry) error {
-				if !e.keep[kind+" "+entry.Subject] {
+				if !e.keep.has(kind + " " + entry.Subject) {
 					return nil
 				}
 				return enc.Encode(entryOf(entry))
@@ -305,6 +337,21 @@ func (e *export) entries() error {
 		}
 		return nil
 	})
+}
+
+// marks is a set of many texts in little memory: half of the SHA-256 of each, which is
+// enough that no two are alike.
+type marks map[[sha256.Size / 2]byte]struct{}
+
+func (m marks) add(text string) {
+	sum := sha256.Sum256([]byte(text))
+	m[[sha256.Size / 2]byte(sum[:])] = struct{}{}
+}
+
+func (m marks) has(text string) bool {
+	sum := sha256.Sum256([]byte(text))
+	_, there := m[[sha256.Size / 2]byte(sum[:])]
+	return there
 }
 
 // stamp writes a time as the package's tables have it; the zero time is empty.

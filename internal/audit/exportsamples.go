@@ -21,6 +21,9 @@ type sampled struct {
 
 // readPopulations reads the lists that were frozen for the program, and the samples.
 func (e *export) readPopulations() error {
+	if e.request.WithoutLists {
+		return nil
+	}
 	err := records(e, "population", func(entry store.LogEntry, p seaworthy.Population) error {
 		if p.ProgramID == e.program.ID {
 			e.kept(entry)
@@ -30,6 +33,9 @@ func (e *export) readPopulations() error {
 	})
 	if err != nil {
 		return err
+	}
+	if e.request.WithoutSamples {
+		return nil
 	}
 	return records(e, "sample", func(entry store.LogEntry, s seaworthy.Sample) error {
 		if slices.ContainsFunc(e.populations, func(p seaworthy.Population) bool { return p.ID == s.PopulationID }) {
@@ -178,10 +184,6 @@ func (e *export) itemEvidence(row func(...any) error) error {
 		for _, o := range v.Occurrences {
 			keys = append(keys, "occurrence "+o)
 		}
-		path := ""
-		if _, out := e.leftOut[v.Digest]; v.Digest != "" && v.ErasedAt.IsZero() && !out {
-			path = vault.EvidencePath(v.Digest)
-		}
 		told := map[sampled]bool{}
 		for _, k := range keys {
 			for _, s := range e.items[k] {
@@ -189,7 +191,7 @@ func (e *export) itemEvidence(row func(...any) error) error {
 					continue
 				}
 				told[s] = true
-				if err := row(s.sample, s.row, v.ID, v.Title, v.Digest, path); err != nil {
+				if err := row(s.sample, s.row, v.ID, v.Title, v.Digest, e.path(v)); err != nil {
 					return err
 				}
 			}

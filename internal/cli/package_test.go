@@ -36,12 +36,12 @@ func pack(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	f, err := os.Create(ts.MkAbs(args[0]))
 	ts.Check(err)
-	p := vault.NewPackage(f)
+	p := vault.NewPackage(f, nil)
 	w, err := p.File("README.txt")
 	ts.Check(err)
 	_, err = io.WriteString(w, "Verify this with: seaworthy verify\n")
 	ts.Check(err)
-	_, err = p.Seal(context.Background(), "Type II 2026", "", func(_ context.Context, s vault.Seal) (vault.Head, error) {
+	_, err = p.Seal(context.Background(), vault.Seal{Name: "Type II 2026"}, func(_ context.Context, s vault.Seal) (vault.Head, error) {
 		return seal(signer, s)
 	})
 	ts.Check(err)

@@ -18,24 +18,24 @@ type LogQuery struct {
 	Newest bool
 }
 
-// Log calls f with each entry that is asked for, in the order of subjects where only
-// the newest is, and of the log otherwise. It holds one entry at a time.
+// Log calls f with each entry that is asked for, in the order of subjects and then of the
+// log. It holds one entry at a time, and so does SQLite: that order is the index's, and
+// sorting would hold them all.
 func (v *View) Log(q LogQuery, f func(LogEntry) error) error {
 	w := where{}
 	w.add("e.kind = ?", q.Kind)
 	w.add("e.at <= ?", micros(q.Until))
 	w.equal("e.subject", q.Subject)
-	statement := `SELECT ` + logColumns + ` FROM log_entries e` + w.sql() + ` ORDER BY idx`
+	statement := `SELECT e.idx, e.at, e.kind, e.subject, e.actor, e.leaf, e.salt, e.content FROM log_entries e` + w.sql()
 	if q.Newest {
-		// Along the index on kind and subject: nothing is sorted, nothing is held.
-		statement = `SELECT e.idx, e.at, e.kind, e.subject, e.actor, e.leaf, e.salt, e.content FROM log_entries e` +
-			w.sql() + ` AND e.idx = (
-			SELECT MAX(n.idx) FROM log_entries n WHERE n.kind = e.kind AND n.subject = e.subject AND n.at <= ` + w.arg(micros(q.Until)) + `)
-			ORDER BY e.subject`
-		if v.store.dialect.name != "SQLite" { // whose order is that of bytes already
-			statement += ` COLLATE "C"`
-		}
+		statement += ` AND e.idx = (
+			SELECT MAX(n.idx) FROM log_entries n WHERE n.kind = e.kind AND n.subject = e.subject AND n.at <= ` + w.arg(micros(q.Until)) + `)`
 	}
+	statement += ` ORDER BY e.subject`
+	if v.store.dialect.name != "SQLite" { // whose order is that of bytes already
+		statement += ` COLLATE "C"`
+	}
+	statement += `, e.idx`
 	rows, err := v.q.QueryContext(v.ctx, statement, w.args...)
 	if err != nil {
 		return err

@@ -3,12 +3,11 @@
 package vault
 
 import (
-	"archive/zip"
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -69,7 +68,10 @@ type Seal struct {
 	// Sums is the SHA-256 of [SumsFile], in hexadecimal.
 	Sums  string `json:"sums"`
 	Files int    `json:"files"`
-	Name  string `json:"name"`
+	Name  string `json:"name"` // of the program
+	// Program is the id of the program, and AsOf the moment that the package shows.
+	Program string    `json:"program,omitempty"`
+	AsOf    time.Time `json:"asOf,omitzero"`
 	// Partial says what was left out, if anything was.
 	Partial string `json:"partial,omitempty"`
 }
@@ -85,26 +87,25 @@ type Head struct {
 	Tiles    tlog.Tiles
 }
 
-// Package writes an evidence package as a stream, in memory that does not grow with it
-// but for the names of its files. The same files make the same bytes.
+// Package writes an evidence package as a stream. Memory does not grow with it: the list
+// of its files waits in temporary files. The same files make the same bytes.
 type Package struct {
-	zip   *zip.Writer
-	sums  *bufio.Writer
-	buf   *strings.Builder
+	zip   *archive
+	sums  spill
+	total hash.Hash // of sums
 	files int
 
 	open string
 	hash hash.Hash
 }
 
-// packageTime stands in every entry of the zip, so that packages differ only in content.
-var packageTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// NewPackage begins a package.
-func NewPackage(w io.Writer) *Package {
-	buf := &strings.Builder{}
-	return &Package{zip: zip.NewWriter(w), buf: buf, sums: bufio.NewWriter(buf)}
+// NewPackage begins a package. Close it, whatever comes of it.
+func NewPackage(w io.Writer, temp Temp) *Package {
+	return &Package{zip: newArchive(w, temp), sums: spill{temp: temp}, total: sha256.New(), hash: sha256.New()}
 }
+
+// Close forgets what is not written yet. It does not end the package: [Package.Seal] does.
+func (p *Package) Close() error { return errors.Join(p.zip.records.close(), p.sums.close()) }
 
 // File begins the next file; what was begun before ends. Names are relative, with
 // slashes.
@@ -112,30 +113,34 @@ func (p *Package) File(name string) (io.Writer, error) {
 	if !cleanName(name) {
 		return nil, fmt.Errorf("a package cannot hold a file called %q", name)
 	}
-	p.end()
+	if err := p.end(); err != nil {
+		return nil, err
+	}
 	w, err := p.create(name)
 	if err != nil {
 		return nil, err
 	}
-	p.open, p.hash = name, sha256.New()
+	p.open = name
+	p.hash.Reset()
 	return io.MultiWriter(w, p.hash), nil
 }
 
 func (p *Package) create(name string) (io.Writer, error) {
-	method := zip.Deflate
 	if strings.HasPrefix(name, EvidenceFolder) && path.Ext(name) == ".zst" || name == HashesFile {
-		method = zip.Store // does not get smaller
+		return p.zip.create(name, stored) // does not get smaller
 	}
-	return p.zip.CreateHeader(&zip.FileHeader{Name: name, Method: method, Modified: packageTime})
+	return p.zip.create(name, deflated)
 }
 
 // end notes the digest of the file that was written last.
-func (p *Package) end() {
-	if p.open != "" {
-		fmt.Fprintf(p.sums, "%s  %s\n", hex.EncodeToString(p.hash.Sum(nil)), p.open)
-		p.files++
-		p.open = ""
+func (p *Package) end() error {
+	if p.open == "" {
+		return nil
 	}
+	_, err := fmt.Fprintf(io.MultiWriter(&p.sums, p.total), "%x  %s\n", p.hash.Sum(nil), p.open)
+	p.files++
+	p.open = ""
+	return err
 }
 
 // cleanName tells whether a file may be called so: nothing that leaves the folder where
@@ -145,17 +150,14 @@ func cleanName(name string) bool {
 		!strings.ContainsAny(name, "\\\n\r\x00:")
 }
 
-// Seal ends the package. log is called with what to log; it appends the entry, signs a
-// checkpoint that holds it, and gives both.
-func (p *Package) Seal(ctx context.Context, name, partial string, log func(context.Context, Seal) (Head, error)) (Seal, error) {
-	p.end()
-	if err := p.sums.Flush(); err != nil {
+// Seal ends the package. The seal says what it is called and of; log is called with the
+// whole of it, appends the entry, signs a checkpoint that holds it, and gives both.
+func (p *Package) Seal(ctx context.Context, seal Seal, log func(context.Context, Seal) (Head, error)) (Seal, error) {
+	if err := p.end(); err != nil {
 		return Seal{}, err
 	}
-	sums := p.buf.String()
-	digest := sha256.Sum256([]byte(sums))
-	seal := Seal{Sums: hex.EncodeToString(digest[:]), Files: p.files, Name: name, Partial: partial}
-	if err := p.write(SumsFile, func(w io.Writer) error { _, err := io.WriteString(w, sums); return err }); err != nil {
+	seal.Sums, seal.Files = hex.EncodeToString(p.total.Sum(nil)), p.files
+	if err := p.write(SumsFile, p.sums.copyTo); err != nil {
 		return Seal{}, err
 	}
 	head, err := log(ctx, seal)
@@ -180,7 +182,7 @@ func (p *Package) Seal(ctx context.Context, name, partial string, log func(conte
 	if err != nil {
 		return Seal{}, err
 	}
-	return seal, p.zip.Close()
+	return seal, p.zip.close()
 }
 
 func (p *Package) write(name string, f func(io.Writer) error) error {

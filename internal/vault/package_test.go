@@ -75,7 +75,7 @@ func pack(t *testing.T) ([]byte, note.Verifier) {
 		m.add(t, "run", fmt.Sprint("r", i), i)
 	}
 	var out bytes.Buffer
-	p := vault.NewPackage(&out)
+	p := vault.NewPackage(&out, nil)
 	file := func(name, text string) {
 		w, err := p.File(name)
 		if err != nil {
@@ -104,7 +104,7 @@ func pack(t *testing.T) ([]byte, note.Verifier) {
 		}
 	}
 	file(vault.EntriesFile, b.String())
-	_, err = p.Seal(t.Context(), "Type II 2026", "", func(_ context.Context, s vault.Seal) (vault.Head, error) {
+	_, err = p.Seal(t.Context(), vault.Seal{Name: "Type II 2026"}, func(_ context.Context, s vault.Seal) (vault.Head, error) {
 		e := m.add(t, vault.SealKind, "p1", s)
 		signed, err := tlog.Checkpoint{Origin: "log.example", Size: m.size, Root: m.root}.Sign(signer)
 		return vault.Head{Entry: e, Checkpoint: string(signed), Size: m.size, Tiles: m}, err
@@ -273,7 +273,7 @@ func TestWhatIsNoPackage(t *testing.T) {
 }
 
 func TestNamesStayInside(t *testing.T) {
-	p := vault.NewPackage(io.Discard)
+	p := vault.NewPackage(io.Discard, nil)
 	for _, name := range []string{"", "/etc/passwd", "../x", "a/../../x", "a\nb", `a\b`, "a//b", "C:x"} {
 		if _, err := p.File(name); err == nil {
 			t.Errorf("a package takes a file called %q", name)

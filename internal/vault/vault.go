@@ -138,6 +138,9 @@ func (v *Vault) Digests(ctx context.Context, f func(digest string, size int64) e
 	})
 }
 
+// Create makes a file for what is on its way.
+func (v *Vault) Create() (File, error) { return v.temp.Create() }
+
 // String says where blobs are kept.
 func (v *Vault) String() string { return v.storage.String() }
 

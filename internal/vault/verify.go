@@ -3,7 +3,6 @@
 package vault
 
 import (
-	"archive/zip"
 	"bufio"
 	"bytes"
 	"crypto/sha256"
@@ -31,6 +30,10 @@ type Verified struct {
 	Entries int    `json:"entries"` // of the log, about what is in the package
 	LogSize int64  `json:"logSize"`
 	Origin  string `json:"origin"`
+	// Sums is the SHA-256 of [SumsFile] that the seal names, and Seal the seal's entry: the
+	// server's list of packages shows both.
+	Sums string `json:"sums"`
+	Seal int64  `json:"seal"`
 	// SealedAt is when the log took the package, in RFC 3339.
 	SealedAt string `json:"sealedAt"`
 	// Witnesses are those that were asked for and cosigned the log.
@@ -70,11 +73,19 @@ const maxLine = 16 << 20
 type verifier struct {
 	trust   Trust
 	heads   []signedHead
-	files   map[string]*zip.File
-	leftOut map[string]bool
+	files   *directory
+	leftOut map[[leftOutLen]byte]bool // digests whose bytes are said not to be there
 	result  Verified
 	// hashes is a temporary copy of HashesFile, as zip has no random access.
 	hashes *os.File
+}
+
+// leftOutLen is how much of a digest is held: enough that no two are alike.
+const leftOutLen = 16
+
+func leftOutKey(digest string) (key [leftOutLen]byte) {
+	_, _ = hex.Decode(key[:], []byte(digest[:min(len(digest), 2*leftOutLen)])) // what is no digest is no file either
+	return key
 }
 
 func (v *verifier) tell(format string, args ...any) {
@@ -83,24 +94,19 @@ func (v *verifier) tell(format string, args ...any) {
 
 // Verify checks a package with the public key of its log alone, and with what else is
 // trusted. The error says that it is no package or cannot be read; what was altered is
-// in the result. Memory grows with the number of files, not with their sizes.
+// in the result. Memory does not grow with the sizes of files, and with their number by
+// some bytes each.
 func Verify(r io.ReaderAt, size int64, trust Trust) (result Verified, err error) {
-	z, err := zip.NewReader(r, size)
-	if err != nil {
-		return Verified{}, seaworthy.Invalid("this is no evidence package: %v", err)
-	}
-	v := &verifier{trust: trust, files: make(map[string]*zip.File, len(z.File)), leftOut: map[string]bool{}}
-	for _, f := range z.File {
-		if _, twice := v.files[f.Name]; twice {
-			v.tell("%s is there twice", f.Name)
-		}
-		v.files[f.Name] = f
+	v := &verifier{trust: trust, leftOut: map[[leftOutLen]byte]bool{}}
+	if v.files, err = openDirectory(r, size, func(name string) { v.tell("%s is there twice", name) }); err != nil {
+		return Verified{}, err
 	}
 	for _, name := range []string{SumsFile, SealFile, HashesFile, CheckpointFile} {
-		if v.files[name] == nil {
+		if !v.files.know(name) {
 			return Verified{}, seaworthy.Invalid("this is no evidence package: it has no %s", name)
 		}
 	}
+	v.files.know(TimestampFile)
 	if v.hashes, err = os.CreateTemp("", "seaworthy-verify-"); err != nil {
 		return Verified{}, fmt.Errorf("make a temporary file: %w", err)
 	}
@@ -145,10 +151,14 @@ func (v *verifier) log() error {
 // readHeads reads the signed heads, newest last.
 func (v *verifier) readHeads() error {
 	names := []string{CheckpointFile}
-	for name := range v.files {
-		if isCosigned(name) {
-			names = append(names, name)
+	err := v.files.each(func(_ int64, name []byte) error {
+		if isCosigned(string(name)) && v.files.know(string(name)) {
+			names = append(names, string(name))
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	slices.Sort(names)
 	for _, name := range names {
@@ -229,7 +239,7 @@ func (v *verifier) timestamp(signed *note.Note) error {
 	if v.trust.Timestamp == nil {
 		return nil
 	}
-	if v.files[TimestampFile] == nil {
+	if !v.files.has(TimestampFile) {
 		v.tell("%s is not there: the checkpoint has no timestamp", TimestampFile)
 		return nil
 	}
@@ -259,63 +269,82 @@ func ownNote(n *note.Note, key note.Verifier) []byte {
 // readLeftOut reads which evidence is said to have no bytes here. The list is one of the
 // sealed files.
 func (v *verifier) readLeftOut() error {
-	if v.files[LeftOutFile] == nil {
+	if !v.files.has(LeftOutFile) {
 		return nil
 	}
-	text, err := v.small(LeftOutFile)
+	err := v.lines(LeftOutFile, func(line []byte) {
+		var out LeftOut
+		if err := json.Unmarshal(line, &out); err != nil || !isDigest(out.Digest) {
+			v.tell("%s has a line that cannot be read: %.200q", LeftOutFile, line)
+			return
+		}
+		v.leftOut[leftOutKey(out.Digest)] = true
+	})
+	v.result.LeftOut = len(v.leftOut)
+	return err
+}
+
+// lines gives each line of a file, without what ends it.
+func (v *verifier) lines(name string, f func(line []byte)) error {
+	in, err := v.open(name)
 	if err != nil {
 		return err
 	}
-	for line := range bytes.Lines(text) {
-		var out LeftOut
-		if err := json.Unmarshal(line, &out); err != nil {
-			v.tell("%s cannot be read: %v", LeftOutFile, err)
-			return nil
-		}
-		v.leftOut[out.Digest] = true
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 64<<10), maxLine)
+	for lines.Scan() {
+		f(lines.Bytes())
 	}
-	v.result.LeftOut = len(v.leftOut)
-	return nil
+	if err := lines.Err(); err != nil {
+		v.tell("%s is damaged: %v", name, err)
+	}
+	return in.Close()
 }
 
 // sums checks every file against SumsFile, and SumsFile against the seal.
 func (v *verifier) sums() error {
-	text, err := v.small(SumsFile)
+	whole, err := v.open(SumsFile)
 	if err != nil {
 		return err
 	}
-	if err := v.seal(sha256.Sum256(text)); err != nil {
+	total := sha256.New()
+	if _, err := io.Copy(total, whole); err != nil {
+		v.tell("%s is damaged: %v", SumsFile, err)
+	}
+	if err := errors.Join(whole.Close(), v.seal(hex.EncodeToString(total.Sum(nil)))); err != nil {
 		return err
 	}
-	known := map[string]bool{SumsFile: true, SealFile: true, HashesFile: true, CheckpointFile: true, TimestampFile: true}
-	for line := range strings.Lines(string(text)) {
-		digest, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
-		if !ok || !isDigest(digest) || !cleanName(name) {
-			v.tell("%s has the line %q", SumsFile, line)
-			continue
-		}
-		known[name] = true
-		v.result.Files++
-		if v.files[name] == nil {
-			v.tell("%s is missing", name)
-			continue
-		}
-		if got, err := v.digest(name); err != nil {
-			v.tell("%s is damaged: %v", name, err)
-		} else if got != digest {
-			v.tell("%s was altered", name)
-		}
+	if err := v.lines(SumsFile, v.sum); err != nil {
+		return err
 	}
-	for name := range v.files {
-		if !known[name] && !isCosigned(name) && !strings.HasSuffix(name, "/") {
+	return v.files.unknown(func(name string) {
+		if !strings.HasSuffix(name, "/") {
 			v.tell("%s was added", name)
 		}
+	})
+}
+
+// sum checks the file that a line of SumsFile is about.
+func (v *verifier) sum(line []byte) {
+	digest, name, ok := strings.Cut(string(line), "  ")
+	if !ok || !isDigest(digest) || !cleanName(name) {
+		v.tell("%s has the line %.200q", SumsFile, line)
+		return
 	}
-	return nil
+	v.result.Files++
+	if !v.files.know(name) {
+		v.tell("%s is missing", name)
+		return
+	}
+	if got, err := v.digest(name); err != nil {
+		v.tell("%s is damaged: %v", name, err)
+	} else if got != digest {
+		v.tell("%s was altered", name)
+	}
 }
 
 // seal checks that the log holds an entry that names the digest of SumsFile.
-func (v *verifier) seal(sums [sha256.Size]byte) error {
+func (v *verifier) seal(sums string) error {
 	text, err := v.small(SealFile)
 	if err != nil {
 		return err
@@ -327,12 +356,13 @@ func (v *verifier) seal(sums [sha256.Size]byte) error {
 		return nil
 	}
 	leaf, ok := v.entry(SealFile, e)
+	v.result.Sums, v.result.Seal = seal.Sums, e.Index
 	v.result.Name, v.result.Partial, v.result.SealedAt = seal.Name, seal.Partial, leaf.At.Format("2006-01-02T15:04:05Z07:00")
 	switch {
 	case !ok:
 	case leaf.Kind != SealKind:
 		v.tell("%s is an entry of the kind %s, not of a package", SealFile, leaf.Kind)
-	case seal.Sums != hex.EncodeToString(sums[:]):
+	case seal.Sums != sums:
 		v.tell("%s is not the list that was sealed: files were altered, added or removed", SumsFile)
 	}
 	return nil
@@ -363,30 +393,20 @@ func (v *verifier) entry(where string, e Entry) (tlog.Entry, bool) {
 
 // entries checks every entry, and that the evidence they speak of is there.
 func (v *verifier) entries() error {
-	if v.files[EntriesFile] == nil {
+	if !v.files.has(EntriesFile) {
 		return nil // told by sums, if it was there
 	}
-	f, err := v.open(EntriesFile)
-	if err != nil {
-		return err
-	}
-	lines := bufio.NewScanner(f)
-	lines.Buffer(make([]byte, 64<<10), maxLine)
-	for lines.Scan() {
-		var e Entry
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			v.tell("%s: line %d cannot be read", EntriesFile, v.result.Entries+1)
-			continue
-		}
+	return v.lines(EntriesFile, func(line []byte) {
 		v.result.Entries++
+		var e Entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			v.tell("%s: line %d cannot be read", EntriesFile, v.result.Entries)
+			return
+		}
 		if leaf, ok := v.entry(EntriesFile, e); ok && leaf.Kind == "evidence" && e.Content != nil {
 			v.evidence(e)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		v.tell("%s is damaged: %v", EntriesFile, err)
-	}
-	return f.Close()
+	})
 }
 
 // evidence checks that the bytes that an entry names are in the package.
@@ -399,7 +419,7 @@ func (v *verifier) evidence(e Entry) {
 	if said.Digest == "" || !said.ErasedAt.IsZero() {
 		return
 	}
-	if v.files[EvidencePath(said.Digest)] == nil && !v.leftOut[said.Digest] {
+	if !v.leftOut[leftOutKey(said.Digest)] && !v.files.has(EvidencePath(said.Digest)) {
 		v.tell("%s, which entry %d speaks of (%s), is missing", EvidencePath(said.Digest), e.Index, said.Title)
 	}
 }
@@ -415,7 +435,10 @@ func EvidencePath(digest string) string {
 // open opens a file of the package. What it gives is bounded by the size in the
 // directory, so that a small file cannot unpack without end.
 func (v *verifier) open(name string) (io.ReadCloser, error) {
-	f := v.files[name]
+	f, err := v.files.file(name)
+	if err != nil {
+		return nil, err
+	}
 	r, err := f.Open()
 	if err != nil {
 		return nil, seaworthy.Invalid("%s cannot be read: %v", name, err)
@@ -426,20 +449,20 @@ func (v *verifier) open(name string) (io.ReadCloser, error) {
 	}{io.LimitReader(r, int64(f.UncompressedSize64)), r}, nil
 }
 
-// maxSmall bounds the files that are read whole: 1,000,000 names of 200 bytes.
-const maxSmall = 256 << 20
+// maxSmall bounds the files that are read whole: the seal, heads of the log, a timestamp.
+const maxSmall = 16 << 20
 
 func (v *verifier) small(name string) ([]byte, error) {
-	if v.files[name].UncompressedSize64 > maxSmall {
-		return nil, seaworthy.Invalid("%s is larger than %d bytes", name, maxSmall)
-	}
 	f, err := v.open(name)
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	if _, err := io.Copy(&b, f); err != nil {
+	if _, err := io.Copy(&b, io.LimitReader(f, maxSmall+1)); err != nil {
 		return nil, seaworthy.Invalid("%s cannot be read: %v", name, err)
+	}
+	if b.Len() > maxSmall {
+		return nil, seaworthy.Invalid("%s is larger than %d bytes", name, maxSmall)
 	}
 	return b.Bytes(), f.Close()
 }
