@@ -67,7 +67,6 @@ func (u *UI) route() {
 	u.get("/{$}", seaworthy.ReadProgramme, u.overview)
 
 	u.get("/search", seaworthy.ReadFindings, u.search)
-	u.get("/scope", seaworthy.ReadFindings, u.scopeList)
 
 	u.get("/findings", seaworthy.ReadFindings, u.findings)
 	u.get("/findings.csv", seaworthy.ReadFindings, u.findingsCSV)
