@@ -42,6 +42,24 @@ func (b *Bundle) Cross() *Cross {
 	return c
 }
 
+// Crossing lists the checks that need other objects, which [Bundle.Evaluate] leaves out.
+func (b *Bundle) Crossing() []string {
+	c := b.Cross()
+	if c == nil {
+		return nil
+	}
+	var out []string
+	for _, set := range c.rules {
+		for _, check := range set.checks {
+			out = append(out, check.ID)
+		}
+	}
+	for _, con := range c.constraints {
+		out = append(out, con.ID)
+	}
+	return out
+}
+
 // Add takes an object in.
 func (c *Cross) Add(req *Request) {
 	if c.judged(req) {

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// Door answers the API server. It is an HTTP handler, safe for concurrent use.
+type Door struct {
+	guard atomic.Pointer[Guard]
+	seen  func(*Request)
+	log   *slog.Logger
+	now   func() time.Time
+	room  chan struct{}
+}
+
+// DoorConfig says what a door does beside answering.
+type DoorConfig struct {
+	// Seen is told of every request that is no dry-run, once it is decided and before it
+	// is answered: nothing is let through that was not seen. It is called from many
+	// goroutines and must not take long.
+	Seen func(*Request)
+	Log  *slog.Logger
+	Now  func() time.Time // nil: time.Now
+	// AtOnce bounds how many reviews are read and judged at once; others wait for their
+	// turn. 0 means 64.
+	AtOnce int
+}
+
+// NewDoor makes a door where the guard stands.
+func NewDoor(g *Guard, cfg DoorConfig) *Door {
+	d := &Door{seen: cfg.Seen, log: cfg.Log, now: cfg.Now, room: make(chan struct{}, max(cfg.AtOnce, 0))}
+	if cfg.AtOnce <= 0 {
+		d.room = make(chan struct{}, 64)
+	}
+	if d.seen == nil {
+		d.seen = func(*Request) {}
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	d.guard.Store(g)
+	return d
+}
+
+// Swap puts another guard in the place of the one that stands there, and returns that.
+// Requests that are being judged are answered by the one that they met.
+func (d *Door) Swap(g *Guard) *Guard { return d.guard.Swap(g) }
+
+// Guard gives the guard that stands there.
+func (d *Door) Guard() *Guard { return d.guard.Load() }
+
+// ServeHTTP answers one AdmissionReview.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	select {
+	case d.room <- struct{}{}:
+		defer func() { <-d.room }()
+	case <-r.Context().Done():
+		http.Error(w, "the request ended before its turn came", http.StatusServiceUnavailable)
+		return
+	}
+	review, status, err := read(w, r)
+	if err != nil {
+		d.log.Warn("admission review refused", "error", err, "from", r.RemoteAddr)
+		http.Error(w, err.Error(), status)
+		return
+	}
+	started := d.now()
+	decision := d.guard.Load().Review(r.Context(), review)
+	if !review.DryRun {
+		d.seen(sighted(review, decision, started))
+	}
+	if decision.Failed {
+		d.log.Error("admission could not be judged whole", "request", review.String(), "allowed", decision.Allowed, "why", decision.NotJudged)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(decision.answer(review.UID)); err != nil {
+		d.log.Warn("admission review not answered", "error", err, "request", review.String())
+	}
+}
+
+// read reads a review within its limits.
+func read(w http.ResponseWriter, r *http.Request) (*Review, int, error) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return nil, http.StatusMethodNotAllowed, seaworthy.Invalid("an admission review is sent by POST, not by %s", r.Method)
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return nil, http.StatusUnsupportedMediaType, seaworthy.Invalid("the content type %q is not application/json", r.Header.Get("Content-Type"))
+	}
+	body, err := body(w, r)
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, http.StatusRequestEntityTooLarge, seaworthy.Invalid("the review is larger than %d MB", maxBody>>20)
+	}
+	if err != nil {
+		return nil, http.StatusBadRequest, seaworthy.Invalid("read the review: %v", err)
+	}
+	review, err := ReadReview(body)
+	if err != nil {
+		return nil, http.StatusBadRequest, err
+	}
+	return review, 0, nil
+}
+
+// body reads what was sent, in one piece where its length was told.
+func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxBody {
+		return nil, &http.MaxBytesError{Limit: maxBody}
+	}
+	limited := http.MaxBytesReader(w, r.Body, maxBody)
+	if r.ContentLength <= 0 {
+		return io.ReadAll(limited)
+	}
+	b := make([]byte, r.ContentLength)
+	if _, err := io.ReadFull(limited, b); err != nil {
+		return nil, fmt.Errorf("after less than the %d bytes that were told: %w", r.ContentLength, err)
+	}
+	return b, nil
+}
+
+// answer is the decision as the API server reads it.
+func (d *Decision) answer(uid string) *admissionv1.AdmissionReview {
+	out := &admissionv1.AdmissionReview{
+		TypeMeta: metav1.TypeMeta{APIVersion: reviewVersion, Kind: reviewKind},
+		Response: &admissionv1.AdmissionResponse{
+			UID: types.UID(uid), Allowed: d.Allowed, Warnings: d.Warnings, AuditAnnotations: d.Annotations,
+		},
+	}
+	if !d.Allowed {
+		reason := metav1.StatusReasonForbidden
+		if d.code == http.StatusInternalServerError {
+			reason = metav1.StatusReasonInternalError
+		}
+		out.Response.Result = &metav1.Status{Status: metav1.StatusFailure, Message: d.Message, Reason: reason, Code: d.code}
+	}
+	return out
+}
+
+// Ready tells whether the door answers: it judges a request that changes nothing.
+func (d *Door) Ready(ctx context.Context) error {
+	decision := d.guard.Load().Review(ctx, &Review{
+		UID: "ready", Operation: opCreate, Kind: groupVersionKind{Version: "v1", Kind: "Pod"}, Namespace: "ready", Name: "ready",
+		Resource: groupResource{Version: "v1", Resource: "pods"}, DryRun: true,
+		Object: map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "ready", "namespace": "ready"}},
+	})
+	if decision.NotJudged != "" {
+		return seaworthy.Invalid("admission: %s", decision.NotJudged)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package admission
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/changes"
+)
+
+// Request is what the change trail learns of a request: who asked for what, the object
+// before and after without the values of Secrets, and what was decided.
+type Request struct {
+	changes.Observation
+	Decision *Decision
+}
+
+// sighted makes the sighting of a review that was decided.
+func sighted(r *Review, d *Decision, at time.Time) *Request {
+	out := &Request{Decision: d, Observation: changes.Observation{
+		Sighting: seaworthy.Sighting{By: seaworthy.SeenByWebhook, At: at.UTC(), ID: r.UID},
+		Verb:     verb(r), Outcome: seaworthy.OutcomeUnknown,
+		Actor: seaworthy.Actor{Username: r.User.Username, Groups: slices.Clone(r.User.Groups)},
+		After: r.Object, Before: r.OldObject,
+	}}
+	if !d.Allowed {
+		out.Outcome = seaworthy.OutcomeDenied
+	}
+	o := &out.Object
+	o.APIVersion, o.Kind, o.Namespace, o.Name = r.apiVersion(), r.Kind.Kind, r.Namespace, r.Name
+	o.Subresource = r.Subresource
+	if r.Subresource != "" {
+		o.APIVersion, o.Kind = r.parent()
+	}
+	if r.Resource.Group == "" && r.Resource.Resource == "namespaces" {
+		o.Namespace = "" // the API server says that a Namespace is in itself
+	}
+	if o.Name == "" { // drawn by the server
+		o.Name = name(r.Object)
+	}
+	out.Describe()
+	return out
+}
+
+func name(object map[string]any) string {
+	m, _ := object["metadata"].(map[string]any)
+	s, _ := m["name"].(string)
+	if s == "" {
+		s, _ = m["generateName"].(string)
+	}
+	return s
+}
+
+func (r *Review) apiVersion() string { return groupVersion(r.Kind.Group, r.Kind.Version) }
+
+func groupVersion(group, version string) string {
+	if group == "" {
+		return version
+	}
+	return group + "/" + version
+}
+
+// verb says what a request does. A request through a subresource has its verb there.
+func verb(r *Review) string {
+	if r.Operation != opConnect {
+		return strings.ToLower(r.Operation)
+	}
+	switch r.Subresource {
+	case "attach":
+		return seaworthy.VerbAttach
+	case "portforward":
+		return seaworthy.VerbPortForward
+	case "exec":
+		return seaworthy.VerbExec
+	}
+	return seaworthy.VerbProxy
+}
+
+// parent gives version and kind of the object whose subresource is asked for: the kind of
+// the request is that of the subresource, a Scale or an Eviction.
+func (r *Review) parent() (apiVersion, kind string) {
+	kind = kinds()[r.Resource.String()]
+	if kind == "" { // a custom resource, of which only the name of the resource is told
+		kind = r.Resource.Resource
+	}
+	return groupVersion(r.Resource.Group, r.Resource.Version), kind
+}
+
+// kinds names the kind of each built-in resource.
+var kinds = sync.OnceValue(func() map[string]string {
+	out := map[string]string{}
+	for gvk := range scheme.Scheme.AllKnownTypes() {
+		resource, _ := meta.UnsafeGuessKindToResource(gvk)
+		out[resource.GroupResource().String()] = gvk.Kind
+	}
+	return out
+})
