@@ -58,10 +58,8 @@ type Config struct {
 	Witnesses []note.Verifier
 	// PrivateLog serves the log's tiles only to who may read the log.
 	PrivateLog bool
-	// Uploads is a folder for what is on its way.
-	Uploads string
-	Version string
-	Limits  Limits
+	Version    string
+	Limits     Limits
 }
 
 // API serves the API. It is safe for concurrent use.

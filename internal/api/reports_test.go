@@ -123,6 +123,44 @@ func TestPiecesThatBreakOffAreKept(t *testing.T) {
 	}
 }
 
+// One sender cannot fill the server with uploads that it never completes, nor keep others
+// from theirs; what was given up makes room.
+func TestUploadsAreBounded(t *testing.T) {
+	on(t, func(w *world) {
+		token, other := w.as(seaworthy.Reporter), w.token(auth.NewToken{Role: seaworthy.Reporter})
+		begin := func(token string) answer {
+			return w.do(token, http.MethodPost, "/api/v1/uploads", map[string]any{"source": "prod"})
+		}
+		at := ""
+		for range 100 {
+			at = begin(token).want(http.StatusCreated, nil).Header().Get("Location")
+		}
+		begin(token).want(http.StatusServiceUnavailable, nil)
+		begin(other).want(http.StatusCreated, nil)
+		w.do(token, http.MethodPatch, at, []byte("some"), "Upload-Offset", "0").want(http.StatusOK, nil)
+		w.do(token, http.MethodDelete, at, nil).want(http.StatusNoContent, nil)
+		begin(token).want(http.StatusCreated, nil)
+		begin(token).want(http.StatusServiceUnavailable, nil)
+		w.now = w.now.Add(25 * time.Hour)
+		begin(w.token(auth.NewToken{Role: seaworthy.Reporter})).want(http.StatusCreated, nil) // what was abandoned is gone
+	})
+}
+
+// A piece larger than what is written at a time arrives whole, and no upload grows beyond
+// what a report may be.
+func TestLargePieces(t *testing.T) {
+	w := here(t, api.Config{Limits: api.Limits{Report: 3 << 20}})
+	token := w.as(seaworthy.Reporter)
+	at := w.do(token, http.MethodPost, "/api/v1/uploads", map[string]any{"source": "prod"}).want(http.StatusCreated, nil).Header().Get("Location")
+	w.do(token, http.MethodPatch, at, make([]byte, 5<<19), "Upload-Offset", "0").want(http.StatusOK, nil)
+	w.do(token, http.MethodPatch, at, make([]byte, 1<<20), "Upload-Offset", strconv.Itoa(5<<19)).want(http.StatusRequestEntityTooLarge, nil)
+	var u struct{ Offset int }
+	w.do(token, http.MethodGet, at, nil).want(http.StatusOK, &u)
+	if u.Offset != 3<<20 {
+		t.Errorf("%d bytes arrived, want %d: as many as a report may have", u.Offset, 3<<20)
+	}
+}
+
 func TestHostileReports(t *testing.T) {
 	w := here(t, api.Config{Limits: api.Limits{Report: 2 << 20}})
 	token := w.as(seaworthy.Reporter)

@@ -4,16 +4,10 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,9 +16,8 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
-// An upload is a report that comes in pieces. Its bytes rest in a folder of the server
-// that began it; of several servers behind one address, another one answers 404, and the
-// client begins again, which costs time and nothing else.
+// An upload is a report that comes in pieces. Its bytes rest in the database until it is
+// whole, so that of several servers behind one address any takes the next piece.
 
 func (a *API) uploadRoutes() {
 	route(a, operation{
@@ -64,15 +57,12 @@ type upload struct {
 	Expires  time.Time `json:"expires"`
 }
 
-// kept is the file beside an upload's bytes.
-type kept struct {
-	Source, Encoding, Actor string
-	Expires                 time.Time
-}
-
 const (
-	uploadAge  = 24 * time.Hour
-	maxUploads = 1000 // at once, of everybody
+	uploadAge = 24 * time.Hour
+	// What may be on its way at once: of one sender, of all, and in bytes.
+	ownUploads     = 100
+	maxUploads     = 1000
+	maxUploadBytes = 16 << 30
 )
 
 func (a *API) beginUpload(ctx context.Context, in *struct {
@@ -84,62 +74,50 @@ func (a *API) beginUpload(ctx context.Context, in *struct {
 	if err := a.mayReport(ctx, in.Body.Source); err != nil {
 		return nil, err
 	}
-	if err := a.SweepUploads(ctx); err != nil {
-		return nil, err
-	}
-	id := store.NewID(a.Store.Now())
-	k := kept{in.Body.Source, in.Body.Encoding, who(ctx).Actor, a.Store.Now().Add(uploadAge)}
-	data, err := json.Marshal(k)
+	u := store.Upload{Actor: who(ctx).Actor, Source: in.Body.Source, Encoding: in.Body.Encoding}
+	err := a.Store.Write(ctx, u.Actor, func(tx *store.Tx) error {
+		if err := tx.SweepUploads(); err != nil {
+			return err
+		}
+		own, all, bytes, err := tx.UploadTotals(u.Actor)
+		if err != nil {
+			return err
+		}
+		if own >= ownUploads || all >= maxUploads || bytes >= maxUploadBytes {
+			return tooMany()
+		}
+		u.ID, u.Expires = tx.NewID(), tx.At.Add(uploadAge)
+		return tx.PutUpload(u)
+	})
 	if err != nil {
 		return nil, err
 	}
-	for name, data := range map[string][]byte{id + ".part": nil, id + ".json": data} {
-		if err := os.WriteFile(filepath.Join(a.Uploads, name), data, 0o600); err != nil {
-			return nil, unkept(err)
-		}
-	}
-	return created("/api/v1/uploads/"+id, upload{ID: id, Source: k.Source, Encoding: k.Encoding, Expires: k.Expires})
+	return created("/api/v1/uploads/"+u.ID, shown(u))
 }
 
-// unkept is trouble with the disk.
-func unkept(err error) error {
-	return &seaworthy.Error{Kind: seaworthy.KindUnavailable, Message: "the upload cannot be kept; the server's disk may be full", Err: err}
+func shown(u store.Upload) upload { return upload{u.ID, u.Source, u.Encoding, u.Size, u.Expires} }
+
+// uploadOf gives an upload of the principal's own.
+func (a *API) uploadOf(ctx context.Context, id string) (store.Upload, error) {
+	missing := seaworthy.NotFound("there is no upload %s; begin another", id)
+	if !uploadID.MatchString(id) {
+		return store.Upload{}, missing
+	}
+	u, err := a.Store.Upload(ctx, id)
+	if err == nil && u.Actor != who(ctx).Actor {
+		err = missing
+	}
+	return u, err
 }
 
 var uploadID = regexp.MustCompile(`^[0-9a-z]{24}$`)
-
-// uploadOf gives an upload of the principal's own.
-func (a *API) uploadOf(ctx context.Context, id string) (upload, error) {
-	missing := seaworthy.NotFound("there is no upload %s; begin another", id)
-	if !uploadID.MatchString(id) {
-		return upload{}, missing
-	}
-	data, err := os.ReadFile(filepath.Join(a.Uploads, id+".json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return upload{}, missing
-	} else if err != nil {
-		return upload{}, fmt.Errorf("read an upload: %w", err)
-	}
-	var k kept
-	if err := json.Unmarshal(data, &k); err != nil {
-		return upload{}, fmt.Errorf("read an upload: %w", err)
-	}
-	if k.Actor != who(ctx).Actor || a.Store.Now().After(k.Expires) {
-		return upload{}, missing
-	}
-	info, err := os.Stat(filepath.Join(a.Uploads, id+".part"))
-	if err != nil {
-		return upload{}, missing
-	}
-	return upload{id, k.Source, k.Encoding, info.Size(), k.Expires}, nil
-}
 
 func (a *API) getUpload(ctx context.Context, in *ByID) (*one[upload], error) {
 	u, err := a.uploadOf(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return record(u)
+	return record(shown(u))
 }
 
 func (a *API) appendUpload(ctx context.Context, in *struct {
@@ -150,33 +128,68 @@ func (a *API) appendUpload(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if in.Offset != u.Offset {
-		return nil, seaworthy.Conflict("the upload ends at %d, not at %d", u.Offset, in.Offset)
+	if in.Offset != u.Size {
+		return nil, seaworthy.Conflict("the upload ends at %d, not at %d", u.Size, in.Offset)
 	}
 	r := requestOf(ctx)
-	f, err := os.OpenFile(filepath.Join(a.Uploads, u.ID+".part"), os.O_WRONLY, 0)
-	if err != nil {
-		return nil, unkept(err)
+	body := http.MaxBytesReader(r.w, r.r.Body, a.Limits.Report-u.Size)
+	room := int64(store.UploadPiece)
+	if r.r.ContentLength > 0 {
+		room = min(room, r.r.ContentLength)
 	}
-	n, err := io.Copy(io.NewOffsetWriter(f, u.Offset), http.MaxBytesReader(r.w, r.r.Body, a.Limits.Report-u.Offset))
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return nil, unkept(err)
+	buf := make([]byte, room)
+	for {
+		n, broken := fill(body, buf)
+		if n > 0 {
+			if err := a.keepPiece(ctx, &u, buf[:n]); err != nil {
+				return nil, err
+			}
+		}
+		if broken == io.EOF {
+			return record(shown(u))
+		} else if broken != nil {
+			return nil, brokenOff(broken)
+		}
 	}
-	if err != nil {
-		return nil, brokenOff(err)
+}
+
+// fill reads until the buffer is full. io.EOF is the end of the body, any other error a
+// body that broke off.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var more int
+		more, err = r.Read(buf[n:])
+		n += more
 	}
-	u.Offset += n
-	return record(u)
+	return n, err
+}
+
+// keepPiece adds a piece to an upload. What arrived counts, also when the client does not
+// wait to hear it.
+func (a *API) keepPiece(ctx context.Context, u *store.Upload, piece []byte) error {
+	err := a.Store.Write(context.WithoutCancel(ctx), u.Actor, func(tx *store.Tx) error {
+		_, _, bytes, err := tx.UploadTotals(u.Actor)
+		if err != nil {
+			return err
+		}
+		if bytes+int64(len(piece)) > maxUploadBytes {
+			return tooMany()
+		}
+		return tx.AppendUpload(u.ID, u.Size, piece)
+	})
+	if err == nil {
+		u.Size += int64(len(piece))
+	}
+	return err
+}
+
+func tooMany() error {
+	return &seaworthy.Error{Kind: seaworthy.KindUnavailable, Message: "too many uploads are on their way; try again later, and give up those that are not needed"}
 }
 
 // brokenOff says why a piece did not arrive whole. What did is kept.
 func brokenOff(err error) error {
-	var path *fs.PathError
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &path):
-		return unkept(err)
-	case errors.As(err, &large):
+	if errors.As(err, new(*http.MaxBytesError)) {
 		return err
 	}
 	if told := unread(err); told != err {
@@ -190,19 +203,14 @@ func (a *API) completeUpload(ctx context.Context, in *ByID) (*taken, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(filepath.Join(a.Uploads, u.ID+".part"))
-	if err != nil {
-		return nil, fmt.Errorf("read an upload: %w", err)
-	}
-	out, err := a.take(ctx, u.Source, u.Encoding, f)
-	err = errors.Join(err, f.Close())
+	out, err := a.take(ctx, u.Source, u.Encoding, a.Store.ReadUpload(ctx, u))
 	switch kindOf(err) {
 	case seaworthy.KindInternal, seaworthy.KindUnavailable:
 		if err != nil {
 			return nil, err
 		}
 	}
-	return out, errors.Join(err, a.forget(u.ID))
+	return out, errors.Join(err, a.forget(ctx, u))
 }
 
 func (a *API) dropUpload(ctx context.Context, in *ByID) (*struct{}, error) {
@@ -210,47 +218,9 @@ func (a *API) dropUpload(ctx context.Context, in *ByID) (*struct{}, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.forget(u.ID)
+	return nil, a.forget(ctx, u)
 }
 
-func (a *API) forget(id string) error {
-	var errs []error
-	for _, suffix := range []string{".json", ".part"} {
-		if err := os.Remove(filepath.Join(a.Uploads, id+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("forget an upload: %w", err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// SweepUploads forgets uploads that were not completed in time. It refuses when there
-// are too many of the rest.
-func (a *API) SweepUploads(context.Context) error {
-	entries, err := os.ReadDir(a.Uploads)
-	if err != nil {
-		return unkept(err)
-	}
-	rest := 0
-	for _, e := range entries {
-		id, found := strings.CutSuffix(e.Name(), ".part")
-		if !found || !uploadID.MatchString(id) {
-			continue
-		}
-		info, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // completed in between
-		} else if err != nil {
-			return fmt.Errorf("look through uploads: %w", err)
-		}
-		if rest++; time.Since(info.ModTime()) > uploadAge {
-			rest--
-			if err := a.forget(id); err != nil {
-				return err
-			}
-		}
-	}
-	if rest >= maxUploads {
-		return &seaworthy.Error{Kind: seaworthy.KindUnavailable, Message: "too many uploads are on their way; try again later"}
-	}
-	return nil
+func (a *API) forget(ctx context.Context, u store.Upload) error {
+	return a.Store.Write(ctx, u.Actor, func(tx *store.Tx) error { return tx.DropUpload(u.ID) })
 }

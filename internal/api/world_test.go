@@ -87,7 +87,6 @@ func newWorld(t *testing.T, sc store.Config, c api.Config) *world {
 	w.key, err = note.NewVerifier(public)
 	w.must(err)
 	c.Store, c.Vault, c.Auth, c.Audit, c.LogKey, c.Signer = w.store, w.vault, w.auth, w.audit, public, w.signer
-	c.Uploads = t.TempDir()
 	c.Triage = triage.New(triage.Config{Store: w.store})
 	c.Ingest = ingest.Config{
 		Store: w.store, Vault: w.vault, TempDir: t.TempDir(), SLA: triage.SLA, Owners: triage.Owners, Waivers: triage.Waivers, Requested: triage.Requested,

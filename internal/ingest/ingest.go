@@ -101,8 +101,8 @@ const maxCompressed = 1 << 30
 // receive reads the report once: into the digest, the file that is kept, and the index.
 func (t *taking) receive(body io.Reader, resolve func(seaworthy.Header) (string, error)) (err error) {
 	limits := t.c.Limits.orDefaults()
-	if t.raw, err = os.CreateTemp(t.c.TempDir, "seaworthy-raw-*"); err != nil {
-		return noRoom("make", err)
+	if t.raw, err = scratch(t.c.TempDir); err != nil {
+		return err
 	}
 	pack, err := zstd.NewWriter(t.raw, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
 	if err != nil {
@@ -164,8 +164,7 @@ func (t *taking) close() {
 		_ = t.report.spool.Close()
 	}
 	if t.raw != nil {
-		_ = t.raw.Close()
-		_ = os.Remove(t.raw.Name())
+		_ = discard(t.raw)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -20,15 +21,34 @@ type spool struct {
 }
 
 func newSpool(dir string) (*spool, error) {
-	f, err := os.CreateTemp(dir, "seaworthy-report-*")
+	f, err := scratch(dir)
 	if err != nil {
-		return nil, noRoom("make", err)
+		return nil, err
 	}
 	return &spool{f: f, w: bufio.NewWriterSize(f, 1<<16)}, nil
 }
 
 // Close gives the file up.
-func (s *spool) Close() error { return errors.Join(s.f.Close(), os.Remove(s.f.Name())) }
+func (s *spool) Close() error { return discard(s.f) }
+
+// scratch makes a temporary file without a name, where the system has such: it goes with
+// the process that holds it, also with one that was killed.
+func scratch(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "seaworthy-report-*")
+	if err != nil {
+		return nil, noRoom("make", err)
+	}
+	_ = os.Remove(f.Name()) // elsewhere discard removes it
+	return f, nil
+}
+
+func discard(f *os.File) error {
+	err := f.Close()
+	if gone := os.Remove(f.Name()); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return err
+}
 
 // add keeps texts and gives where they are.
 func (s *spool) add(texts ...string) (at int64, err error) {

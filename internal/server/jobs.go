@@ -21,6 +21,7 @@ func (s *Server) jobs() []jobs.Job {
 		{Name: "silences", Every: time.Minute, Lease: 10 * time.Minute, Run: s.silences},
 		{Name: "waivers", Every: time.Minute, Lease: 30 * time.Minute, Run: s.parts.triage.Settle},
 		{Name: "retention", Every: 24 * time.Hour, Lease: 2 * time.Hour, Run: s.parts.audit.Retain},
+		{Name: "uploads", Every: time.Hour, Lease: 10 * time.Minute, Run: s.uploads},
 		{Name: "sign-in", Every: time.Hour, Lease: 10 * time.Minute, Run: s.auth.Sweep},
 	}
 }
@@ -32,6 +33,11 @@ func (s *Server) checkpoint(ctx context.Context) error {
 	}
 	_, err := s.store.Checkpoint(ctx, s.signer)
 	return err
+}
+
+// uploads forgets uploads that nobody completed.
+func (s *Server) uploads(ctx context.Context) error {
+	return s.store.Write(ctx, "system", func(tx *store.Tx) error { return tx.SweepUploads() })
 }
 
 // silences opens gaps for sources whose reports are overdue.

@@ -38,18 +38,18 @@ func (s *Server) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	uploads := filepath.Join(c.Data, "uploads")
-	if err := os.MkdirAll(uploads, 0o700); err != nil {
+	taking := filepath.Join(c.Data, "taking") // reports, while they are compared with what stands
+	if err := os.MkdirAll(taking, 0o700); err != nil {
 		return unwritable(c.Data, err)
 	}
 	s.parts.triage = triage.New(triage.Config{Store: s.store})
 	s.parts.ingest = ingest.Config{
-		Store: s.store, Vault: s.vault, TempDir: uploads,
+		Store: s.store, Vault: s.vault, TempDir: taking,
 		SLA: triage.SLA, Owners: triage.Owners, Waivers: triage.Waivers, Requested: triage.Requested,
 	}
 	s.parts.api, err = api.New(api.Config{
 		Store: s.store, Vault: s.vault, Auth: s.auth, Audit: s.parts.audit, Triage: s.parts.triage, Ingest: s.parts.ingest, Log: s.log, Checks: c.Checks,
-		LogKey: s.public, Signer: s.signer, Witnesses: witnesses, PrivateLog: c.PrivateLog, Uploads: uploads, Version: c.Version,
+		LogKey: s.public, Signer: s.signer, Witnesses: witnesses, PrivateLog: c.PrivateLog, Version: c.Version,
 	})
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"time"
 )
 
 // Folder keeps blobs as files below a folder.
@@ -28,7 +29,29 @@ func OpenFolder(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Folder{root, dir}, nil
+	f := &Folder{root, dir}
+	if err := f.sweep(time.Now().Add(-abandoned)); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return f, nil
+}
+
+// abandoned is when a temporary file has lost whoever wrote it. Another server may use
+// the folder too.
+const abandoned = 24 * time.Hour
+
+// sweep removes temporary files of programs that were killed while they wrote them.
+func (f *Folder) sweep(before time.Time) error {
+	files, err := fs.ReadDir(f.root.FS(), "temp")
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if info, err := file.Info(); err == nil && info.Mode().IsRegular() && info.ModTime().Before(before) {
+			_ = f.root.Remove(path.Join("temp", file.Name())) // it costs room and nothing else
+		}
+	}
+	return nil
 }
 
 // Close lets go of the folder.
@@ -109,11 +132,19 @@ func (f *Folder) Create() (File, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Without a name, where the system has such, it goes with a program that is killed too.
+	_ = os.Remove(t.Name())
 	return tempFile{t}, nil
 }
 
-// tempFile removes itself.
+// tempFile goes when it is closed.
 type tempFile struct{ *os.File }
 
-// Close closes and removes the file.
-func (t tempFile) Close() error { return errors.Join(t.File.Close(), os.Remove(t.Name())) }
+// Close closes the file and removes it where it has its name still.
+func (t tempFile) Close() error {
+	err := t.File.Close()
+	if gone := os.Remove(t.Name()); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return err
+}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -111,6 +112,40 @@ func TestTheSameBytesAtOnce(t *testing.T) {
 		})
 	}
 	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Files that a killed program left on the way are swept once they are old, and nothing else.
+func TestAbandonedFilesAreSwept(t *testing.T) {
+	dir := t.TempDir()
+	folder, err := vault.OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, _, err := vault.New(folder, folder).Put(t.Context(), strings.NewReader("kept"), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-48 * time.Hour)
+	for name, at := range map[string]time.Time{"out-old": old, "out-new": time.Now()} {
+		file := filepath.Join(dir, "temp", name)
+		if err := errors.Join(os.WriteFile(file, []byte("half"), 0o600), os.Chtimes(file, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := folder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if folder, err = vault.OpenFolder(dir); err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	left, err := os.ReadDir(filepath.Join(dir, "temp"))
+	if err != nil || len(left) != 1 || left[0].Name() != "out-new" {
+		t.Errorf("temporary files: %v, %v; want out-new alone", left, err)
+	}
+	if err := vault.New(folder, folder).Check(t.Context(), digest); err != nil {
 		t.Error(err)
 	}
 }

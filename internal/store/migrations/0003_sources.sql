@@ -103,3 +103,21 @@ CREATE TABLE ownership_rules (
   place BIGINT NOT NULL,
   document TEXT NOT NULL
 );
+
+-- Reports that come in pieces, until they are whole: any of several servers takes the next
+-- piece. size is how much has arrived; at, where a piece begins.
+CREATE TABLE uploads (
+  id TEXT PRIMARY KEY,
+  actor TEXT NOT NULL,
+  source TEXT NOT NULL,
+  encoding TEXT NOT NULL,
+  size BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL
+);
+CREATE INDEX uploads_expires_idx ON uploads (expires_at);
+CREATE TABLE upload_pieces (
+  upload_id TEXT NOT NULL REFERENCES uploads (id),
+  at BIGINT NOT NULL,
+  data BYTEA NOT NULL,
+  PRIMARY KEY (upload_id, at)
+);
