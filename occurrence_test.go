@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package seaworthy
+package seaworthy_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
 )
 
 func TestWindows(t *testing.T) {
@@ -26,7 +28,7 @@ func TestWindows(t *testing.T) {
 		{"daily", "2026-01-02", "2026-01-02", ""},
 	} {
 		var got []string
-		for _, w := range Windows(tt.cadence, day(tt.from), day(tt.to)) {
+		for _, w := range seaworthy.Windows(tt.cadence, day(tt.from), day(tt.to)) {
 			got = append(got, w.From.Format("01-02")+"/"+w.DueAt.Format("01-02"))
 		}
 		if strings.Join(got, " ") != tt.want {
@@ -37,7 +39,7 @@ func TestWindows(t *testing.T) {
 
 func TestWindowsAreInUTC(t *testing.T) {
 	tokyo := time.FixedZone("JST", 9*60*60)
-	got := Windows("daily", time.Date(2026, 1, 2, 3, 0, 0, 0, tokyo), time.Date(2026, 1, 2, 4, 0, 0, 0, tokyo))
+	got := seaworthy.Windows("daily", time.Date(2026, 1, 2, 3, 0, 0, 0, tokyo), time.Date(2026, 1, 2, 4, 0, 0, 0, tokyo))
 	if len(got) != 1 || !got[0].From.Equal(day("2026-01-01")) {
 		t.Errorf("Windows = %v, want the day that it is in UTC", got)
 	}
@@ -59,7 +61,7 @@ func TestEvidenceCurrent(t *testing.T) {
 		{"event", "2025-03-11", "2026-03-10", true},
 		{"event", "2025-03-09", "2026-03-10", false},
 	} {
-		e := Evidence{EffectiveTo: day(tt.speaksTo)}
+		e := seaworthy.Evidence{EffectiveTo: day(tt.speaksTo)}
 		if got := e.Current(tt.cadence, day(tt.at)); got != tt.want {
 			t.Errorf("%s evidence of %s on %s: current %t, want %t", tt.cadence, tt.speaksTo, tt.at, got, tt.want)
 		}
@@ -75,21 +77,21 @@ func TestEvidenceCurrent(t *testing.T) {
 }
 
 func TestEvidenceSpeaksOfThePast(t *testing.T) {
-	good := Evidence{Kind: EvidenceLink, URL: "https://example.com", Title: "t", Shows: Design, Collector: "user:u",
+	good := seaworthy.Evidence{Kind: seaworthy.EvidenceLink, URL: "https://example.com", Title: "t", Shows: seaworthy.Design, Collector: "user:u",
 		EffectiveFrom: day("2026-01-01"), EffectiveTo: day("2026-01-02"), CollectedAt: day("2026-01-03"), ReceivedAt: day("2026-01-04")}
 	if err := good.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	for want, change := range map[string]func(*Evidence){
-		"from and to":          func(e *Evidence) { e.EffectiveFrom = day("2026-01-03") },
-		"after it was collect": func(e *Evidence) { e.EffectiveTo = day("2027-01-01") },
-		"before it was coll":   func(e *Evidence) { e.ReceivedAt = day("2026-01-01") },
-		"neither design nor":   func(e *Evidence) { e.Shows = "hope" },
-		"who or what":          func(e *Evidence) { e.Collector = "" },
-		"no address":           func(e *Evidence) { e.URL = "" },
-		"attests nothing":      func(e *Evidence) { e.Kind = EvidenceAttestation },
-		"no SHA-256":           func(e *Evidence) { e.Kind, e.Digest = EvidenceUpload, "abc" },
-		"is not known":         func(e *Evidence) { e.Kind = "rumour" },
+	for want, change := range map[string]func(*seaworthy.Evidence){
+		"from and to":          func(e *seaworthy.Evidence) { e.EffectiveFrom = day("2026-01-03") },
+		"after it was collect": func(e *seaworthy.Evidence) { e.EffectiveTo = day("2027-01-01") },
+		"before it was coll":   func(e *seaworthy.Evidence) { e.ReceivedAt = day("2026-01-01") },
+		"neither design nor":   func(e *seaworthy.Evidence) { e.Shows = "hope" },
+		"who or what":          func(e *seaworthy.Evidence) { e.Collector = "" },
+		"no address":           func(e *seaworthy.Evidence) { e.URL = "" },
+		"attests nothing":      func(e *seaworthy.Evidence) { e.Kind = seaworthy.EvidenceAttestation },
+		"no SHA-256":           func(e *seaworthy.Evidence) { e.Kind, e.Digest = seaworthy.EvidenceUpload, "abc" },
+		"is not known":         func(e *seaworthy.Evidence) { e.Kind = "rumour" },
 	} {
 		e := good
 		change(&e)
@@ -105,15 +107,15 @@ func TestWhoShowsAControl(t *testing.T) {
 		class           string
 		machine         bool
 	}{
-		{[]string{"checks"}, []string{"c"}, ByMachine, true},
-		{[]string{"checks", "records"}, []string{"c"}, ByMachine, true},
-		{[]string{"checks", "records"}, nil, ByMachine, false}, // no check to report
-		{[]string{"records"}, nil, ByMachine, false},
-		{[]string{"people", "records"}, nil, ByMixed, false},
-		{[]string{"checks", "people"}, []string{"c"}, ByMixed, false},
-		{[]string{"people"}, nil, ByPeople, false},
+		{[]string{"checks"}, []string{"c"}, seaworthy.ByMachine, true},
+		{[]string{"checks", "records"}, []string{"c"}, seaworthy.ByMachine, true},
+		{[]string{"checks", "records"}, nil, seaworthy.ByMachine, false}, // no check to report
+		{[]string{"records"}, nil, seaworthy.ByMachine, false},
+		{[]string{"people", "records"}, nil, seaworthy.ByMixed, false},
+		{[]string{"checks", "people"}, []string{"c"}, seaworthy.ByMixed, false},
+		{[]string{"people"}, nil, seaworthy.ByPeople, false},
 	} {
-		c := TrackedControl{Control: Control{Sources: tt.sources}, Checks: tt.checks}
+		c := seaworthy.TrackedControl{Control: seaworthy.Control{Sources: tt.sources}, Checks: tt.checks}
 		if c.Class() != tt.class || c.Machine() != tt.machine {
 			t.Errorf("%v with checks %v: %s, machine %t; want %s, %t", tt.sources, tt.checks, c.Class(), c.Machine(), tt.class, tt.machine)
 		}
@@ -122,19 +124,19 @@ func TestWhoShowsAControl(t *testing.T) {
 
 func TestReadinessSentence(t *testing.T) {
 	for _, tt := range []struct {
-		r    Readiness
+		r    seaworthy.Readiness
 		want string
 	}{
-		{Readiness{Type: TypeII, Counts: Standings{AsExpected: 40, NeedsYou: 3, Waiting: 10}}, "40 of 53 controls performed as expected in this period; 3 need you"},
-		{Readiness{Type: TypeII, Counts: Standings{AsExpected: 40, Deviated: 5, NeedsYou: 3}}, "40 of 48 controls performed as expected in this period, 5 deviated; 3 need you"},
-		{Readiness{Type: TypeII, Counts: Standings{AsExpected: 1, NeedsYou: 1}}, "1 of 2 controls performed as expected in this period; 1 needs you"},
+		{seaworthy.Readiness{Type: seaworthy.TypeII, Counts: seaworthy.Standings{AsExpected: 40, NeedsYou: 3, Waiting: 10}}, "40 of 53 controls performed as expected in this period; 3 need you"},
+		{seaworthy.Readiness{Type: seaworthy.TypeII, Counts: seaworthy.Standings{AsExpected: 40, Deviated: 5, NeedsYou: 3}}, "40 of 48 controls performed as expected in this period, 5 deviated; 3 need you"},
+		{seaworthy.Readiness{Type: seaworthy.TypeII, Counts: seaworthy.Standings{AsExpected: 1, NeedsYou: 1}}, "1 of 2 controls performed as expected in this period; 1 needs you"},
 	} {
 		if got := tt.r.Sentence(); got != tt.want {
 			t.Errorf("Sentence = %q, want %q", got, tt.want)
 		}
 	}
 	for _, word := range []string{"satisf", "effective", "compliant", "%"} {
-		if s := fmt.Sprint((Readiness{Type: TypeI}).Sentence()); strings.Contains(s, word) {
+		if s := fmt.Sprint((seaworthy.Readiness{Type: seaworthy.TypeI}).Sentence()); strings.Contains(s, word) {
 			t.Errorf("Sentence %q says %q", s, word)
 		}
 	}

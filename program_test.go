@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package seaworthy
+package seaworthy_test
 
 import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
 )
 
 func day(s string) time.Time {
@@ -16,14 +18,14 @@ func day(s string) time.Time {
 	return t
 }
 
-func half() Program {
-	return Program{ID: "p", Name: "SOC 2", Framework: "soc2", Type: TypeII, From: day("2026-01-01"), To: day("2026-07-01"), Categories: []string{"security"},
-		Scope: []ScopeItem{
-			{Kind: KindCluster, Source: "prod", In: true},
-			{Kind: KindNamespace, Source: "prod", Name: "playground", Reason: "no customer data"},
-			{Kind: KindCluster, Source: "lab", Reason: "a sandbox"},
-			{Kind: KindNamespace, Source: "lab", Name: "shop", In: true},
-			{Kind: KindSystem, Name: "payroll", In: true},
+func half() seaworthy.Program {
+	return seaworthy.Program{ID: "p", Name: "SOC 2", Framework: "soc2", Type: seaworthy.TypeII, From: day("2026-01-01"), To: day("2026-07-01"), Categories: []string{"security"},
+		Scope: []seaworthy.ScopeItem{
+			{Kind: seaworthy.KindCluster, Source: "prod", In: true},
+			{Kind: seaworthy.KindNamespace, Source: "prod", Name: "playground", Reason: "no customer data"},
+			{Kind: seaworthy.KindCluster, Source: "lab", Reason: "a sandbox"},
+			{Kind: seaworthy.KindNamespace, Source: "lab", Name: "shop", In: true},
+			{Kind: seaworthy.KindSystem, Name: "payroll", In: true},
 		}}
 }
 
@@ -50,15 +52,15 @@ func TestProgramScope(t *testing.T) {
 
 func TestProgramRequires(t *testing.T) {
 	p := half()
-	p.Excluded = []ExcludedRequirement{{Requirement: "CC6.4", Reason: "no office"}}
+	p.Excluded = []seaworthy.ExcludedRequirement{{Requirement: "CC6.4", Reason: "no office"}}
 	for _, tt := range []struct {
-		r    Requirement
+		r    seaworthy.Requirement
 		want bool
 	}{
-		{Requirement{ID: "CC6.1", Category: "security"}, true},
-		{Requirement{ID: "CC6.4", Category: "security"}, false},
-		{Requirement{ID: "A1.1", Category: "availability"}, false},
-		{Requirement{ID: "164.312"}, true}, // frameworks without categories
+		{seaworthy.Requirement{ID: "CC6.1", Category: "security"}, true},
+		{seaworthy.Requirement{ID: "CC6.4", Category: "security"}, false},
+		{seaworthy.Requirement{ID: "A1.1", Category: "availability"}, false},
+		{seaworthy.Requirement{ID: "164.312"}, true}, // frameworks without categories
 	} {
 		if got := p.Requires(tt.r); got != tt.want {
 			t.Errorf("Requires(%s) = %t, want %t", tt.r.ID, got, tt.want)
@@ -70,17 +72,19 @@ func TestProgramValidate(t *testing.T) {
 	if err := half().Validate(); err != nil {
 		t.Fatal(err)
 	}
-	for want, change := range map[string]func(*Program){
-		"a name":                   func(p *Program) { p.Name = "" },
-		"a framework":              func(p *Program) { p.Framework = "" },
-		"neither I nor II":         func(p *Program) { p.Type = "III" },
-		"a later end":              func(p *Program) { p.To = p.From },
-		"security is part":         func(p *Program) { p.Categories = nil },
-		`category "speed"`:         func(p *Program) { p.Categories = append(p.Categories, "speed") },
-		"needs a reason":           func(p *Program) { p.Excluded = []ExcludedRequirement{{Requirement: "CC6.4"}} },
-		`kind "galaxy" is not`:     func(p *Program) { p.Scope = []ScopeItem{{Kind: "galaxy", Name: "g", In: true}} },
-		"is not named":             func(p *Program) { p.Scope = []ScopeItem{{Kind: KindCluster, Name: "prod", In: true}} },
-		"out of scope without a r": func(p *Program) { p.Scope = []ScopeItem{{Kind: KindSystem, Name: "crm"}} },
+	for want, change := range map[string]func(*seaworthy.Program){
+		"a name":               func(p *seaworthy.Program) { p.Name = "" },
+		"a framework":          func(p *seaworthy.Program) { p.Framework = "" },
+		"neither I nor II":     func(p *seaworthy.Program) { p.Type = "III" },
+		"a later end":          func(p *seaworthy.Program) { p.To = p.From },
+		"security is part":     func(p *seaworthy.Program) { p.Categories = nil },
+		`category "speed"`:     func(p *seaworthy.Program) { p.Categories = append(p.Categories, "speed") },
+		"needs a reason":       func(p *seaworthy.Program) { p.Excluded = []seaworthy.ExcludedRequirement{{Requirement: "CC6.4"}} },
+		`kind "galaxy" is not`: func(p *seaworthy.Program) { p.Scope = []seaworthy.ScopeItem{{Kind: "galaxy", Name: "g", In: true}} },
+		"is not named": func(p *seaworthy.Program) {
+			p.Scope = []seaworthy.ScopeItem{{Kind: seaworthy.KindCluster, Name: "prod", In: true}}
+		},
+		"out of scope without a r": func(p *seaworthy.Program) { p.Scope = []seaworthy.ScopeItem{{Kind: seaworthy.KindSystem, Name: "crm"}} },
 	} {
 		p := half()
 		change(&p)
