@@ -67,6 +67,8 @@ type Run struct {
 	// kept bytes.
 	Digest string `json:"digest"`
 	Blob   string `json:"blob"`
+	// Set digests what the report says of findings: while it stays, findings stay.
+	Set string `json:"set,omitempty"`
 	// What the report changed.
 	Opened    int `json:"opened"`
 	Fixed     int `json:"fixed"`

@@ -237,7 +237,7 @@ func (t *taking) begin() {
 	t.run = seaworthy.Run{
 		ID: t.tx.NewID(), SourceID: t.source.ID, Header: r.head, FinishedAt: earlier(r.finished, t.tx.At), ReceivedAt: t.tx.At,
 		Complete: r.complete(), Unlisted: []seaworthy.Problem{}, Checks: make([]seaworthy.CheckResult, 0, len(r.checks)),
-		Summary: r.summary, Digest: t.digest, Blob: t.blob, Actor: t.tx.Actor,
+		Summary: r.summary, Digest: t.digest, Blob: t.blob, Set: t.set, Actor: t.tx.Actor,
 	}
 	if t.run.Header.Source.Asked == nil {
 		t.run.Header.Source.Asked = []string{}

@@ -6,13 +6,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
 
-// checkBlobs reads every blob that evidence names and says which are not as they were.
+// checkBlobs reads every blob that is named, by evidence, runs and frozen lists, and says
+// which are not as they were.
 func checkBlobs(ctx context.Context, s *store.Store, v *vault.Vault) ([]string, error) {
 	var problems []string
 	err := eachBlob(ctx, s, func(e seaworthy.Evidence) error {
@@ -28,13 +30,37 @@ func checkBlobs(ctx context.Context, s *store.Store, v *vault.Vault) ([]string, 
 	if err != nil {
 		return problems, err
 	}
-	runs, err := checkReports(ctx, s, v)
-	return append(problems, runs...), err
+	for _, check := range []func(context.Context, *store.Store, *vault.Vault) ([]string, error){checkReports, checkFrozen} {
+		more, err := check(ctx, s, v)
+		if problems = append(problems, more...); err != nil {
+			return problems, err
+		}
+	}
+	return problems, nil
 }
 
-// checkReports reads the raw report of every run. Retention removes reports and leaves
-// tombstones in the evidence about them, so one that is gone is told of only where
-// evidence, checked before, still names it.
+// checkFrozen reads the rows of every frozen list.
+func checkFrozen(ctx context.Context, s *store.Store, v *vault.Vault) ([]string, error) {
+	var problems []string
+	for before := ""; ; {
+		list, err := s.Populations(ctx, "", before, 500)
+		if err != nil || len(list) == 0 {
+			return problems, err
+		}
+		for _, p := range list {
+			if err := v.Check(ctx, p.Digest); ctx.Err() != nil {
+				return problems, ctx.Err()
+			} else if err != nil {
+				problems = append(problems, fmt.Sprintf("population %s (%s): %v", p.ID, p.Name, err))
+			}
+		}
+		before = list[len(list)-1].ID
+	}
+}
+
+// checkReports reads the raw report of every run. Retention removes reports and takes
+// their names from the runs; where somebody erased a report as evidence, the run still
+// names it.
 func checkReports(ctx context.Context, s *store.Store, v *vault.Vault) ([]string, error) {
 	var problems []string
 	for filter := (store.RunFilter{Limit: 500}); ; {
@@ -46,10 +72,19 @@ func checkReports(ctx context.Context, s *store.Store, v *vault.Vault) ([]string
 			if r.Blob == "" {
 				continue
 			}
-			if err := v.Check(ctx, r.Blob); ctx.Err() != nil {
+			checked := v.Check(ctx, r.Blob)
+			if ctx.Err() != nil {
 				return problems, ctx.Err()
-			} else if errors.Is(err, vault.ErrAltered) {
-				problems = append(problems, fmt.Sprintf("report of run %s: %v", r.ID, err))
+			}
+			erased, err := false, error(nil)
+			if checked != nil && !errors.Is(checked, vault.ErrAltered) {
+				erased, err = erasedReport(ctx, s, r.ID)
+			}
+			if err != nil {
+				return problems, err
+			}
+			if checked != nil && !erased {
+				problems = append(problems, fmt.Sprintf("report of run %s: %v", r.ID, checked))
 			}
 		}
 		if page.Next == "" {
@@ -57,6 +92,12 @@ func checkReports(ctx context.Context, s *store.Store, v *vault.Vault) ([]string
 		}
 		filter.Cursor = page.Next
 	}
+}
+
+// erasedReport tells whether the evidence that the report of a run is was erased.
+func erasedReport(ctx context.Context, s *store.Store, run string) (bool, error) {
+	list, err := s.EvidenceList(ctx, store.EvidenceFilter{RunID: run})
+	return slices.ContainsFunc(list, func(e seaworthy.Evidence) bool { return !e.ErasedAt.IsZero() }), err
 }
 
 // eachBlob calls f with each piece of evidence that has bytes, once for each digest in a

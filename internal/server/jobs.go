@@ -64,7 +64,11 @@ func (s *Server) selfCheck(ctx context.Context) error {
 
 // SelfCheck verifies everything and keeps nothing.
 func (s *Server) SelfCheck(ctx context.Context) (store.SelfCheck, error) {
-	result, err := s.store.Verify(ctx, s.key)
+	witnesses, err := verifiers(s.config.Witnesses)
+	if err != nil {
+		return store.SelfCheck{}, err
+	}
+	result, err := s.store.Verify(ctx, s.key, witnesses...)
 	if err != nil {
 		return result, err
 	}

@@ -4,7 +4,7 @@ package store
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -131,15 +131,22 @@ func (s *Store) LatestEvidence(ctx context.Context, from, to, asOf time.Time) (m
 	return out, s.dialect.explain(rows.Err())
 }
 
-// KeepReadiness keeps a day of the trend. It follows from what the log proves, so it
-// does not enter the log itself.
+// readinessOf is a day of the trend of a program.
+type readinessOf struct {
+	Program string `json:"program"`
+	seaworthy.ReadinessDay
+}
+
+var readinessDays = records[readinessOf]{
+	kind: "readiness", table: "readiness_days", key: []string{"program_id", "day"}, columns: []string{"program_id", "day"},
+	values:  func(r *readinessOf) []any { return []any{r.Program, micros(r.Day)} },
+	subject: func(r *readinessOf) string { return fmt.Sprintf("%s/%d", r.Program, micros(r.Day)) },
+}
+
+// KeepReadiness keeps a day of the trend. It follows from what the log proves, but nobody
+// works it out again to compare, so it enters the log itself.
 func (t *Tx) KeepReadiness(program string, d seaworthy.ReadinessDay) error {
-	document, err := json.Marshal(d)
-	if err != nil {
-		return err
-	}
-	return t.exec(`INSERT INTO readiness_days (program_id, day, document) VALUES ($1, $2, $3)
-		ON CONFLICT (program_id, day) DO UPDATE SET document = excluded.document`, program, micros(d.Day), string(document))
+	return readinessDays.put(t, &readinessOf{program, d})
 }
 
 // ReadinessDays lists the days of the trend from a day on, oldest first.

@@ -23,8 +23,12 @@ func (t *Tx) Setting(key string) (string, error) {
 	return v, err
 }
 
-// NoteSetting keeps how far work has come, which is no decision and is not logged.
+// NoteSetting keeps how far work has come, which is no decision and is not logged. Its
+// key has a dot, which keys of settings that are logged do not have.
 func (t *Tx) NoteSetting(key, value string) error {
+	if err := noted(key); err != nil {
+		return err
+	}
 	return t.exec(`INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key, value)
 }
 

@@ -6,12 +6,9 @@ package store
 // through their events; see verifyfindings.go.
 var tables = []table{
 	teams, users, tokens,
-	sources, runs, checks, gaps,
+	sources, sourceStates{}, runs, runChecks{}, checks, gaps,
 	waivers, comments, ownershipRules,
 	programs, controlVersions, occurrences, occurrenceStates{}, evidence, evidenceLinks{}, populations, samples,
-	actions,
-	loggedSettings{},
+	readinessDays, actions,
+	loggedSettings{}, selfChecks{},
 }
-
-// derived are the tables with documents that follow from others and can be made again.
-var derived = []string{"readiness_days"}

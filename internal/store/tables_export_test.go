@@ -7,18 +7,14 @@ import "context"
 // FindingColumns are the columns of a finding, its place among events apart.
 const FindingColumns = findingColumns
 
-// Verified are the names of the tables that the self-check knows: the ones that it
-// verifies record by record, and those that follow from others.
+// Verified are the names of the tables that the self-check verifies record by record.
 func Verified() []string {
-	out := append([]string{}, derived...)
+	var out []string
 	for _, t := range tables {
 		out = append(out, t.tableName())
 	}
 	return out
 }
-
-// Derived are those of them that follow from others.
-func Derived() []string { return derived }
 
 // WithDocuments are the names of the tables of the schema that hold documents.
 func WithDocuments(ctx context.Context, s *Store) ([]string, error) {

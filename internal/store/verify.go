@@ -56,8 +56,8 @@ func (v *verification) tell(format string, args ...any) {
 // events against their chunk, findings against their newest event, counters against
 // findings. The error tells that it could not be checked, not what was found.
 //
-// It reads one state of the database, while others go on writing.
-func (s *Store) Verify(ctx context.Context, log note.Verifier) (SelfCheck, error) {
+// Cosignatures are checked of those witnesses that are given. It reads one state of the database, while others go on writing.
+func (s *Store) Verify(ctx context.Context, log note.Verifier, witnesses ...note.Verifier) (SelfCheck, error) {
 	started := s.Now()
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.snapshot})
 	if err != nil {
@@ -66,6 +66,9 @@ func (s *Store) Verify(ctx context.Context, log note.Verifier) (SelfCheck, error
 	defer func() { _ = tx.Rollback() }() // nothing was written
 	v := &verification{ctx: ctx, store: s, q: tx}
 	size, err := v.log(log)
+	if err == nil {
+		err = errors.Join(v.erasures(), v.cosignatures(log, witnesses))
+	}
 	if err != nil {
 		return SelfCheck{}, s.dialect.explain(fmt.Errorf("check the log: %w", err))
 	}

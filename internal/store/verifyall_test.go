@@ -4,7 +4,6 @@ package store_test
 
 import (
 	"errors"
-	"slices"
 	"testing"
 	"time"
 
@@ -34,16 +33,20 @@ func fillPeople(tx *store.Tx) error {
 		tx.SetSetting("sla", `{"high":"24h0m0s"}`),
 		tx.SetJudgedUntil(tx.At),
 		tx.Action("export", "program p", nil),
+		tx.KeepSelfCheck(store.SelfCheck{ID: tx.NewID(), StartedAt: tx.At, FinishedAt: tx.At.Add(time.Second), Size: 3, Problems: []string{"team x is missing"}}),
 	)
 }
 
 func fillSources(tx *store.Tx) error {
 	run := seaworthy.Run{ID: tx.NewID(), SourceID: "s1", FinishedAt: tx.At, ReceivedAt: tx.At, Digest: tx.NewID(), Blob: "b",
 		Checks: []seaworthy.CheckResult{{ID: "latest-tag", Status: seaworthy.StatusFailed, InScope: 2, Failed: 1, Passed: 1, Controls: []string{}}}}
-	run.Header.Source.Started = tx.At.Add(-time.Minute)
+	run.Complete, run.Set = true, "d1"
+	run.Header.Source = seaworthy.Source{Started: tx.At.Add(-time.Minute), ClusterUID: "u", Provider: "EKS", KubernetesVersion: "v1.36"}
 	return errors.Join(
 		tx.PutSource(&seaworthy.DeclaredSource{ID: "s1", Kind: seaworthy.KindCluster, Name: "prod", Environment: seaworthy.Production, Every: time.Hour, CreatedAt: tx.At}),
 		tx.PutRun(&run),
+		tx.PutSourceState(store.SourceState{SourceID: "s1", RunID: run.ID, CompleteRunID: run.ID, ReportedAt: tx.At, StartedAt: run.Header.Source.Started,
+			ClusterUID: "u", Provider: "EKS", KubernetesVersion: "v1.36", SetDigest: run.Set}),
 		tx.PutCheckVersion(&store.CheckVersion{ID: "example.com/latest-tag", SourceID: "s1", Version: 1, Changed: []string{}, From: tx.At}),
 		tx.PutGap(&seaworthy.Gap{ID: "g1", SourceID: "s1", Kind: store.GapSilent, From: tx.At, Reason: "no report came"}),
 	)
@@ -86,6 +89,7 @@ func fillProgramme(tx *store.Tx) error {
 	}
 	return errors.Join(
 		tx.AddSample(&seaworthy.Sample{PopulationID: p.ID, Method: "seed"}),
+		tx.KeepReadiness("p", seaworthy.ReadinessDay{Day: tx.At.Truncate(24 * time.Hour)}),
 		tx.PutProgram(&seaworthy.Program{ID: "p", Name: "p", From: tx.At, To: tx.At.AddDate(1, 0, 0)}),
 	)
 }
@@ -96,7 +100,7 @@ func TestAStoreOfEveryKindOfRecordIsIntact(t *testing.T) {
 		signer, verifier := keys(t)
 		fillAll(t, s)
 		for _, table := range store.Verified() {
-			if n, err := store.Rows(ctx, s, table); err != nil || n == 0 && !slices.Contains(store.Derived(), table) {
+			if n, err := store.Rows(ctx, s, table); err != nil || n == 0 {
 				t.Errorf("table %s has %d rows, %v: the test does not fill it", table, n, err)
 			}
 		}
@@ -113,9 +117,6 @@ func TestAStoreOfEveryKindOfRecordIsIntact(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, table := range documents {
-			if slices.Contains(store.Derived(), table) {
-				continue
-			}
 			if err := store.Exec(ctx, s, `UPDATE `+table+` SET document = document || ' '`); err != nil {
 				t.Fatal(err)
 			}

@@ -5,10 +5,11 @@ package store
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 )
 
 // loggedSettings are the settings that were decided: their newest entry is their value.
-// Settings that only note how far work has come have no entry.
+// Settings that only note how far work has come have no entry, and a dot in their key.
 type loggedSettings struct{}
 
 func (loggedSettings) tableName() string { return "settings" }
@@ -39,5 +40,9 @@ func (loggedSettings) verify(v *verification) error {
 			v.tell("setting %s was altered", key)
 		}
 	}
-	return rows.Err()
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	return v.strings(func(s string) { v.tell("setting %s is in no entry of the log: it was added", s) },
+		`SELECT key FROM settings s WHERE key NOT LIKE '%.%' AND NOT EXISTS (SELECT 1 FROM log_entries e WHERE e.kind = 'setting' AND e.subject = s.key)`)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/store/storetest"
 )
@@ -57,6 +58,13 @@ var stories = []story{
 	{"two entries of the log change places", []string{
 		`UPDATE log_entries SET idx = -1 WHERE idx = 7`, `UPDATE log_entries SET idx = 7 WHERE idx = 8`, `UPDATE log_entries SET idx = 8 WHERE idx = -1`,
 	}, "entry 7"},
+	{"somebody else wrote it", []string{`UPDATE log_entries SET actor = 'user:other' WHERE kind = 'evidence' AND subject = 'EVIDENCE'`}, "(evidence EVIDENCE), or its actor, was altered"},
+	{"an older version cannot be read any more", []string{`UPDATE log_entries SET salt = NULL, content = NULL WHERE idx = (SELECT MIN(idx) FROM log_entries WHERE kind = 'occurrence' AND subject = 'DONE')`},
+		"(occurrence DONE) is gone, and no erasure of it is logged"},
+	{"a check failed nothing where it is counted", []string{`UPDATE run_checks SET failed = 0, passed = in_scope WHERE run_id = 'RUN' AND failed > 0`}, "run RUN: what came of the check privileged-container was altered"},
+	{"the next report says nothing new", []string{`UPDATE source_states SET set_digest = 'x' WHERE source_id = 'prod'`}, "source prod: what its latest report left behind was altered"},
+	{"data is kept for a month only", []string{`INSERT INTO settings (key, value) VALUES ('retention', '{"evidence":30}')`}, "setting retention is in no entry of the log"},
+	{"the trend was better", []string{`UPDATE readiness_days SET document = REPLACE(document, '"day"', '"Day"')`}, "was altered"},
 	{"the log has another hash", []string{`UPDATE log_tiles SET hashes = (SELECT leaf FROM log_entries WHERE idx = 0) WHERE level = 0 AND n = 0`}, "is not the one whose hash was kept"},
 	{"the log has another root", []string{`UPDATE log_state SET root = (SELECT leaf FROM log_entries WHERE idx = 0)`}, "do not add up to the root"},
 	{"the log's end was cut off", []string{`DELETE FROM log_entries WHERE idx >= 40`, `UPDATE log_state SET size = 40`}, "its end was cut off"},
@@ -133,6 +141,9 @@ func expect(t *testing.T, problems []string, want string) {
 func TestNobodyChangesBytesUnseen(t *testing.T) {
 	each(t, func(w *world) {
 		first, second := w.upload("minutes of May"), w.upload("minutes of June")
+		lab := w.reportOf("lab", 2) // which is no evidence of anything
+		frozen, err := w.audit.Freeze(w.t.Context(), manager, audit.FreezeRequest{Name: "All", Program: w.program.ID, List: "evidence"})
+		w.must(err)
 		path := func(digest string) string { return filepath.Join(w.config.Data, "blobs", digest[:2], digest) }
 		write := func(digest, text string) error { return os.WriteFile(path(digest), []byte(text), 0o600) }
 		named := "evidence " + first.ID + " (minutes of May)"
@@ -140,13 +151,22 @@ func TestNobodyChangesBytesUnseen(t *testing.T) {
 			do   func() error
 			want string
 		}{
-			"altered":                     {func() error { return write(first.Digest, "minutes of Mai") }, named},
-			"cut":                         {func() error { return os.Truncate(path(first.Digest), 3) }, named},
-			"removed":                     {func() error { return os.Remove(path(first.Digest)) }, named},
-			"another's in its place":      {func() error { return write(first.Digest, second.Title) }, named},
-			"something that nobody names": {func() error { return write(first.Digest[:2]+strings.Repeat("0", 62), "rubbish") }, ""},
+			"altered":                              {func() error { return write(first.Digest, "minutes of Mai") }, named},
+			"cut":                                  {func() error { return os.Truncate(path(first.Digest), 3) }, named},
+			"removed":                              {func() error { return os.Remove(path(first.Digest)) }, named},
+			"another's in its place":               {func() error { return write(first.Digest, second.Title) }, named},
+			"a report that is no evidence removed": {func() error { return os.Remove(path(lab.Blob)) }, "report of run " + lab.ID},
+			"a frozen list altered":                {func() error { return write(frozen.Digest, "{}\n") }, "population " + frozen.ID + " (All)"},
+			"a frozen list removed":                {func() error { return os.Remove(path(frozen.Digest)) }, "population " + frozen.ID + " (All)"},
+			"something that nobody names":          {func() error { return write(first.Digest[:2]+strings.Repeat("0", 62), "rubbish") }, ""},
 		} {
 			w.t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+				before := map[string][]byte{}
+				for _, digest := range []string{first.Digest, lab.Blob, frozen.Digest} {
+					data, err := os.ReadFile(path(digest))
+					w.must(err)
+					before[digest] = data
+				}
 				if err := c.do(); err != nil {
 					t.Fatal(err)
 				}
@@ -155,8 +175,10 @@ func TestNobodyChangesBytesUnseen(t *testing.T) {
 					t.Fatal(err)
 				}
 				expect(t, got.Problems, c.want)
-				if err := write(first.Digest, first.Title); err != nil {
-					t.Fatal(err)
+				for digest, data := range before {
+					if err := write(digest, string(data)); err != nil {
+						t.Fatal(err)
+					}
 				}
 			})
 		}

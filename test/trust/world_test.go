@@ -168,8 +168,14 @@ func (w *world) upload(text string) seaworthy.Evidence {
 // report takes a report of the cluster with so many findings.
 func (w *world) report(findings int) seaworthy.Run {
 	w.t.Helper()
+	return w.reportOf("prod", findings)
+}
+
+// reportOf takes a report of a cluster of that name.
+func (w *world) reportOf(cluster string, findings int) seaworthy.Run {
+	w.t.Helper()
 	c := ingest.Config{Store: w.server.Store(), Vault: w.server.Vault(), TempDir: w.t.TempDir()}
-	run, err := ingest.Report(w.t.Context(), c, robot, "prod", bytes.NewReader(report(w.t, "prod", w.now, findings, 0)))
+	run, err := ingest.Report(w.t.Context(), c, robot, cluster, bytes.NewReader(report(w.t, cluster, w.now, findings, 0)))
 	w.must(err)
 	return run
 }

@@ -101,7 +101,7 @@ CREATE TABLE samples (
 );
 CREATE INDEX samples_population_idx ON samples (population_id, selected_at);
 
--- Readiness day by day, for the trend; it follows from the tables above.
+-- Readiness day by day, for the trend; it is worked out from the tables above, once.
 CREATE TABLE readiness_days (
   program_id TEXT NOT NULL,
   day BIGINT NOT NULL,

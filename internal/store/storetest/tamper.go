@@ -4,6 +4,7 @@ package storetest
 
 import (
 	"database/sql"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,34 +18,43 @@ import (
 // its password or its file. What refers to what is no obstacle to them.
 func Tamper(t testing.TB, c store.Config, statements ...string) {
 	t.Helper()
-	driver, source := "sqlite", "file:"+(&url.URL{Path: filepath.Join(c.Dir, "seaworthy.db")}).EscapedPath()+"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(0)"
-	if c.Database != "" {
-		driver, source = "pgx", c.Database
-		statements = append([]string{`SET session_replication_role = replica`}, statements...)
-	}
-	db, err := sql.Open(driver, source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	conn, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := Behind(t, c)
 	for _, s := range statements {
 		done, err := conn.ExecContext(t.Context(), s)
 		if err != nil {
 			t.Fatalf("%s: %v", s, err)
 		}
-		if n, err := done.RowsAffected(); c.Database == "" && err == nil && n == 0 {
+		if n, err := done.RowsAffected(); err == nil && n == 0 {
 			t.Fatalf("%s: it changes nothing", s)
 		}
 	}
+}
+
+// Behind gives a connection to a database behind the store's back, on which what refers
+// to what is no obstacle. It is closed with the test.
+func Behind(t testing.TB, c store.Config) *sql.Conn {
+	t.Helper()
+	driver, source := "sqlite", "file:"+(&url.URL{Path: filepath.Join(c.Dir, "seaworthy.db")}).EscapedPath()+"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(0)"
+	if c.Database != "" {
+		driver, source = "pgx", c.Database
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := db.Conn(t.Context())
+	if err == nil && c.Database != "" {
+		_, err = conn.ExecContext(t.Context(), `SET session_replication_role = replica`)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(conn.Close(), db.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return conn
 }
 
 // Copy copies a database that nobody has open, whole, and gives the copy: yesterday's
