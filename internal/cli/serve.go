@@ -30,6 +30,7 @@ type serveOptions struct {
 	controls, frameworks []string
 	logFormat, logLevel  string
 	databaseFile         string
+	signOn               signOnOptions
 }
 
 func (p *program) serveCommand() *cobra.Command {
@@ -45,10 +46,16 @@ func (p *program) serveCommand() *cobra.Command {
 		Example: "  seaworthy serve\n" +
 			"  seaworthy serve --listen :8443 --tls-cert cert.pem --tls-key key.pem --base-url https://seaworthy.example.com\n" +
 			"  seaworthy serve --database-file /run/secrets/database --storage s3://storage.example.com/evidence",
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), &o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.signOnConfig(cmd.Flags()); err != nil {
+				return err
+			}
+			return p.serve(cmd.Context(), &o)
+		},
 	}
 	o.dataFlags(cmd.Flags())
 	o.serveFlags(cmd.Flags())
+	o.signOnFlags(cmd.Flags())
 	return cmd
 }
 
@@ -72,6 +79,7 @@ func (o *serveOptions) serveFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.witnesses, "witness", nil, "Public `KEY` of a witness that may cosign the log, or a file that holds it (repeatable)")
 	f.BoolVar(&o.PrivateLog, "private-log", false, "Serve the log's tiles only to who may read the log")
 	f.BoolVar(&o.RequireSecondFactor, "require-second-factor", false, "Let nobody in without a second factor")
+	f.DurationVar(&o.SessionLifetime, "session-lifetime", 7*24*time.Hour, "How long people stay signed in at most; groups of single sign-on are read anew at each sign-in")
 	f.StringSliceVar(&o.controls, "controls", nil, "`FOLDERS` with controls of your own")
 	f.StringSliceVar(&o.frameworks, "frameworks", nil, "`FOLDERS` with frameworks of your own")
 	f.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the server's own log on standard error: text or json")
@@ -127,6 +135,9 @@ func baseURL(address string, secure bool) string {
 func (o *serveOptions) complete(p *program) (err error) {
 	if (o.TLSCert == "") != (o.TLSKey == "") {
 		return usageError{errors.New("--tls-cert and --tls-key go together")}
+	}
+	if o.SessionLifetime < time.Minute {
+		return usageError{errors.New("--session-lifetime must be a minute at least, such as 12h")}
 	}
 	if err := o.database(); err != nil {
 		return err

@@ -65,6 +65,10 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		serve(ctx, g, s.httpServer(s.metrics.handler()), ml, false)
 	}
 	g.Go(func() error { return jobs.New(s.store, s.log, s.jobs()).Run(ctx) })
+	g.Go(func() error {
+		s.askProvider(ctx)
+		return nil
+	})
 	s.log.Info("serving", "address", l.Addr().String(), "url", s.config.BaseURL, "database", s.store.Engine(), "blobs", s.vault.String(), "version", s.config.Version)
 	if err := s.welcome(ctx); err != nil {
 		s.log.Error("the set-up link could not be made", "error", err)
@@ -75,6 +79,17 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	}
 	s.log.Info("stopped")
 	return err
+}
+
+// askProvider asks the provider of single sign-on early, so that a wrong address shows in
+// the log and not first to people.
+func (s *Server) askProvider(ctx context.Context) {
+	if s.signOn == nil {
+		return
+	}
+	if err := s.signOn.Check(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("nobody can use single sign-on yet", "issuer", s.config.SignOn.Issuer, "error", err)
+	}
 }
 
 func (s *Server) httpServer(h http.Handler) *http.Server {

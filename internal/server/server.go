@@ -26,6 +26,7 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
+	"github.com/seaworthy-dev/seaworthy/internal/auth/oidc"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
@@ -56,6 +57,12 @@ type Config struct {
 	// PrivateLog serves the log's tiles only to who may read the log.
 	PrivateLog          bool
 	RequireSecondFactor bool
+	// SessionLifetime is how long people stay signed in at most; zero: 7 days.
+	SessionLifetime time.Duration
+	// SignOn is single sign-on; without an Issuer there is none.
+	SignOn oidc.Config
+	// SignOnOnly leaves passwords to owners and auditors.
+	SignOnOnly bool
 
 	// The catalogue that the server starts with.
 	Checks     []seaworthy.Check
@@ -83,7 +90,8 @@ type Server struct {
 	auth    *auth.Auth
 	signer  note.Signer
 	key     note.Verifier
-	public  string // the log's public key, as note.NewVerifier reads it
+	public  string         // the log's public key, as note.NewVerifier reads it
+	signOn  *oidc.Provider // nil: there is none
 	metrics *metrics
 	handler http.Handler
 	closers []io.Closer
@@ -112,11 +120,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := s.openKeys(ctx); err != nil {
 		return nil, err
 	}
-	s.auth, err = auth.New(auth.Config{
-		Store: s.store, Logger: s.log, BaseURL: c.BaseURL, KeyFile: s.secretKeyFile(),
-		RequireSecondFactor: c.RequireSecondFactor, Address: addresses{c.TrustedProxies}.of,
-	})
-	if err != nil {
+	if err := s.openAuth(); err != nil {
 		return nil, err
 	}
 	s.metrics = newMetrics(s.store, s.log)
@@ -167,6 +171,19 @@ func (s *Server) Close() error {
 	}
 	s.closers = nil
 	return errors.Join(errs...)
+}
+
+// openAuth opens the ways in. The provider of single sign-on need not answer yet.
+func (s *Server) openAuth() (err error) {
+	c := s.config
+	s.auth, err = auth.New(auth.Config{
+		Store: s.store, Logger: s.log, BaseURL: c.BaseURL, KeyFile: s.secretKeyFile(), Lifetime: c.SessionLifetime,
+		RequireSecondFactor: c.RequireSecondFactor, ExternalOnly: c.SignOnOnly, Address: addresses{c.TrustedProxies}.of,
+	})
+	if err == nil && c.SignOn.Issuer != "" {
+		s.signOn, err = oidc.New(s.auth, c.SignOn)
+	}
+	return err
 }
 
 // openStore opens the database, and waits for one that does not answer yet: beside a

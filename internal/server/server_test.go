@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -32,12 +33,22 @@ type running struct {
 
 func run(t *testing.T, c server.Config) *running {
 	t.Helper()
-	out, log := &bytes.Buffer{}, &bytes.Buffer{}
-	ctx, cancel := context.WithCancel(t.Context())
-	l, err := server.Listen(ctx, "127.0.0.1:0")
+	return runOn(t, listen(t), c)
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := server.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+func runOn(t *testing.T, l net.Listener, c server.Config) *running {
+	t.Helper()
+	out, log := &bytes.Buffer{}, &bytes.Buffer{}
+	ctx, cancel := context.WithCancel(t.Context())
 	if c.BaseURL == "" {
 		c.BaseURL = "http://" + l.Addr().String()
 	}

@@ -22,6 +22,7 @@ type accountPage struct {
 	Factors  auth.Factors
 	Sessions []store.Session
 	Session  string // the present one
+	Provider string // of single sign-on; empty: there is none
 }
 
 func (u *UI) account(w http.ResponseWriter, r *http.Request) error {
@@ -37,6 +38,9 @@ func (u *UI) account(w http.ResponseWriter, r *http.Request) error {
 	}
 	if p.Factors, err = u.Auth.Factors(ctx, r); err != nil {
 		return err
+	}
+	if u.SignOn != nil {
+		p.Provider = u.SignOn.Config().Name
 	}
 	if p.Sessions, p.Session, err = u.Auth.Sessions(ctx, r); err != nil {
 		return err

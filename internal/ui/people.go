@@ -179,6 +179,9 @@ func (u *UI) createPerson(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if shown == "" { // single sign-on is their way in
+		return u.done(w, r, "/people", "created")
+	}
 	return u.renderPerson(w, r, user.Name, user, shown)
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/auth/oidc"
 )
 
 // public marks a route that needs nobody to be signed in.
@@ -41,6 +42,8 @@ func (u *UI) route() {
 	u.post("/sign-in/second-factor", public, u.secondFactor, u.secondFactorForm)
 	u.post("/sign-in/passkey/begin", public, u.beginPasskeySignIn, nil)
 	u.post("/sign-in/passkey/finish", public, u.finishPasskeySignIn, nil)
+	u.get(oidc.BeginPath, public, u.toProvider)
+	u.get(oidc.CallbackPath, public, u.fromProvider)
 	u.post("/sign-out", public, u.signOut, nil)
 	u.get("/welcome/{secret}", public, u.welcomeForm)
 	u.post("/welcome/{secret}", public, u.welcome, u.welcomeForm)
@@ -53,6 +56,7 @@ func (u *UI) route() {
 
 	u.get("/account", seaworthy.OwnAccount, u.account)
 	u.post("/account/password", seaworthy.OwnAccount, u.changePassword, u.account)
+	u.post("/account/sign-on", seaworthy.OwnAccount, u.linkAccount, nil)
 	u.post("/account/app/remove", seaworthy.OwnAccount, u.removeApp, u.account)
 	u.post("/account/codes", seaworthy.OwnAccount, u.newCodes, u.account)
 	u.post("/account/passkeys/begin", seaworthy.OwnAccount, u.beginPasskey, nil)

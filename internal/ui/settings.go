@@ -96,17 +96,6 @@ func (u *UI) importOwners(w http.ResponseWriter, r *http.Request) error {
 	return u.done(w, r, "/ownership", "saved")
 }
 
-// signOnPage is what pages/sign-on.html needs.
-type signOnPage struct {
-	page
-	Ways     []SignOn
-	Callback string
-}
-
-func (u *UI) signOn(w http.ResponseWriter, r *http.Request) error {
-	return u.render(w, r, "sign-on", signOnPage{u.page(r, "Single sign-on"), u.SignOn, u.Auth.BaseURL() + "/sign-on/callback"})
-}
-
 // retentionPage is what pages/retention.html needs.
 type retentionPage struct {
 	page

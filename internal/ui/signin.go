@@ -11,13 +11,23 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
+	"github.com/seaworthy-dev/seaworthy/internal/auth/oidc"
 )
 
 // signInPage is what pages/sign-in.html and pages/second-factor.html need.
 type signInPage struct {
 	page
-	Where  string // to go to afterwards
-	OnSide []link // other ways to sign in
+	Where           string // to go to afterwards
+	Provider, Begin string // of single sign-on: its name, and where it begins
+	Only            bool   // passwords are for owners and auditors
+}
+
+func (u *UI) signInPage(r *http.Request, where string) signInPage {
+	p := signInPage{page: u.page(r, "Sign in"), Where: where}
+	if u.SignOn != nil {
+		p.Provider, p.Begin, p.Only = u.SignOn.Config().Name, oidc.BeginPath+"?to="+queryEscape(where), u.SignOnOnly
+	}
+	return p
 }
 
 func (u *UI) signInForm(w http.ResponseWriter, r *http.Request) error {
@@ -25,11 +35,7 @@ func (u *UI) signInForm(w http.ResponseWriter, r *http.Request) error {
 	if visitOf(r).who.Actor != "" {
 		return u.done(w, r, where, "")
 	}
-	p := signInPage{page: u.page(r, "Sign in"), Where: where}
-	for _, s := range u.SignOn {
-		p.OnSide = append(p.OnSide, link{s.Text, s.Href + "?to=" + queryEscape(where)})
-	}
-	return u.renderDoor(w, r, "sign-in", p)
+	return u.renderDoor(w, r, "sign-in", u.signInPage(r, where))
 }
 
 func (u *UI) signIn(w http.ResponseWriter, r *http.Request) error {

@@ -21,6 +21,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
+	"github.com/seaworthy-dev/seaworthy/internal/auth/oidc"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
@@ -41,8 +42,10 @@ type Config struct {
 
 	// Example says on every page that the data is made up.
 	Example bool
-	// SignOn lists single sign-on: what each is called and where it begins.
-	SignOn []SignOn
+	// SignOn is the provider of single sign-on; nil: there is none.
+	SignOn *oidc.Provider
+	// SignOnOnly says that passwords are for owners and auditors.
+	SignOnOnly bool
 }
 
 // UI serves the pages. It is safe for concurrent use.
@@ -55,9 +58,6 @@ type UI struct {
 	handler http.Handler
 	secure  bool // cookies for TLS only
 }
-
-// SignOn is a way to sign in that another server offers.
-type SignOn struct{ Text, Href string }
 
 // New reads the templates and lays out the routes.
 func New(c Config) (*UI, error) {

@@ -333,7 +333,7 @@ func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 	if found := p.provider.Load(); found != nil {
 		return found, nil
 	}
-	got, err, _ := p.asking.Do("", func() (any, error) {
+	asked := p.asking.DoChan("", func() (any, error) {
 		// The keys are fetched later with this context: it must outlive the request.
 		found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.config.Client), p.config.Issuer)
 		if err == nil {
@@ -341,10 +341,16 @@ func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 		}
 		return found, err
 	})
-	if err != nil {
-		return nil, auth.Refuse(seaworthy.KindUnavailable, "the provider of single sign-on does not answer as it should; try again in a while", err)
+	var err error
+	select {
+	case got := <-asked:
+		if err = got.Err; err == nil {
+			return got.Val.(*oidc.Provider), nil
+		}
+	case <-ctx.Done():
+		err = ctx.Err()
 	}
-	return got.(*oidc.Provider), nil
+	return nil, auth.Refuse(seaworthy.KindUnavailable, "the provider of single sign-on does not answer as it should; try again in a while", err)
 }
 
 func (p *Provider) client(provider *oidc.Provider) *oauth2.Config {

@@ -48,8 +48,8 @@ type Site struct {
 	clients map[seaworthy.Role]*http.Client
 }
 
-// New makes an empty site with an owner.
-func New(t testing.TB) *Site {
+// New makes an empty site with an owner, configured as the tests of it need.
+func New(t testing.TB, configure ...func(*ui.Config)) *Site {
 	t.Helper()
 	s := &Site{T: t, Now: time.Date(2026, 7, 1, 6, 0, 0, 0, time.UTC), Users: map[seaworthy.Role]seaworthy.User{}, clients: map[seaworthy.Role]*http.Client{}}
 	s.Store = storetest.Open(t, store.Config{Dir: t.TempDir(), Now: func() time.Time { return s.Now }})
@@ -80,7 +80,11 @@ func New(t testing.TB) *Site {
 	catalogue.Checks = s.Checks
 	s.Audit = audit.New(s.Store, catalogue, s.Vault)
 	s.must(s.Audit.Seed(t.Context()))
-	s.UI, err = ui.New(ui.Config{Store: s.Store, Auth: s.Auth, Audit: s.Audit, Vault: s.Vault, Checks: s.Checks, Example: true, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	c := ui.Config{Store: s.Store, Auth: s.Auth, Audit: s.Audit, Vault: s.Vault, Checks: s.Checks, Example: true, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	for _, f := range configure {
+		f(&c)
+	}
+	s.UI, err = ui.New(c)
 	s.must(err)
 	handler = s.UI
 	s.setUp()
