@@ -13,7 +13,7 @@ import (
 // were not there. Who is bound to none sees everything.
 func seesPlace(r *http.Request, what, id, source, namespace string) error {
 	v := visitOf(r)
-	if v.who.Program == "" || v.program != nil && v.program.HasNamespace(source, namespace) {
+	if v.who.Program == "" || v.whole != nil && v.whole.HasNamespace(source, namespace) {
 		return nil
 	}
 	return seaworthy.NotFound("there is no %s %s", what, id)

@@ -83,7 +83,7 @@ func read[T any](e store.LogEntry) (v T, ok bool) {
 
 func tellRun(c changeRow, p page, names names, e store.LogEntry) (changeRow, bool) {
 	v, ok := read[seaworthy.Run](e)
-	if !ok || v.Opened+v.Fixed+v.Regressed == 0 {
+	if !ok || p.Within.Source() != "" && v.SourceID != p.Within.Source() || v.Opened+v.Fixed+v.Regressed == 0 {
 		return c, false
 	}
 	c.Icon, c.Href = "findings", p.To("/sources/", v.SourceID)
@@ -111,6 +111,7 @@ func tellWaiver(c changeRow, p page, e store.LogEntry) (changeRow, bool) {
 func tellGap(c changeRow, p page, names names, e store.LogEntry) (changeRow, bool) {
 	v, ok := read[seaworthy.Gap](e)
 	c.Icon, c.Href = "warn", p.To("/sources/", v.SourceID)
+	ok = ok && (p.Within.Source() == "" || v.SourceID == p.Within.Source())
 	c.Text = fmt.Sprintf("%s is %s", names.source(v.SourceID), v.Kind)
 	if !v.To.IsZero() {
 		c.Icon, c.Text = "ok", fmt.Sprintf("%s reports again after %s", names.source(v.SourceID), span(v.To.Sub(v.From)))

@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -44,15 +45,25 @@ func (u *UI) checkRow(p page, t store.CheckTally) checkRow {
 type checksPage struct {
 	page
 	Rows       []checkRow
+	Columns    []column
 	Statuses   []facetItem
 	Categories []facetItem
 }
 
 func (u *UI) checkList(w http.ResponseWriter, r *http.Request) error {
+	p, err := u.checksOf(r)
+	if err != nil {
+		return err
+	}
+	return u.render(w, r, "checks", p)
+}
+
+// checksOf reads the list of checks that an address asks for.
+func (u *UI) checksOf(r *http.Request) (checksPage, error) {
 	p := checksPage{page: u.page(r, "Checks")}
 	tallies, err := u.Store.Checks(r.Context(), p.Program)
 	if err != nil {
-		return err
+		return p, err
 	}
 	known := map[string]bool{}
 	for _, t := range tallies {
@@ -76,14 +87,16 @@ func (u *UI) checkList(w http.ResponseWriter, r *http.Request) error {
 		p.Rows = append(p.Rows, row)
 	}
 	slices.SortFunc(p.Rows, func(a, b checkRow) int {
-		switch {
-		case a.Failed != b.Failed:
-			return b.Failed - a.Failed
-		case a.Severity != b.Severity:
-			return a.Severity.Rank() - b.Severity.Rank()
-		}
-		return strings.Compare(a.ID, b.ID)
+		return cmp.Or(cmp.Compare(b.Failed, a.Failed), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), strings.Compare(a.ID, b.ID))
 	})
+	order[checkRow]{
+		"check": func(a, b checkRow) int { return fold(a.Title, b.Title) }, "severity": func(a, b checkRow) int { return cmp.Compare(a.Severity.Rank(), b.Severity.Rank()) },
+		"category": func(a, b checkRow) int { return fold(a.Basis.Category, b.Basis.Category) }, "latest": func(a, b checkRow) int { return strings.Compare(a.Status, b.Status) },
+		"failed": func(a, b checkRow) int { return cmp.Compare(b.Failed, a.Failed) }, "waived": func(a, b checkRow) int { return cmp.Compare(b.Waived, a.Waived) },
+	}.sort(p.Rows, p.Q)
+	p.Columns = []column{
+		p.Q.by("check", "Check", ""), p.Q.by("severity", "Severity", ""), p.Q.by("category", "Category", ""), p.Q.by("latest", "Latest", ""), p.Q.by("failed", "Passed", "num"), p.Q.by("waived", "Waived", "num"),
+	}
 	for _, s := range []seaworthy.Status{seaworthy.StatusFailed, seaworthy.StatusPassed, seaworthy.StatusNotApplicable, seaworthy.StatusNotEvaluated, seaworthy.StatusProvider, seaworthy.StatusError} {
 		if n := statuses[string(s)]; n > 0 {
 			p.Statuses = append(p.Statuses, toggled(p.Q, "status", string(s), meanings[string(s)].word, n))
@@ -94,7 +107,7 @@ func (u *UI) checkList(w http.ResponseWriter, r *http.Request) error {
 			p.Categories = append(p.Categories, toggled(p.Q, "category", c, c, n))
 		}
 	}
-	return u.render(w, r, "checks", p)
+	return p, nil
 }
 
 // checkPage is what pages/check.html needs.
@@ -154,7 +167,7 @@ func (u *UI) oneCheck(w http.ResponseWriter, r *http.Request) error {
 		}
 		p.Controls = append(p.Controls, link{text, p.To("/controls/", control)})
 	}
-	list, err := u.Store.Findings(ctx, store.FindingFilter{Checks: []string{id}, Status: []seaworthy.FindingStatus{seaworthy.FindingOpen}, Program: p.Program, Limit: 10})
+	list, err := u.Store.Findings(ctx, p.findings(store.FindingFilter{Checks: []string{id}, Status: []seaworthy.FindingStatus{seaworthy.FindingOpen}, Limit: 10}))
 	if err != nil {
 		return err
 	}

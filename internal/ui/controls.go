@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -18,11 +19,13 @@ import (
 type controlsPage struct {
 	page
 	Rows     []controlRow
+	Columns  []column
 	Standing []facetItem
 	Classes  []facetItem
 	Owners   []choice
 	Inactive int
-	CSV      string
+	At       time.Time
+	Past     bool
 }
 
 // controlRow is a control in a list.
@@ -33,15 +36,25 @@ type controlRow struct {
 }
 
 func (u *UI) controls(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	p := controlsPage{page: u.page(r, "Controls")}
-	ready, _, err := u.ready(ctx, p.page)
+	p, err := u.controlsOf(r)
 	if err != nil {
 		return err
 	}
+	return u.render(w, r, "controls", p)
+}
+
+// controlsOf reads the controls that an address asks for.
+func (u *UI) controlsOf(r *http.Request) (controlsPage, error) {
+	ctx := r.Context()
+	p := controlsPage{page: u.page(r, "Controls")}
+	ready, at, err := u.ready(ctx, p.page)
+	if err != nil {
+		return p, err
+	}
+	p.At, p.Past = at, at.Before(p.Now)
 	names, err := u.names(ctx)
 	if err != nil {
-		return err
+		return p, err
 	}
 	p.Inactive = ready.Inactive
 	standing, class, owner, text := p.Q.Get("standing"), p.Q.Get("class"), p.Q.Get("owner"), strings.ToLower(p.Q.Get("q"))
@@ -57,9 +70,19 @@ func (u *UI) controls(w http.ResponseWriter, r *http.Request) error {
 		}
 		p.Rows = append(p.Rows, controlRow{c, names.user(c.OwnerUser), p.To("/controls/", c.ID)})
 	}
-	slices.SortStableFunc(p.Rows, func(a, b controlRow) int {
-		return slices.Index(seaworthy.ControlStandings, a.Standing) - slices.Index(seaworthy.ControlStandings, b.Standing)
-	})
+	slices.SortStableFunc(p.Rows, func(a, b controlRow) int { return standingOrder(a.Standing, b.Standing) })
+	order[controlRow]{
+		"control": func(a, b controlRow) int { return fold(a.Title, b.Title) }, "standing": func(a, b controlRow) int { return standingOrder(a.Standing, b.Standing) },
+		"owner": func(a, b controlRow) int { return fold(a.Owner, b.Owner) }, "next": func(a, b controlRow) int { return soonest(a.NextDue, b.NextDue) },
+		"late": func(a, b controlRow) int { return cmp.Compare(b.Tally.Late, a.Tally.Late) }, "missed": func(a, b controlRow) int { return cmp.Compare(b.Tally.Missed, a.Tally.Missed) },
+		"cadence": func(a, b controlRow) int {
+			return cmp.Compare(slices.Index(seaworthy.Cadences, a.Cadence), slices.Index(seaworthy.Cadences, b.Cadence))
+		},
+	}.sort(p.Rows, p.Q)
+	p.Columns = []column{
+		p.Q.by("control", "Control", ""), p.Q.by("standing", "Standing", ""), p.Q.by("cadence", "Cadence", ""), {Text: "Shown by"}, p.Q.by("owner", "Owner", ""), {Text: "Performed", Class: "num"},
+		p.Q.by("late", "Late", "num"), p.Q.by("missed", "Missed", "num"), p.Q.by("next", "Next due", ""),
+	}
 	for _, s := range seaworthy.ControlStandings {
 		p.Standing = append(p.Standing, toggled(p.Q, "standing", string(s), meanings[string(s)].word, counts[string(s)]))
 	}
@@ -72,8 +95,7 @@ func (u *UI) controls(w http.ResponseWriter, r *http.Request) error {
 			p.Owners = append(p.Owners, choice{Value: one.ID, Text: names.user(one.ID), Chosen: owner == one.ID})
 		}
 	}
-	p.CSV = p.To("/lists/export?list=controls")
-	return u.render(w, r, "controls", p)
+	return p, nil
 }
 
 // toggled sets a filter, or takes it away when it is set, with how many it would leave.
@@ -100,6 +122,9 @@ type controlPage struct {
 	People       []choice
 	Cadences     []choice
 	Findings     string
+	Shown        []facetItem // which of the performances
+	At           time.Time
+	Past         bool // as of a moment before now
 }
 
 // NextVersion is the version that a change would make.
@@ -157,17 +182,18 @@ func (u *UI) control(w http.ResponseWriter, r *http.Request) error {
 
 // controlInProgram fills what the program says of the control.
 func (u *UI) controlInProgram(ctx context.Context, p *controlPage, names names) error {
-	ready, _, err := u.ready(ctx, p.page)
+	ready, at, err := u.ready(ctx, p.page)
 	if err != nil {
 		return err
 	}
+	p.At, p.Past = at, at.Before(p.Now)
 	if rc, ok := ready.Control(p.Control.ID); ok {
 		p.Ready = &rc
 		for _, q := range rc.Requirements {
 			p.Requirements = append(p.Requirements, link{q, p.To("/requirements/", q)})
 		}
 	}
-	all, err := u.Store.AllOccurrences(ctx, store.OccurrenceFilter{Control: p.Control.ID, From: p.Program.From, To: p.Program.To})
+	all, err := u.performances(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -179,12 +205,54 @@ func (u *UI) controlInProgram(ctx context.Context, p *controlPage, names names) 
 	if len(windows) == 0 {
 		p.Strip = nil
 	}
-	for i := len(all) - 1; i >= 0 && len(p.Rows) < 12; i-- {
-		if o := all[i]; !o.From.After(p.Now) {
-			p.Rows = append(p.Rows, u.occurrenceRow(p.page, names, o))
+	p.showPerformances(u, names, all)
+	return nil
+}
+
+// performances lists the occurrences of the control in the period, as they were at the
+// moment of the page.
+func (u *UI) performances(ctx context.Context, p *controlPage) ([]seaworthy.Occurrence, error) {
+	all, err := u.Store.AllOccurrences(ctx, store.OccurrenceFilter{Control: p.Control.ID, From: p.Program.From, To: p.Program.To})
+	if err != nil || !p.Past {
+		return all, err
+	}
+	then, err := u.Store.OccurrencesThen(ctx, p.Control.ID, p.Program.From, p.Program.To, p.At)
+	out := all[:0]
+	for _, o := range all {
+		was, there := then[o.ID]
+		if !there {
+			continue
+		}
+		if o.State != was.State || o.Result != was.Result { // what came later is not told
+			o = seaworthy.Occurrence{ID: o.ID, ControlID: o.ControlID, Version: o.Version, From: o.From, DueAt: o.DueAt, LateAt: o.LateAt, Event: o.Event, State: was.State, Result: was.Result}
+		}
+		out = append(out, o)
+	}
+	return out, err
+}
+
+// performanceKinds are the choices of which performances are listed.
+var performanceKinds = []struct{ value, text string }{{"missed", "Missed"}, {"gap", "No data"}, {"deviation", "Deviated"}, {"late", "Late"}, {"performed", "As expected"}}
+
+// showPerformances lists the latest performances, or all of one kind.
+func (p *controlPage) showPerformances(u *UI, names names, all []seaworthy.Occurrence) {
+	show, most, counts := p.Q.Get("show"), 12, map[string]int{}
+	if show != "" {
+		most = 1000
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		o := all[i]
+		state := stripState(o)
+		if counts[state]++; o.From.After(p.At) || show != "" && state != show || len(p.Rows) == most {
+			continue
+		}
+		p.Rows = append(p.Rows, u.occurrenceRow(p.page, names, o))
+	}
+	for _, k := range performanceKinds {
+		if counts[k.value] > 0 {
+			p.Shown = append(p.Shown, toggled(p.Q, "show", k.value, k.text, counts[k.value]))
 		}
 	}
-	return nil
 }
 
 func (u *UI) occurrenceRow(p page, names names, o seaworthy.Occurrence) occurrenceRow {

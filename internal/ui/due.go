@@ -23,8 +23,16 @@ func (u *UI) dueRows(ctx context.Context, p page, names names, until time.Time) 
 	if err != nil {
 		return nil, err
 	}
+	keep, err := u.controlsIn(ctx, p, names)
+	if err != nil {
+		return nil, err
+	}
+	team := p.Within.Team()
 	var out []dueRow
 	for _, d := range list {
+		if d.Control != "" && !keep(d.Control, d.OwnerUser) || d.Control == "" && team != "" && d.Team != team && (d.Team != "" || !p.Within.member(names, d.OwnerUser)) {
+			continue
+		}
 		row := dueRow{Due: d}
 		switch {
 		case d.OwnerUser != "":
@@ -62,18 +70,27 @@ type duePage struct {
 }
 
 func (u *UI) due(w http.ResponseWriter, r *http.Request) error {
+	p, err := u.dueOf(r)
+	if err != nil {
+		return err
+	}
+	return u.render(w, r, "due", p)
+}
+
+// dueOf reads what is due as an address asks for it.
+func (u *UI) dueOf(r *http.Request) (duePage, error) {
 	ctx := r.Context()
 	p := duePage{page: u.page(r, "Due")}
 	if err := needProgram(p.page); err != nil {
-		return err
+		return p, err
 	}
 	names, err := u.names(ctx)
 	if err != nil {
-		return err
+		return p, err
 	}
 	rows, err := u.dueRows(ctx, p.page, names, p.Now.AddDate(0, 1, 0))
 	if err != nil {
-		return err
+		return p, err
 	}
 	mine, unowned := 0, 0
 	for _, d := range rows {
@@ -95,5 +112,5 @@ func (u *UI) due(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	p.Owners = []facetItem{toggled(p.Q, "owner", "me", "Mine", mine), toggled(p.Q, "owner", "-", "Nobody’s", unowned)}
-	return u.render(w, r, "due", p)
+	return p, nil
 }

@@ -27,7 +27,6 @@ type findingsPage struct {
 	People  []choice
 	// Known is false when nothing ever reported: then the page says how to begin.
 	Known bool
-	CSV   string
 }
 
 // viewRow is a set of filters that somebody saved.
@@ -58,15 +57,10 @@ type facetItem struct {
 // chosen is a filter that is set.
 type chosen struct{ Text, Without string }
 
-// column is a heading by which a table may be sorted.
-type column struct {
-	Text, Href, Sort string
-	Class            string
-}
-
 // findingFilter reads a list of findings out of its address.
-func (u *UI) findingFilter(ctx context.Context, q query, program *seaworthy.Program) (store.FindingFilter, error) {
-	f := store.FindingFilter{Program: program, Sort: store.Sort(q.Get("sort")), Cursor: q.Get("after"), Limit: 50, Text: strings.TrimSpace(q.Get("q"))}
+func (u *UI) findingFilter(ctx context.Context, p page) (store.FindingFilter, error) {
+	q := p.Q
+	f := store.FindingFilter{Sort: store.Sort(q.Get("sort")), Cursor: q.Get("after"), Limit: 50, Text: strings.TrimSpace(q.Get("q"))}
 	switch s := q.Get("status"); s {
 	case "":
 		f.Status = []seaworthy.FindingStatus{seaworthy.FindingOpen}
@@ -86,6 +80,7 @@ func (u *UI) findingFilter(ctx context.Context, q query, program *seaworthy.Prog
 	f.Checks, f.Sources, f.Namespaces = one(q, "check"), one(q, "source"), one(q, "namespace")
 	f.Teams, f.Assignees, f.Kinds = one(q, "team"), one(q, "assignee"), one(q, "kind")
 	f.Object, f.Waiver = q.Get("object"), q.Get("waiver")
+	f = p.findings(f)
 	return f, u.behind(ctx, q, &f)
 }
 
@@ -139,7 +134,7 @@ func (u *UI) findings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	filter, err := u.findingFilter(ctx, p.Q, p.Program)
+	filter, err := u.findingFilter(ctx, p.page)
 	if err != nil {
 		return err
 	}
@@ -161,8 +156,8 @@ func (u *UI) findings(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.Columns = []column{
-		{"Severity", p.Q.With("sort", ""), "", ""}, {Text: "Finding"}, {Text: "Object"}, {Text: "Source"}, {Text: "Owner"},
-		{"Age", p.Q.With("sort", "age"), "age", ""}, {"Due", p.Q.With("sort", "due"), "due", ""},
+		oneWay(p.Q, "", "Severity", "descending"), {Text: "Finding"}, {Text: "Object"}, {Text: "Source"}, {Text: "Owner"},
+		oneWay(p.Q, "age", "Age", "ascending"), oneWay(p.Q, "due", "Due", "ascending"),
 	}
 	p.Grouped = p.grouped()
 	views, err := u.Triage.Views(ctx, p.Who, "findings")
@@ -172,11 +167,19 @@ func (u *UI) findings(w http.ResponseWriter, r *http.Request) error {
 	for _, v := range views {
 		p.Views = append(p.Views, viewRow{v.ID, v.Name, "/findings?" + v.Query})
 	}
-	p.CSV = p.Q.At("/findings.csv")
 	for _, one := range sortedUsers(names) {
 		p.People = append(p.People, choice{Value: one.ID, Text: names.user(one.ID)})
 	}
 	return u.render(w, r, "findings", p)
+}
+
+// oneWay is a column by which a list is sorted from one end only, as its index has it.
+func oneWay(q query, key, text, way string) column {
+	c := column{Text: text, Href: q.With("sort", key)}
+	if q.Get("sort") == key {
+		c.Sorted = way
+	}
+	return c
 }
 
 func sortedUsers(n names) []seaworthy.User {
@@ -243,15 +246,4 @@ func (p findingsPage) chosen(names names) []chosen {
 // GroupTitle heads the column of the groups.
 func (p findingsPage) GroupTitle() string {
 	return map[string]string{"check": "Check", "team": "Owner", "namespace": "Namespace"}[p.Q.Get("group")]
-}
-
-// Kept are the filters that a search keeps.
-func (p findingsPage) Kept() []link {
-	var out []link
-	for k, v := range p.Q.values {
-		if k != "q" && k != "after" && len(v) > 0 {
-			out = append(out, link{k, v[0]})
-		}
-	}
-	return out
 }

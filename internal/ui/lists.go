@@ -198,24 +198,6 @@ func (u *UI) sample(w http.ResponseWriter, r *http.Request) error {
 	return u.done(w, r, "/lists/"+id, "sampled")
 }
 
-var exportTypes = map[string]string{
-	"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
-
-// exporting sets what a file of a format needs and gives the format.
-func exporting(w http.ResponseWriter, r *http.Request, name string) (string, error) {
-	format := p0(r.URL.Query().Get("format"), "csv")
-	media, ok := exportTypes[format]
-	if !ok {
-		return "", seaworthy.Invalid("the format %q is neither csv nor xlsx", format)
-	}
-	h := w.Header()
-	h.Set("Content-Type", media)
-	h.Set("Content-Disposition", `attachment; filename="`+name+"."+format+`"`)
-	h.Set("Cache-Control", "no-store")
-	return format, nil
-}
-
 func (u *UI) exportFrozen(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	population, err := u.Audit.Population(r.Context(), visitOf(r).who, id)

@@ -29,6 +29,8 @@ type overviewPage struct {
 	Steps   []step
 	Honesty audit.Honesty
 	Left    string // of the period
+	At      time.Time
+	Past    bool // as of a moment before now
 }
 
 // FirstNeeds are as many of the controls that need somebody as the page shows at once.
@@ -122,11 +124,11 @@ func (u *UI) overview(w http.ResponseWriter, r *http.Request) error {
 // assess fills what the readiness of the program says.
 func (u *UI) assess(ctx context.Context, p *overviewPage, names names) error {
 	program := *p.Program
-	ready, err := u.Audit.Readiness(ctx, program.ID, p.Now)
+	ready, at, err := u.ready(ctx, p.page)
 	if err != nil {
 		return err
 	}
-	p.Ready = &ready
+	p.Ready, p.At, p.Past = &ready, at, at.Before(p.Now)
 	p.Groups = cells(p.page, ready)
 	for _, class := range seaworthy.Classes {
 		s := ready.ByClass[class]
@@ -135,8 +137,11 @@ func (u *UI) assess(ctx context.Context, p *overviewPage, names names) error {
 	for _, c := range ready.NeedingYou() {
 		p.Needs = append(p.Needs, needRow{c, names.user(c.OwnerUser)})
 	}
-	p.Left = leftOf(program, p.Now)
-	from := p.Now.AddDate(0, 0, -89)
+	p.Left = leftOf(program, p.At)
+	if p.Within.Set() {
+		return nil // days are kept of whole programs
+	}
+	from := p.At.AddDate(0, 0, -89)
 	if program.From.After(from) {
 		from = program.From
 	}
@@ -144,7 +149,7 @@ func (u *UI) assess(ctx context.Context, p *overviewPage, names names) error {
 	if err != nil {
 		return err
 	}
-	p.Trend = readinessTrend(days)
+	p.Trend = readinessTrend(slices.DeleteFunc(days, func(d seaworthy.ReadinessDay) bool { return d.Day.After(p.At) }))
 	return nil
 }
 
@@ -164,18 +169,20 @@ func readinessTrend(days []seaworthy.ReadinessDay) *trend {
 	if len(days) < 2 {
 		return nil
 	}
-	good, needs := series{Name: "Performed as expected", Class: "c-good"}, series{Name: "Need you", Class: "c-bad"}
+	good, needs, past := series{Name: "Performed as expected", Class: "c-good"}, series{Name: "Need you", Class: "c-bad"}, series{Name: "Deviated", Class: "c-warn"}
 	for _, d := range days {
 		good.Values = append(good.Values, d.Counts.AsExpected)
 		needs.Values = append(needs.Values, d.Counts.NeedsYou)
+		past.Values = append(past.Values, d.Counts.Deviated)
 	}
-	return newTrend("trend", "Controls by day", "controls", days[0].Day, good, needs)
+	return newTrend("trend", "Controls by day", "controls", days[0].Day, good, past, needs)
 }
 
 // standingLetters are what stands in the cells of the picture.
 var standingLetters = map[seaworthy.ControlStanding][2]string{
 	seaworthy.ControlAsExpected:  {"good", "✓"},
 	seaworthy.ControlNeedsYou:    {"bad", "!"},
+	seaworthy.ControlDeviated:    {"warn", "~"},
 	seaworthy.ControlWaiting:     {"low", "…"},
 	seaworthy.ControlNotRequired: {"none", "–"},
 }
@@ -191,6 +198,9 @@ func cells(p page, ready seaworthy.Readiness) []cellGroup {
 		}
 		look := standingLetters[q.Standing]
 		says := fmt.Sprintf("%s. %s: %d of %d controls performed as expected", q.Title, meanings[string(q.Standing)].word, q.Counts.AsExpected, q.Counts.Total())
+		if q.Counts.Deviated > 0 {
+			says += fmt.Sprintf(", %d deviated in the past", q.Counts.Deviated)
+		}
 		if q.Counts.NeedsYou > 0 {
 			says += fmt.Sprintf(", %d need you", q.Counts.NeedsYou)
 		}
@@ -208,7 +218,7 @@ func cells(p page, ready seaworthy.Readiness) []cellGroup {
 
 // standingStack is controls by standing as one bar.
 func standingStack(title string, s seaworthy.Standings) stack {
-	return newStack(fmt.Sprintf("%s: %d as expected, %d need you, %d not due yet, %d not required", title, s.AsExpected, s.NeedsYou, s.Waiting, s.NotRequired),
-		part{s.AsExpected, "c-good", "performed as expected"}, part{s.NeedsYou, "c-bad", "need you"},
+	return newStack(fmt.Sprintf("%s: %d as expected, %d deviated in the past, %d need you, %d not due yet, %d not required", title, s.AsExpected, s.Deviated, s.NeedsYou, s.Waiting, s.NotRequired),
+		part{s.AsExpected, "c-good", "performed as expected"}, part{s.Deviated, "c-warn", "deviated in the past"}, part{s.NeedsYou, "c-bad", "need you"},
 		part{s.Waiting, "c-low", "not due yet"}, part{s.NotRequired, "c-none", "not required"})
 }

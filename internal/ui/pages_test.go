@@ -32,6 +32,9 @@ func TestPagesOfAFilledSite(t *testing.T) {
 	t.Run("pages", func(t *testing.T) { look(t, s) })
 	t.Run("forms", func(t *testing.T) { forms(t, s) })
 	t.Run("auditor", func(t *testing.T) { bound(t, s) })
+	t.Run("scopes", func(t *testing.T) { scopes(t, s) })
+	t.Run("exports", func(t *testing.T) { exports(t, s) })
+	t.Run("sorted", func(t *testing.T) { sorted(t, s) })
 }
 
 // look visits every page and checks its HTML.

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +26,7 @@ type page struct {
 	Who      seaworthy.Principal
 	Program  *seaworthy.Program
 	Programs []seaworthy.Program
+	Within   scope
 	Example  bool
 	Theme    string
 	Flash    string
@@ -34,6 +37,9 @@ type page struct {
 
 	form url.Values
 	keep string // the part of the query that every link keeps
+	then string // the part that links to what can be shown as of a past moment keep
+
+	places []scope
 }
 
 // link is a text that leads somewhere.
@@ -43,13 +49,11 @@ type link struct{ Text, Href string }
 func (u *UI) page(r *http.Request, title string, crumbs ...link) page {
 	v := visitOf(r)
 	p := page{
-		Title: title, Crumbs: crumbs, Who: v.who, Program: v.program, Programs: v.programs,
+		Title: title, Crumbs: crumbs, Who: v.who, Program: v.program, Programs: v.programs, Within: v.scope, places: v.places,
 		Example: u.Example, Theme: theme(r), Flash: v.flash, Problem: v.problem,
 		Path: r.URL.Path, Now: u.now(), Q: query{r.URL.Path, r.URL.Query()}, form: v.form,
 	}
-	if asked := r.URL.Query().Get("program"); asked != "" {
-		p.keep = "program=" + url.QueryEscape(asked)
-	}
+	p.keep, p.then = v.kept(), r.URL.Query().Get("as-of")
 	p.Nav = navigation(v.who, r.URL.Path)
 	for i := range p.Crumbs {
 		p.Crumbs[i].Href = p.To(p.Crumbs[i].Href)
@@ -65,14 +69,30 @@ func (p page) To(parts ...string) string {
 	for _, s := range parts[1:] {
 		b.WriteString(url.PathEscape(s))
 	}
-	if p.keep != "" {
-		if strings.Contains(parts[0], "?") {
-			b.WriteString("&" + p.keep)
-		} else {
-			b.WriteString("?" + p.keep)
-		}
+	keep := p.keep
+	if p.then != "" && ofThen(parts[0]) {
+		keep = strings.TrimPrefix(keep+"&as-of="+url.QueryEscape(p.then), "&")
 	}
-	return b.String()
+	return adding(b.String(), keep)
+}
+
+// Kept is the part of the query that every link keeps, for scripts.
+func (p page) Kept() string { return p.keep }
+
+// adding gives an address with more of a query.
+func adding(to, query string) string {
+	switch {
+	case query == "":
+		return to
+	case strings.Contains(to, "?"):
+		return to + "&" + query
+	}
+	return to + "?" + query
+}
+
+// ofThen tells whether a page can be shown as of a past moment.
+func ofThen(to string) bool {
+	return to == "/" || strings.HasPrefix(to, "/?") || strings.HasPrefix(to, "/requirements") || strings.HasPrefix(to, "/controls")
 }
 
 // Can tells whether who looks may do an action; templates leave out what they may not.
@@ -124,6 +144,28 @@ func (q query) After(cursor string) string {
 	}
 	out.Set("after", cursor)
 	return q.path + "?" + out.Encode()
+}
+
+// Kept are the filters that a form which sets others keeps.
+func (q query) Kept(but ...string) []link {
+	var out []link
+	for _, k := range slices.Sorted(maps.Keys(q.values)) {
+		if v := q.values[k]; len(v) > 0 && v[0] != "" && k != "after" && k != "before" && !slices.Contains(but, k) {
+			out = append(out, link{k, v[0]})
+		}
+	}
+	return out
+}
+
+// Only are the filters of these names.
+func (q query) Only(keys ...string) []link {
+	var out []link
+	for _, k := range keys {
+		if v := q.Get(k); v != "" {
+			out = append(out, link{k, v})
+		}
+	}
+	return out
 }
 
 // At is the same filters on another page.
@@ -230,6 +272,9 @@ func (u *UI) done(w http.ResponseWriter, r *http.Request, to, flash string) erro
 	if flash != "" {
 		http.SetCookie(w, &http.Cookie{Name: flashCookie, Value: flash, Path: "/", MaxAge: 60, HttpOnly: true, Secure: u.secure, SameSite: http.SameSiteLaxMode})
 	}
+	if at, err := url.Parse(to); err == nil && at.Query().Get("program")+at.Query().Get("scope") == "" {
+		to = adding(to, visitOf(r).kept())
+	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
 }
@@ -266,4 +311,7 @@ func (p page) LastDay() time.Time {
 }
 
 // Through is this page seen through another program.
-func (p page) Through(program string) string { return p.Q.With("program", program) }
+func (p page) Through(program string) string {
+	// A scope of one program may not be in another.
+	return query{p.Q.path, url.Values{"program": {program}}}.With("scope", "")
+}

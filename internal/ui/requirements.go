@@ -13,18 +13,23 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 )
 
-// asOf is the moment as of which a page is shown: now, or the end of a day in its address.
+// asOf is the moment as of which a page is shown: now, or one in its address; of a day,
+// its end.
 func asOf(p page) (time.Time, error) {
 	v := p.Q.Get("as-of")
 	if v == "" {
 		return p.Now, nil
 	}
-	day, err := time.Parse(time.DateOnly, v)
-	if err != nil {
-		return p.Now, seaworthy.Invalid("the day %q is not of the form YYYY-MM-DD", v)
+	then, err := time.Parse(time.DateOnly, v)
+	if err == nil {
+		then = then.AddDate(0, 0, 1).Add(-time.Second)
+	} else if then, err = time.Parse("2006-01-02T15:04", v); err != nil {
+		if then, err = time.Parse(time.RFC3339, v); err != nil {
+			return p.Now, seaworthy.Invalid("the moment %q is of none of the forms YYYY-MM-DD, YYYY-MM-DDThh:mm in UTC, and RFC 3339", v)
+		}
 	}
-	if end := day.AddDate(0, 0, 1).Add(-time.Second); end.Before(p.Now) {
-		return end, nil
+	if then.Before(p.Now) {
+		return then, nil
 	}
 	return p.Now, nil
 }
@@ -50,7 +55,15 @@ func (u *UI) ready(ctx context.Context, p page) (seaworthy.Readiness, time.Time,
 		return seaworthy.Readiness{}, at, err
 	}
 	ready, err := u.Audit.Readiness(ctx, p.Program.ID, at)
-	return ready, at, err
+	if err != nil || !p.Within.Set() {
+		return ready, at, err
+	}
+	names, err := u.names(ctx)
+	if err != nil {
+		return ready, at, err
+	}
+	keep, err := u.controlsIn(ctx, p, names)
+	return ready.Only(func(c seaworthy.ReadyControl) bool { return keep(c.ID, c.OwnerUser) }), at, err
 }
 
 // requirementsPage is what pages/requirements.html needs.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
-	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
@@ -40,12 +39,12 @@ func (u *UI) search(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	findings, err := u.Store.Findings(ctx, store.FindingFilter{Text: p.Text, Program: p.Program, Limit: 10})
+	findings, err := u.Store.Findings(ctx, p.findings(store.FindingFilter{Text: p.Text, Limit: 10}))
 	if err != nil {
 		return err
 	}
 	p.Findings, p.More = u.findingRows(p.page, names, findings.Items), p.To("/findings?status=all&q="+queryEscape(p.Text))
-	objects, err := u.Store.Objects(ctx, store.ObjectFilter{Name: p.Text, Program: p.Program, Limit: 10})
+	objects, err := u.Store.Objects(ctx, store.ObjectFilter{Name: p.Text, Program: p.Program, Teams: p.Within.teams(nil), Limit: 10})
 	if err != nil {
 		return err
 	}
@@ -97,53 +96,4 @@ func (u *UI) searchWords(w http.ResponseWriter, r *http.Request, p searchPage) e
 		return err
 	}
 	return u.render(w, r, "search", p)
-}
-
-// exportLimit bounds an export of the list of findings.
-const exportLimit = 1_000_000
-
-// findingsCSV gives the list of findings under the same filters.
-func (u *UI) findingsCSV(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	p := u.page(r, "Findings")
-	filter, err := u.findingFilter(ctx, p.Q, p.Program)
-	if err != nil {
-		return err
-	}
-	names, err := u.names(ctx)
-	if err != nil {
-		return err
-	}
-	filter.Cursor, filter.Limit = "", 1000
-	list, err := u.Store.Findings(ctx, filter)
-	if err != nil {
-		return err
-	}
-	if _, err := exporting(w, r, "findings"); err != nil {
-		return err
-	}
-	table, err := audit.NewTable(w, "csv", []string{
-		"id", "status", "severity", "check", "title", "source", "namespace", "kind", "name", "container", "message", "opened", "due", "closed", "cause", "owner", "assignee", "ticket",
-	}, nil)
-	if err != nil {
-		return err
-	}
-	for n := 0; n < exportLimit; {
-		for _, f := range list.Items {
-			if err := table.Row([]any{
-				f.ID, string(f.Status), string(f.Severity), f.Check, u.checkTitle(f.Check), names.source(f.SourceID), f.Object.Namespace, f.Object.Kind, f.Object.Name,
-				f.Container, f.Message, stamp(f.OpenedAt), stamp(f.DueAt), stamp(f.ClosedAt), string(f.Cause), names.team(f.Team), names.user(f.Assignee), f.Ticket,
-			}); err != nil {
-				return err
-			}
-		}
-		if n += len(list.Items); list.Next == "" {
-			break
-		}
-		filter.Cursor = list.Next
-		if list, err = u.Store.Findings(ctx, filter); err != nil {
-			return err
-		}
-	}
-	return table.Close()
 }

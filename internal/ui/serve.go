@@ -84,7 +84,11 @@ func (u *UI) enter(rt route, v *visit, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return v.choose(programs, r.URL.Query().Get("program"))
+	v.asked.program, v.asked.scope = asked(r, "program"), asked(r, "scope")
+	if err := v.choose(programs, v.asked.program); err != nil {
+		return err
+	}
+	return u.narrow(r.Context(), v, v.asked.scope)
 }
 
 // readForm parses a form of bounded size. Uploads are read by their own handlers.

@@ -18,6 +18,7 @@ import (
 type sourceRow struct {
 	audit.SourceStanding
 	TeamName string
+	Href     string
 	Counts   []severityCount
 	Waived   int
 }
@@ -47,10 +48,11 @@ func (u *UI) sourceRows(ctx context.Context, p page, names names) ([]sourceRow, 
 	}
 	var out []sourceRow
 	for _, s := range all {
-		if p.Who.Program != "" && !program.HasSource(s.Source.ID) {
+		outside := !program.HasSource(s.Source.ID)
+		if outside && (p.Who.Program != "" || p.Within.Source() != "") || p.Within.Team() != "" && s.Source.Team != p.Within.Team() {
 			continue
 		}
-		row := sourceRow{SourceStanding: s, TeamName: names.team(s.Source.Team)}
+		row := sourceRow{SourceStanding: s, TeamName: names.team(s.Source.Team), Href: p.To("/sources/", s.Source.ID)}
 		if i := slices.IndexFunc(views, func(v store.SourceView) bool { return v.ID == s.Source.ID }); i >= 0 {
 			row.Counts, row.Waived = bySeverity(views[i].Open), views[i].Waived
 		}
@@ -72,21 +74,45 @@ func sortedSources(n names) []seaworthy.DeclaredSource {
 type sourcesPage struct {
 	page
 	Clusters, Repositories []sourceRow
+	Columns                []column
 	Teams                  []choice
 	Command                string
 }
 
 func (u *UI) sources(w http.ResponseWriter, r *http.Request) error {
+	p, err := u.sourcesOf(r)
+	if err != nil {
+		return err
+	}
+	return u.render(w, r, "sources", p)
+}
+
+// sourcesOf reads the sources that an address asks for.
+func (u *UI) sourcesOf(r *http.Request) (sourcesPage, error) {
 	p := sourcesPage{page: u.page(r, "Clusters & repositories"), Command: "seaworthy scan --cluster --upload " + u.Auth.BaseURL()}
 	names, err := u.names(r.Context())
 	if err != nil {
-		return err
+		return p, err
 	}
 	rows, err := u.sourceRows(r.Context(), p.page, names)
 	if err != nil {
-		return err
+		return p, err
+	}
+	text := strings.ToLower(p.Q.Get("q"))
+	order[sourceRow]{
+		"name": func(a, b sourceRow) int { return fold(a.Source.Name, b.Source.Name) }, "state": func(a, b sourceRow) int { return strings.Compare(a.State(), b.State()) },
+		"report": func(a, b sourceRow) int {
+			return soonest(a.SourceStanding.State.ReportedAt, b.SourceStanding.State.ReportedAt)
+		},
+		"owner": func(a, b sourceRow) int { return fold(a.TeamName, b.TeamName) }, "open": func(a, b sourceRow) int { return worse(a.Counts, b.Counts) },
+	}.sort(rows, p.Q)
+	p.Columns = []column{
+		p.Q.by("name", "Name", ""), p.Q.by("state", "State", ""), {Text: "Scope"}, {Text: "Environment"}, p.Q.by("report", "Last report", ""), {Text: "Expected"}, p.Q.by("owner", "Owner", ""), p.Q.by("open", "Open findings", ""),
 	}
 	for _, s := range rows {
+		if !strings.Contains(strings.ToLower(s.Source.Name), text) {
+			continue
+		}
 		if s.Source.Kind == seaworthy.KindCluster {
 			p.Clusters = append(p.Clusters, s)
 		} else {
@@ -94,8 +120,17 @@ func (u *UI) sources(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	p.Teams = teamChoices(names, p.Was("team", ""))
-	return u.render(w, r, "sources", p)
+	return p, nil
 }
+
+// sourceTable is sources of one kind.
+type sourceTable struct {
+	Columns []column
+	Rows    []sourceRow
+}
+
+// Table is rows under the columns of the page.
+func (p sourcesPage) Table(rows []sourceRow) sourceTable { return sourceTable{p.Columns, rows} }
 
 func teamChoices(n names, chosen string) []choice {
 	var out []choice

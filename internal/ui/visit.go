@@ -15,7 +15,12 @@ import (
 type visit struct {
 	who      seaworthy.Principal
 	programs []seaworthy.Program
-	program  *seaworthy.Program // nil before the first program is made
+	// program is narrowed to the scope, whole is not; nil before the first program is made.
+	program, whole *seaworthy.Program
+	scope          scope
+	places         []scope // to which pages can be narrowed
+	// asked is what the address says, which every link keeps.
+	asked struct{ program, scope string }
 	// Problem and form are set when a form that was sent is shown again.
 	problem string
 	form    url.Values
@@ -58,4 +63,16 @@ func (v *visit) choose(all []seaworthy.Program, asked string) error {
 		return seaworthy.NotFound("there is no program %s, or it is not yours to see", asked)
 	}
 	return nil
+}
+
+// kept is the part of the query that every link keeps.
+func (v *visit) kept() string {
+	q := url.Values{}
+	if v.asked.program != "" {
+		q.Set("program", v.asked.program)
+	}
+	if v.asked.scope != "" {
+		q.Set("scope", v.asked.scope)
+	}
+	return q.Encode()
 }

@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -53,7 +54,6 @@ type waiversPage struct {
 	Rows   []waiverRow
 	States []facetItem
 	Next   string
-	CSV    string
 }
 
 func (u *UI) waivers(w http.ResponseWriter, r *http.Request) error {
@@ -63,21 +63,14 @@ func (u *UI) waivers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	counts, err := u.Store.WaiverCounts(ctx, p.Program)
+	f := store.WaiverFilter{Program: p.Program, Cursor: p.Q.Get("after"), Limit: 50}
+	f.ByExpiry = p.Q.Get("sort") == "expires"
+	list, counts, err := u.waiverList(ctx, p.page, names, f)
 	if err != nil {
 		return err
 	}
 	for _, s := range []string{seaworthy.WaiverRequested, seaworthy.WaiverApproved, seaworthy.WaiverExpired, seaworthy.WaiverRejected, seaworthy.WaiverRevoked} {
 		p.States = append(p.States, toggled(p.Q, "state", s, meanings[s].word, counts[s]))
-	}
-	f := store.WaiverFilter{Program: p.Program, Cursor: p.Q.Get("after"), Limit: 50}
-	if s := p.Q.Get("state"); s != "" {
-		f.States = []string{s}
-	}
-	f.ByExpiry = p.Q.Get("sort") == "expires"
-	list, err := u.Store.Waivers(ctx, f)
-	if err != nil {
-		return err
 	}
 	for _, v := range list.Items {
 		p.Rows = append(p.Rows, u.waiverRow(p.page, names, v))
@@ -85,8 +78,41 @@ func (u *UI) waivers(w http.ResponseWriter, r *http.Request) error {
 	if list.Next != "" {
 		p.Next = p.Q.After(list.Next)
 	}
-	p.CSV = p.To("/lists/export?list=waivers")
 	return u.render(w, r, "waivers", p)
+}
+
+// waiverList lists waivers and counts them by state. Those of a team are those that people
+// of it asked for or own; they are few enough to look at each.
+func (u *UI) waiverList(ctx context.Context, p page, n names, f store.WaiverFilter) (list store.Page[seaworthy.TrackedWaiver], counts map[string]int, err error) {
+	state := p.Q.Get("state")
+	if p.Within.Team() == "" {
+		if state != "" {
+			f.States = []string{state}
+		}
+		if counts, err = u.Store.WaiverCounts(ctx, p.Program); err != nil {
+			return list, nil, err
+		}
+		list, err = u.Store.Waivers(ctx, f)
+		return list, counts, err
+	}
+	counts = map[string]int{}
+	for f.Cursor, f.Limit = "", 1000; ; {
+		lot, err := u.Store.Waivers(ctx, f)
+		if err != nil {
+			return list, nil, err
+		}
+		for _, v := range lot.Items {
+			if _, asker, _ := strings.Cut(v.RequestedBy, ":"); !p.Within.member(n, v.Owner) && !p.Within.member(n, asker) {
+				continue
+			}
+			if counts[v.State]++; state == "" || v.State == state {
+				list.Items = append(list.Items, v)
+			}
+		}
+		if f.Cursor = lot.Next; f.Cursor == "" {
+			return list, counts, nil
+		}
+	}
 }
 
 // waiverPage is what pages/waiver.html needs.

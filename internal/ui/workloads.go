@@ -45,6 +45,15 @@ func bySeverity(open map[seaworthy.Severity]int) []severityCount {
 	return out
 }
 
+// workloadFilter reads a list of objects out of its address.
+func workloadFilter(p page) store.ObjectFilter {
+	return store.ObjectFilter{
+		Sources: one(p.Q, "source"), Namespaces: one(p.Q, "namespace"), Kinds: one(p.Q, "kind"), Teams: p.Within.teams(one(p.Q, "team")),
+		Workloads: p.Q.Get("all") == "", Deleted: p.Q.Get("gone") != "", Name: strings.TrimSpace(p.Q.Get("q")), Program: p.Program,
+		Cursor: p.Q.Get("after"), Limit: 50,
+	}
+}
+
 func (u *UI) workloads(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	p := workloadsPage{page: u.page(r, "Workloads")}
@@ -52,11 +61,7 @@ func (u *UI) workloads(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list, err := u.Store.Objects(ctx, store.ObjectFilter{
-		Sources: one(p.Q, "source"), Namespaces: one(p.Q, "namespace"), Kinds: one(p.Q, "kind"), Teams: one(p.Q, "team"),
-		Workloads: p.Q.Get("all") == "", Deleted: p.Q.Get("gone") != "", Name: strings.TrimSpace(p.Q.Get("q")), Program: p.Program,
-		Cursor: p.Q.Get("after"), Limit: 50,
-	})
+	list, err := u.Store.Objects(ctx, workloadFilter(p.page))
 	if err != nil {
 		return err
 	}

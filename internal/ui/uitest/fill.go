@@ -146,6 +146,7 @@ func (s *Site) work(program seaworthy.Program) {
 	s.must(err)
 	_, err = t.PutRule(ctx, who, seaworthy.OwnershipRule{Label: "team"})
 	s.must(err)
+	s.must(t.Settle(ctx))
 	_, _, err = s.Auth.CreateToken(ctx, who, auth.NewToken{Name: "shop pipeline", Role: seaworthy.Reporter})
 	s.must(err)
 	_, err = s.Audit.AddEvidence(ctx, who, seaworthy.Evidence{
