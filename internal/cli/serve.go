@@ -100,6 +100,9 @@ func dataFolder() string {
 }
 
 func (p *program) serve(ctx context.Context, o *serveOptions) error {
+	if o.SessionLifetime < time.Minute {
+		return usageError{errors.New("--session-lifetime must be a minute at least, such as 12h")}
+	}
 	if err := o.complete(p); err != nil {
 		return err
 	}
@@ -135,9 +138,6 @@ func baseURL(address string, secure bool) string {
 func (o *serveOptions) complete(p *program) (err error) {
 	if (o.TLSCert == "") != (o.TLSKey == "") {
 		return usageError{errors.New("--tls-cert and --tls-key go together")}
-	}
-	if o.SessionLifetime < time.Minute {
-		return usageError{errors.New("--session-lifetime must be a minute at least, such as 12h")}
 	}
 	if err := o.database(); err != nil {
 		return err
