@@ -158,30 +158,13 @@ func (c *Client) Findings(ctx context.Context, query url.Values, f func([]seawor
 // answerLimit bounds an answer of JSON.
 const answerLimit = 256 << 20
 
-// once makes one request.
+// once makes one request and reads its answer.
 func (c *Client) once(ctx context.Context, method, path string, header http.Header, body io.Reader, into any) (err error) {
-	r, err := http.NewRequestWithContext(ctx, method, c.base.String()+path, body)
+	resp, err := c.ask(ctx, method, path, header, body)
 	if err != nil {
-		return fmt.Errorf("make a request: %w", err)
-	}
-	for k, v := range header {
-		r.Header[k] = v
-	}
-	r.Header.Set("Authorization", "Bearer "+c.c.Token)
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("User-Agent", c.c.Agent)
-	resp, err := c.c.HTTP.Do(r)
-	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err // the rest of its text repeats ours
-		}
-		return &seaworthy.Error{Kind: seaworthy.KindUnavailable, Message: "the server " + c.base.Redacted() + " cannot be reached", Err: err}
+		return err
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
-	if resp.StatusCode/100 != 2 {
-		return refused(resp)
-	}
 	if into == nil {
 		return nil
 	}
@@ -189,6 +172,32 @@ func (c *Client) once(ctx context.Context, method, path string, header http.Head
 		return fmt.Errorf("read the server's answer to %s %s: %w", method, path, err)
 	}
 	return nil
+}
+
+// ask makes one request; its answer, which is what was asked for, is still to be read.
+func (c *Client) ask(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, method, c.base.String()+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("make a request: %w", err)
+	}
+	r.Header.Set("Accept", "application/json")
+	for k, v := range header {
+		r.Header[k] = v
+	}
+	r.Header.Set("Authorization", "Bearer "+c.c.Token)
+	r.Header.Set("User-Agent", c.c.Agent)
+	resp, err := c.c.HTTP.Do(r)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // the rest of its text repeats ours
+		}
+		return nil, &seaworthy.Error{Kind: seaworthy.KindUnavailable, Message: "the server " + c.base.Redacted() + " cannot be reached", Err: err}
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, errors.Join(refused(resp), resp.Body.Close())
+	}
+	return resp, nil
 }
 
 // refused reads what an answer says of itself; a proxy's may say nothing.

@@ -34,11 +34,6 @@ func (a *API) listRoutes() {
 		any: true,
 	}, a.exportList)
 	route(a, operation{
-		method: http.MethodPost, path: program + "/packages", action: seaworthy.FreezeLists, id: "export-package", tag: "Populations",
-		summary: "The evidence package of a program", media: "application/zip",
-		doc: "A zip that 'seaworthy verify' verifies with the log's public key alone. Its seal enters the log.",
-	}, a.exportPackage)
-	route(a, operation{
 		method: http.MethodGet, path: populations, action: seaworthy.ReadFindings, id: "list-populations", tag: "Populations",
 		summary: "Lists that were frozen, latest first",
 	}, a.populations)
@@ -121,25 +116,6 @@ func (a *API) exportList(ctx context.Context, in *struct {
 	q := store.ListQuery{List: in.List, Program: *program, Filters: filters}
 	return a.stream(ctx, in.List+"."+in.Format, media[in.Format], func(w io.Writer) error {
 		return a.Audit.ExportList(ctx, who(ctx), q, in.Format, w)
-	}), nil
-}
-
-func (a *API) exportPackage(ctx context.Context, in *struct {
-	ByID
-	Body struct {
-		AsOf         time.Time `json:"asOf,omitzero" doc:"Leaves out what the log took later; now when absent."`
-		WithoutBytes bool      `json:"withoutBytes,omitempty" doc:"Leaves out the bytes of evidence; their digests stay."`
-	}
-}) (*huma.StreamResponse, error) {
-	program, err := a.program(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	name := "evidence-" + program.ID + ".zip"
-	return a.stream(ctx, name, "application/zip", func(w io.Writer) error {
-		_, err := a.Audit.Export(ctx, who(ctx), audit.PackageRequest{Program: program.ID, AsOf: in.Body.AsOf, WithoutBytes: in.Body.WithoutBytes},
-			audit.Sealer{Signer: a.Signer, Stamp: a.Stamp}, w)
-		return err
 	}), nil
 }
 

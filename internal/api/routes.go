@@ -21,6 +21,7 @@ func (a *API) route() {
 	a.controlRoutes()
 	a.evidenceRoutes()
 	a.listRoutes()
+	a.packageRoutes()
 	a.peopleRoutes()
 	a.settingRoutes()
 	a.logRoutes()
