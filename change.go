@@ -2,7 +2,10 @@
 
 package seaworthy
 
-import "time"
+import (
+	"path"
+	"time"
+)
 
 // The places from which a write or a privileged request in a cluster is seen. None sees
 // everything: a webhook is not asked about webhook configurations and denied requests, an
@@ -125,6 +128,8 @@ type Change struct {
 	// Unseen names the places that should have seen it and did not: a change that the
 	// webhook did not see has bypassed admission.
 	Unseen []string `json:"unseen,omitempty"`
+	// Images are those that the object runs after the change.
+	Images []string `json:"images,omitempty"`
 	// Cause is the id of the change that this one follows from, such as the rollout of a
 	// Deployment; Folded counts those that were folded under this one.
 	Cause  string `json:"cause,omitempty"`
@@ -139,6 +144,11 @@ type Change struct {
 	Late bool `json:"late,omitempty"`
 	// Explained is what someone other than the actor said of an out-of-band change.
 	Explained *Explanation `json:"explained,omitempty"`
+}
+
+// Unexplained tells whether somebody has to say why it was made.
+func (c *Change) Unexplained() bool {
+	return c.Match == MatchOutOfBand && c.Explained == nil && c.Outcome != OutcomeDenied && c.Outcome != OutcomeFailed
 }
 
 // Explanation closes an out-of-band change. It is not an approval.
@@ -192,4 +202,46 @@ type Approval struct {
 	MergedAt  time.Time `json:"mergedAt"`
 	CheckedAt time.Time `json:"checkedAt"`
 	Refusal   string    `json:"refusal,omitempty"` // why it is no approval, in words
+}
+
+// ChangeRule says of some changes of a cluster whether they need an approval. Patterns are
+// as in path.Match; an empty list means any. The first rule that fits decides; what none
+// fits needs one.
+type ChangeRule struct {
+	ID         string   `json:"id"`
+	SourceID   string   `json:"sourceId,omitempty"` // of the cluster; empty: every one
+	Place      int      `json:"place"`              // rules are tried in this order
+	Name       string   `json:"name"`
+	Namespaces []string `json:"namespaces,omitempty"`
+	Kinds      []string `json:"kinds,omitempty"`
+	Names      []string `json:"names,omitempty"`
+	Users      []string `json:"users,omitempty"`
+	Verbs      []string `json:"verbs,omitempty"`
+	// Paths, when given, must cover every edit, as prefixes on whole steps: spec.replicas.
+	Paths []string `json:"paths,omitempty"`
+	// Approval tells whether what fits needs one.
+	Approval bool `json:"approval"`
+}
+
+// Validate says what is wrong with a rule.
+func (r ChangeRule) Validate() error {
+	if r.Name == "" {
+		return Invalid("a rule for changes needs a name")
+	}
+	for _, list := range [][]string{r.Namespaces, r.Kinds, r.Names, r.Users, r.Verbs} {
+		for _, p := range list {
+			if _, err := path.Match(p, ""); err != nil {
+				return Invalid("rule %s has a malformed pattern %q", r.Name, p)
+			}
+		}
+	}
+	return nil
+}
+
+// FoldedDay counts what a cluster did by itself on one day and what is not shown one by
+// one: by kind of object.
+type FoldedDay struct {
+	SourceID string         `json:"sourceId"`
+	Day      Date           `json:"day"`
+	Counts   map[string]int `json:"counts"`
 }

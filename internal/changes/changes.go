@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -174,4 +175,34 @@ func (o *Observation) Describe() {
 	if before, ok := o.Before["metadata"].(map[string]any); ok {
 		text(before, "resourceVersion", &o.Object.Previous)
 	}
+}
+
+// Images lists the images that an object runs, in the order of its containers.
+func Images(object map[string]any) []string {
+	spec := podSpec(object)
+	var out []string
+	for _, field := range [...]string{"initContainers", "containers", "ephemeralContainers"} {
+		list, _ := spec[field].([]any)
+		for _, e := range list {
+			m, _ := e.(map[string]any)
+			if image, ok := m["image"].(string); ok && !slices.Contains(out, image) {
+				out = append(out, image)
+			}
+		}
+	}
+	return out
+}
+
+// podSpec is the spec of the pods that an object makes, or of the Pod that it is.
+func podSpec(object map[string]any) map[string]any {
+	spec, _ := object["spec"].(map[string]any)
+	if object["kind"] == "Pod" {
+		return spec
+	}
+	if job, ok := spec["jobTemplate"].(map[string]any); ok {
+		spec, _ = job["spec"].(map[string]any)
+	}
+	template, _ := spec["template"].(map[string]any)
+	pod, _ := template["spec"].(map[string]any)
+	return pod
 }

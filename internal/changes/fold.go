@@ -37,17 +37,7 @@ type Owner struct {
 // own spec for a Pod, without what the cluster adds when it makes and places pods. Two
 // objects with the same one run the same. Empty for an object that makes none.
 func Template(object map[string]any) string {
-	spec, _ := object["spec"].(map[string]any)
-	switch {
-	case object["kind"] == "Pod":
-	case object["kind"] == "CronJob":
-		job, _ := spec["jobTemplate"].(map[string]any)
-		spec, _ = job["spec"].(map[string]any)
-		fallthrough
-	default:
-		template, _ := spec["template"].(map[string]any)
-		spec, _ = template["spec"].(map[string]any)
-	}
+	spec := podSpec(object)
 	if spec == nil {
 		return ""
 	}

@@ -136,6 +136,9 @@ func Merge(c *seaworthy.Change, o *Observation) {
 	if c.Edits == nil && (o.Before != nil || o.After != nil) && (o.Verb != seaworthy.VerbUpdate || o.Before != nil && o.After != nil) {
 		c.Edits, c.EditsLeftOut = Diff(o.Before, o.After)
 	}
+	if c.Images == nil {
+		c.Images = Images(o.After)
+	}
 }
 
 func mergeObject(c, o *seaworthy.ChangedObject) {

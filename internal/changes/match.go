@@ -12,38 +12,8 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 )
 
-// Rule says of some changes of a cluster whether they need an approval. Patterns are as in
-// path.Match; an empty list means any. The first rule that fits decides; what none fits
-// needs one.
-type Rule struct {
-	Name       string   `json:"name"`
-	Namespaces []string `json:"namespaces,omitempty"`
-	Kinds      []string `json:"kinds,omitempty"`
-	Names      []string `json:"names,omitempty"`
-	Users      []string `json:"users,omitempty"`
-	Verbs      []string `json:"verbs,omitempty"`
-	// Paths, when given, must cover every edit, as prefixes on whole steps: spec.replicas.
-	Paths []string `json:"paths,omitempty"`
-	// Approval tells whether what fits needs one.
-	Approval bool `json:"approval"`
-}
-
-// Validate says what is wrong with a rule.
-func (r Rule) Validate() error {
-	if r.Name == "" {
-		return seaworthy.Invalid("a rule for changes needs a name")
-	}
-	for _, list := range [][]string{r.Namespaces, r.Kinds, r.Names, r.Users, r.Verbs} {
-		for _, p := range list {
-			if _, err := path.Match(p, ""); err != nil {
-				return seaworthy.Invalid("rule %s has a malformed pattern %q", r.Name, p)
-			}
-		}
-	}
-	return nil
-}
-
-func (r *Rule) fits(c *seaworthy.Change) bool {
+// fits tells whether a rule speaks of a change.
+func fits(r *seaworthy.ChangeRule, c *seaworthy.Change) bool {
 	if !one(r.Namespaces, c.Object.Namespace) || !one(r.Kinds, c.Object.Kind) || !one(r.Names, c.Object.Name) ||
 		!one(r.Users, c.Actor.Username) || !one(r.Verbs, c.Verb) {
 		return false
@@ -74,12 +44,11 @@ func under(at, prefix string) bool {
 const Leeway = time.Minute
 
 // Match sets how a change stands to approvals, from what is known now: the rules of its
-// cluster and the deployments that are registered there. images are the images of the
-// object after the change, nil where it runs none.
-func Match(c *seaworthy.Change, images []string, rules []Rule, deployments []seaworthy.Deployment) {
+// cluster and the deployments that are registered there.
+func Match(c *seaworthy.Change, rules []seaworthy.ChangeRule, deployments []seaworthy.Deployment) {
 	c.Match, c.MatchID, c.MatchWhy, c.Late = seaworthy.MatchOutOfBand, "", "no deployment, revision or approval speaks of it", false
 	for i := range rules {
-		if !rules[i].fits(c) {
+		if rules[i].SourceID != "" && rules[i].SourceID != c.SourceID || !fits(&rules[i], c) {
 			continue
 		}
 		if !rules[i].Approval {
@@ -91,7 +60,7 @@ func Match(c *seaworthy.Change, images []string, rules []Rule, deployments []sea
 	best := -1
 	for i := range deployments {
 		d := &deployments[i]
-		why := contradicts(c, images, d)
+		why := contradicts(c, d)
 		if why != "" {
 			if best < 0 && d.SourceID == c.SourceID && during(c.At, d) {
 				c.MatchWhy = fmt.Sprintf("deployment %s is of that time, but %s", d.ID, why)
@@ -108,7 +77,7 @@ func Match(c *seaworthy.Change, images []string, rules []Rule, deployments []sea
 }
 
 // contradicts says why a deployment does not cover a change; empty when it does.
-func contradicts(c *seaworthy.Change, images []string, d *seaworthy.Deployment) string {
+func contradicts(c *seaworthy.Change, d *seaworthy.Deployment) string {
 	switch {
 	case d.SourceID != c.SourceID:
 		return "it is of another cluster"
@@ -122,7 +91,7 @@ func contradicts(c *seaworthy.Change, images []string, d *seaworthy.Deployment) 
 		return "it does not name this object"
 	}
 	if len(d.Images) > 0 {
-		for _, image := range images {
+		for _, image := range c.Images {
 			if !slices.ContainsFunc(d.Images, func(covered string) bool { return sameImage(covered, image) }) {
 				return "it does not cover image " + image
 			}

@@ -184,7 +184,7 @@ func TestMatch(t *testing.T) {
 	for name, test := range map[string]struct {
 		change     func(c *seaworthy.Change)
 		deployment func(d *seaworthy.Deployment)
-		rules      []changes.Rule
+		rules      []seaworthy.ChangeRule
 		want       seaworthy.Match
 		late       bool
 	}{
@@ -202,16 +202,17 @@ func TestMatch(t *testing.T) {
 		"another identity":                {deployment: func(d *seaworthy.Deployment) { d.Identity = "robot" }, want: seaworthy.MatchOutOfBand},
 		"an exec":                         {change: func(c *seaworthy.Change) { c.Verb = "exec" }, want: seaworthy.MatchOutOfBand},
 		"recorded afterwards":             {deployment: func(d *seaworthy.Deployment) { d.RecordedAt = start.Add(time.Hour) }, want: seaworthy.MatchClaimed, late: true},
-		"a rule that asks for nothing":    {rules: []changes.Rule{{Name: "scaling", Kinds: []string{"Deploy*"}, Paths: []string{"spec.replicas"}}}, deployment: func(d *seaworthy.Deployment) { d.SourceID = "" }, want: seaworthy.MatchExempt},
-		"a rule for other fields":         {rules: []changes.Rule{{Name: "scaling", Paths: []string{"spec.rep"}}}, deployment: func(d *seaworthy.Deployment) { d.SourceID = "" }, want: seaworthy.MatchOutOfBand},
-		"the first rule decides":          {rules: []changes.Rule{{Name: "shop", Namespaces: []string{"shop"}, Approval: true}, {Name: "all"}}, deployment: func(d *seaworthy.Deployment) { d.SourceID = "" }, want: seaworthy.MatchOutOfBand},
+		"a rule that asks for nothing":    {rules: []seaworthy.ChangeRule{{Name: "scaling", Kinds: []string{"Deploy*"}, Paths: []string{"spec.replicas"}}}, deployment: func(d *seaworthy.Deployment) { d.SourceID = "" }, want: seaworthy.MatchExempt},
+		"a rule for other fields":         {rules: []seaworthy.ChangeRule{{Name: "scaling", Paths: []string{"spec.rep"}}}, deployment: func(d *seaworthy.Deployment) { d.SourceID = "" }, want: seaworthy.MatchOutOfBand},
+		"the first rule decides":          {rules: []seaworthy.ChangeRule{{Name: "shop", Namespaces: []string{"shop"}, Approval: true}, {Name: "all"}}, deployment: func(d *seaworthy.Deployment) { d.SourceID = "" }, want: seaworthy.MatchOutOfBand},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := change()
 			if test.change != nil {
 				test.change(&c)
 			}
-			changes.Match(&c, []string{"registry/cart@sha256:a"}, test.rules, []seaworthy.Deployment{deployment(test.deployment)})
+			c.Images = []string{"registry/cart@sha256:a"}
+			changes.Match(&c, test.rules, []seaworthy.Deployment{deployment(test.deployment)})
 			if c.Match != test.want || c.Late != test.late || c.MatchWhy == "" {
 				t.Errorf("%s (late %t, %s), want %s (%t)", c.Match, c.Late, c.MatchWhy, test.want, test.late)
 			}
@@ -220,14 +221,14 @@ func TestMatch(t *testing.T) {
 	c := change()
 	weak, strong := deployment(nil), deployment(func(d *seaworthy.Deployment) { d.ID, d.Verified = "d2", approval })
 	for _, list := range [][]seaworthy.Deployment{{weak, strong}, {strong, weak}} {
-		if changes.Match(&c, nil, nil, list); c.MatchID != "d2" {
+		if changes.Match(&c, nil, list); c.MatchID != "d2" {
 			t.Errorf("the weaker of two deployments was taken: %s", c.MatchID)
 		}
 	}
-	if err := (changes.Rule{Name: "x", Kinds: []string{"["}}).Validate(); err == nil {
+	if err := (seaworthy.ChangeRule{Name: "x", Kinds: []string{"["}}).Validate(); err == nil {
 		t.Error("a malformed pattern is taken")
 	}
-	if err := (changes.Rule{}).Validate(); err == nil {
+	if err := (seaworthy.ChangeRule{}).Validate(); err == nil {
 		t.Error("a rule without a name is taken")
 	}
 }
