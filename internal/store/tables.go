@@ -8,6 +8,7 @@ var tables = []table{
 	teams, users, tokens,
 	sources, sourceStates{}, runs, runChecks{}, checks, gaps,
 	waivers, comments, ownershipRules,
+	changes, changeSightings{}, deployments, changeRules, foldedChanges,
 	programs, controlVersions, occurrences, occurrenceStates{}, evidence, evidenceLinks{}, populations, samples,
 	readinessDays, actions,
 	loggedSettings{}, selfChecks{},

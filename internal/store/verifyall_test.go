@@ -21,6 +21,7 @@ func fillAll(t *testing.T, s *store.Store) {
 		write(t, s, fillPeople)
 		write(t, s, fillSources)
 		write(t, s, fillTriage)
+		write(t, s, fillChanges)
 	}
 	write(t, s, fillProgramme)
 }
@@ -63,6 +64,20 @@ func fillTriage(tx *store.Tx) error {
 		tx.PutOwnershipRule(&seaworthy.OwnershipRule{ID: "o1", Place: 1, Namespace: "shop-*", Team: "shop"}),
 		tx.PutOwnershipRule(&gone), tx.DropOwnershipRule(&gone),
 		tx.Erase("comment", comment.ID, "a name"),
+	)
+}
+
+func fillChanges(tx *store.Tx) error {
+	c := seaworthy.Change{ID: "c1", SourceID: "s1", Verb: seaworthy.VerbUpdate, At: tx.At, Outcome: seaworthy.OutcomePersisted, Match: seaworthy.MatchOutOfBand,
+		Actor: seaworthy.Actor{Username: "alice"}, Sightings: []seaworthy.Sighting{{By: seaworthy.SeenByWatch, At: tx.At, ID: "7"}, {By: seaworthy.SeenByAudit, At: tx.At, ID: "a b"}}}
+	c.Object = seaworthy.ChangedObject{Object: seaworthy.Object{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "cart"}, UID: "u"}
+	gone := seaworthy.ChangeRule{ID: tx.NewID(), Name: "gone"}
+	return errors.Join(
+		tx.PutChange(&c),
+		tx.PutDeployment(&seaworthy.Deployment{ID: "d1", SourceID: "s1", From: tx.At, Until: tx.At.Add(time.Hour), RecordedAt: tx.At, RecordedBy: "token:t1", By: "pipeline"}),
+		tx.PutChangeRule(&seaworthy.ChangeRule{ID: "r1", SourceID: "s1", Place: 1, Name: "scaling", Paths: []string{"spec.replicas"}}),
+		tx.PutChangeRule(&gone), tx.DropChangeRule(&gone),
+		tx.AddFolded("s1", tx.At, map[string]int{"Lease": 3}),
 	)
 }
 

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+var changes = records[seaworthy.Change]{
+	kind: "change", table: "changes", key: []string{"id"},
+	columns: []string{"id", "source_id", "at", "uid", "kind", "namespace", "name", "verb", "actor", "approval", "unexplained"},
+	values: func(c *seaworthy.Change) []any {
+		o := &c.Object
+		return []any{c.ID, c.SourceID, micros(c.At), o.UID, o.Kind, o.Namespace, o.Name, c.Verb, c.Actor.Username, string(c.Match), c.Unexplained()}
+	},
+	subject: func(c *seaworthy.Change) string { return c.ID },
+}
+
+var deployments = records[seaworthy.Deployment]{
+	kind: "deployment", table: "deployments", key: []string{"id"}, columns: []string{"id", "source_id", "from_at", "until_at"},
+	values: func(d *seaworthy.Deployment) []any {
+		return []any{d.ID, d.SourceID, micros(d.From), micros(d.Until)}
+	},
+	subject: func(d *seaworthy.Deployment) string { return d.ID },
+}
+
+var changeRules = records[seaworthy.ChangeRule]{
+	kind: "change-rule", table: "change_rules", key: []string{"id"}, columns: []string{"id", "source_id", "place"},
+	values:  func(r *seaworthy.ChangeRule) []any { return []any{r.ID, r.SourceID, int64(r.Place)} },
+	subject: func(r *seaworthy.ChangeRule) string { return r.ID },
+}
+
+var foldedChanges = records[seaworthy.FoldedDay]{
+	kind: "folded-changes", table: "folded_changes", key: []string{"source_id", "day"}, columns: []string{"source_id", "day"},
+	values:  func(d *seaworthy.FoldedDay) []any { return []any{d.SourceID, micros(d.Day.Time)} },
+	subject: func(d *seaworthy.FoldedDay) string { return fmt.Sprintf("%s/%d", d.SourceID, micros(d.Day.Time)) },
+}
+
+// PutChange writes a change with everything that has seen it. Changes are never removed
+// but by retention.
+func (t *Tx) PutChange(c *seaworthy.Change) error {
+	if err := changes.put(t, c); err != nil {
+		return err
+	}
+	rows := make([][]any, len(c.Sightings))
+	for i, s := range c.Sightings {
+		rows[i] = []any{c.SourceID, s.By, s.ID, c.ID}
+	}
+	return t.insert(`INSERT INTO change_sightings (source_id, seen_by, sighting, change_id)`, `ON CONFLICT (source_id, seen_by, sighting) DO NOTHING`, rows)
+}
+
+// SightedChange gives the id of the change that a sighting is of; empty when it is new.
+func (t *Tx) SightedChange(source string, s seaworthy.Sighting) (string, error) {
+	var id string
+	err := t.tx.QueryRowContext(t.ctx, `SELECT change_id FROM change_sightings WHERE source_id = $1 AND seen_by = $2 AND sighting = $3`, source, s.By, s.ID).Scan(&id)
+	if none(err) {
+		return "", nil
+	}
+	return id, err
+}
+
+// maxCandidates is how many changes of one object are looked at.
+const maxCandidates = 100
+
+// ChangesOf lists the changes of objects of that kind and name around a time, oldest
+// first: a little before, and everything after.
+func (t *Tx) ChangesOf(source string, o *seaworthy.ChangedObject, since time.Time) ([]seaworthy.Change, error) {
+	w := where{}
+	w.add("source_id = ?", source)
+	w.add("kind = ?", o.Kind)
+	w.add("namespace = ?", o.Namespace)
+	w.add("name = ?", o.Name)
+	w.add("at >= ?", micros(since))
+	return changes.list(t.ctx, t.store, t.tx, w, "ORDER BY at, id LIMIT "+w.arg(maxCandidates))
+}
+
+// Change gives a change as the transaction sees it, and keeps others from changing it.
+func (t *Tx) Change(id string) (seaworthy.Change, error) {
+	c, err := scanDocument[seaworthy.Change](t.tx.QueryRowContext(t.ctx, `SELECT document FROM changes WHERE id = $1`+t.store.dialect.forUpdate, id))
+	if none(err) {
+		return c, seaworthy.NotFound("there is no change %s", id)
+	}
+	return c, err
+}
+
+// Change gives a change by its id.
+func (s *Store) Change(ctx context.Context, id string) (seaworthy.Change, error) {
+	return changes.one(ctx, s, s.read, id, byID(id))
+}
+
+// ChangeFilter narrows a list of changes; empty fields do not.
+type ChangeFilter struct {
+	Source, Namespace, Kind, Name, Actor, Verb string
+	Approvals                                  []string
+	Unexplained                                bool // only those that somebody has to explain
+	From, To                                   time.Time
+	Program                                    *seaworthy.Program
+	Cursor                                     string
+	Limit                                      int
+}
+
+func (f *ChangeFilter) where() where {
+	w := where{}
+	for _, c := range [...][2]string{
+		{"source_id", f.Source}, {"namespace", f.Namespace}, {"kind", f.Kind}, {"name", f.Name}, {"actor", f.Actor}, {"verb", f.Verb},
+	} {
+		w.equal(c[0], c[1])
+	}
+	w.among("approval", f.Approvals)
+	if f.Unexplained {
+		w.conditions = append(w.conditions, "unexplained")
+	}
+	if !f.From.IsZero() {
+		w.add("at >= ?", micros(f.From))
+	}
+	if !f.To.IsZero() {
+		w.add("at < ?", micros(f.To))
+	}
+	w.program(f.Program, "source_id", "namespace")
+	return w
+}
+
+// Changes lists changes, newest first.
+func (s *Store) Changes(ctx context.Context, f ChangeFilter) (Page[seaworthy.Change], error) {
+	w := f.where()
+	if f.Cursor != "" {
+		at, id, err := parseCursor(f.Cursor)
+		if err != nil {
+			return Page[seaworthy.Change]{}, err
+		}
+		w.add("(at, id) < (?, ?)", at, id)
+	}
+	n := limit(f.Limit)
+	list, err := changes.list(ctx, s, s.read, w, "ORDER BY at DESC, id DESC LIMIT "+w.arg(n+1))
+	return page(list, n, func(c seaworthy.Change) string { return cursor(micros(c.At), c.ID) }), err
+}
+
+// CountChanges counts changes by how they stand to an approval, up to a limit for each:
+// beyond it, nobody needs to know how many.
+func (s *Store) CountChanges(ctx context.Context, f ChangeFilter, most int) (map[seaworthy.Match]int, error) {
+	out := map[seaworthy.Match]int{}
+	for _, m := range []seaworthy.Match{seaworthy.MatchVerified, seaworthy.MatchClaimed, seaworthy.MatchOutOfBand, seaworthy.MatchExempt} {
+		f.Approvals = []string{string(m)}
+		w := f.where()
+		var n int
+		err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM changes`+w.sql()+` LIMIT `+w.arg(most+1)+`) c`, w.args...).Scan(&n)
+		if err != nil {
+			return nil, s.dialect.explain(err)
+		}
+		out[m] = n
+	}
+	return out, nil
+}
+
+// PutDeployment writes a deployment.
+func (t *Tx) PutDeployment(d *seaworthy.Deployment) error { return deployments.put(t, d) }
+
+// DeploymentsDuring lists the deployments of a cluster that touch an interval.
+func (t *Tx) DeploymentsDuring(source string, from, to time.Time) ([]seaworthy.Deployment, error) {
+	w := where{}
+	w.add("source_id = ?", source)
+	w.add("until_at >= ?", micros(from))
+	w.add("from_at <= ?", micros(to))
+	return deployments.list(t.ctx, t.store, t.tx, w, "ORDER BY from_at, id LIMIT "+w.arg(1000))
+}
+
+// Deployment gives a deployment by its id.
+func (s *Store) Deployment(ctx context.Context, id string) (seaworthy.Deployment, error) {
+	return deployments.one(ctx, s, s.read, id, byID(id))
+}
+
+// Deployments lists deployments, newest first; of all clusters when source is empty.
+func (s *Store) Deployments(ctx context.Context, source string, p *seaworthy.Program, after string, n int) (Page[seaworthy.Deployment], error) {
+	w := where{}
+	w.equal("source_id", source)
+	w.program(p, "source_id", "")
+	if after != "" {
+		at, id, err := parseCursor(after)
+		if err != nil {
+			return Page[seaworthy.Deployment]{}, err
+		}
+		w.add("(from_at, id) < (?, ?)", at, id)
+	}
+	n = limit(n)
+	list, err := deployments.list(ctx, s, s.read, w, "ORDER BY from_at DESC, id DESC LIMIT "+w.arg(n+1))
+	return page(list, n, func(d seaworthy.Deployment) string { return cursor(micros(d.From), d.ID) }), err
+}
+
+// PutChangeRule writes a rule, DropChangeRule removes one.
+func (t *Tx) PutChangeRule(r *seaworthy.ChangeRule) error { return changeRules.put(t, r) }
+
+// DropChangeRule removes a rule.
+func (t *Tx) DropChangeRule(r *seaworthy.ChangeRule) error { return changeRules.drop(t, r) }
+
+// ChangeRules lists all rules in the order in which they are tried.
+func (t *Tx) ChangeRules() ([]seaworthy.ChangeRule, error) {
+	return changeRules.list(t.ctx, t.store, t.tx, where{}, "ORDER BY place, id")
+}
+
+// ChangeRules lists all rules in the order in which they are tried.
+func (s *Store) ChangeRules(ctx context.Context) ([]seaworthy.ChangeRule, error) {
+	return changeRules.list(ctx, s, s.read, where{}, "ORDER BY place, id")
+}
+
+// AddFolded counts changes of a cluster that are not recorded one by one.
+func (t *Tx) AddFolded(source string, at time.Time, counts map[string]int) error {
+	if len(counts) == 0 {
+		return nil
+	}
+	day := seaworthy.FoldedDay{SourceID: source, Day: seaworthy.Date{Time: at.UTC().Truncate(24 * time.Hour)}, Counts: map[string]int{}}
+	kept, err := scanDocument[seaworthy.FoldedDay](t.tx.QueryRowContext(t.ctx,
+		`SELECT document FROM folded_changes WHERE source_id = $1 AND day = $2`+t.store.dialect.forUpdate, source, micros(day.Day.Time)))
+	switch {
+	case err == nil && kept.Counts != nil:
+		day.Counts = kept.Counts
+	case err != nil && !none(err):
+		return err
+	}
+	for kind, n := range counts {
+		day.Counts[kind] += n
+	}
+	return foldedChanges.put(t, &day)
+}
+
+// Folded lists what was folded in a cluster on the days of an interval; in all clusters
+// when source is empty.
+func (s *Store) Folded(ctx context.Context, source string, from, to time.Time) ([]seaworthy.FoldedDay, error) {
+	w := where{}
+	w.equal("source_id", source)
+	w.add("day >= ?", micros(from.UTC().Truncate(24*time.Hour)))
+	w.add("day < ?", micros(to))
+	return foldedChanges.list(ctx, s, s.read, w, "ORDER BY day, source_id")
+}
+
+// changeSightings say which change each sighting is of: what the changes say.
+type changeSightings struct{}
+
+func (changeSightings) tableName() string { return "change_sightings" }
+
+func (changeSightings) verify(v *verification) error {
+	rows, err := v.q.QueryContext(v.ctx, `SELECT c.id, c.document, s.source_id, s.seen_by, s.sighting
+		FROM changes c LEFT JOIN change_sightings s ON s.change_id = c.id ORDER BY c.id`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var last string
+	var want map[string]bool
+	end := func() {
+		for s := range want {
+			v.tell("change %s: that %s saw it is missing", last, s)
+		}
+	}
+	for rows.Next() {
+		var id, document string
+		var source, by, sighting sql.NullString
+		if err := rows.Scan(&id, &document, &source, &by, &sighting); err != nil {
+			return err
+		}
+		if id != last {
+			end()
+			last, want = id, sightingsOf(document)
+		}
+		key := strings.Join([]string{by.String, sighting.String, "in", source.String}, " ")
+		if by.Valid && !want[key] {
+			v.tell("change %s: that %s saw it was added", id, key)
+		}
+		delete(want, key)
+	}
+	end()
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	return v.strings(func(s string) { v.tell("change %s is not there, but something is said to have seen it", s) },
+		`SELECT DISTINCT change_id FROM change_sightings s WHERE NOT EXISTS (SELECT 1 FROM changes c WHERE c.id = s.change_id)`)
+}
+
+// sightingsOf lists what a change says of who saw it; nothing of one that cannot be read,
+// which is told with the record itself.
+func sightingsOf(document string) map[string]bool {
+	var c seaworthy.Change
+	if json.Unmarshal([]byte(document), &c) != nil {
+		return nil
+	}
+	out := map[string]bool{}
+	for _, s := range c.Sightings {
+		out[fmt.Sprintf("%s %s in %s", s.By, s.ID, c.SourceID)] = true
+	}
+	return out
+}
