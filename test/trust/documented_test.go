@@ -27,7 +27,8 @@ func documented(t *testing.T) string {
 	return block
 }
 
-// What the documentation shows is run as it stands there.
+// What the documentation shows is run as it stands there. It starts three processes for
+// each hash of the log, so the world is a young one.
 func TestVerifyingWithStandardToolsAsDocumented(t *testing.T) {
 	for _, tool := range []string{"bash", "unzip", "sha256sum", "base64", "xxd", "jq", "openssl"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -36,7 +37,10 @@ func TestVerifyingWithStandardToolsAsDocumented(t *testing.T) {
 	}
 	script := documented(t)
 	w := newWorld(t, server.Config{})
-	w.fill()
+	w.begin()
+	w.upload("who may do what")
+	_, err := w.server.Store().Checkpoint(t.Context(), w.signer)
+	w.must(err)
 	pkg := w.pack(nil)
 	run := func(key string, pkg []byte) (string, error) {
 		dir := t.TempDir()
@@ -57,7 +61,11 @@ func TestVerifyingWithStandardToolsAsDocumented(t *testing.T) {
 		t.Errorf("they pass with a stranger's key:\n%s", said)
 	}
 	path := filepath.Join(t.TempDir(), "altered.zip")
-	for _, name := range []string{"05_tests/more.csv", "00_scope/program.json", "SHA256SUMS", "log/hashes.bin", "log/checkpoint.txt", "log/seal.json"} {
+	altered := []string{"05_tests/more.csv", "log/hashes.bin", "log/checkpoint.txt", "log/seal.json", "00_scope/program.json", "SHA256SUMS"}
+	if testing.Short() {
+		altered = altered[:4] // one for each step
+	}
+	for _, name := range altered {
 		files := unpack(t, pkg)
 		for i := range files {
 			if files[i].name == name {

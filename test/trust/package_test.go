@@ -99,7 +99,7 @@ func verify(args ...string) (int, string) {
 }
 
 // Every file of a package, altered by a bit or removed, is named; so is one that was
-// added.
+// added. The short tests try each of the proof and some of the others.
 func TestNoFileOfAPackageChangesUnseen(t *testing.T) {
 	w := newWorld(t, server.Config{})
 	w.fill()
@@ -111,6 +111,9 @@ func TestNoFileOfAPackageChangesUnseen(t *testing.T) {
 	}
 	proof := map[string]bool{"SHA256SUMS": true, "log/seal.json": true, "log/hashes.bin": true, "log/checkpoint.txt": true}
 	for i, f := range files {
+		if testing.Short() && !proof[f.name] && i%10 > 0 {
+			continue
+		}
 		altered := append([]file(nil), files...)
 		altered[i].data = append([]byte(nil), f.data...)
 		if len(f.data) == 0 {

@@ -107,8 +107,8 @@ func (w *world) db() store.Config {
 	return store.Config{Database: w.config.Database, Dir: w.config.Data}
 }
 
-// fill collects evidence for some days and signs the log.
-func (w *world) fill() {
+// begin declares a cluster, and a program that it is in scope of.
+func (w *world) begin() {
 	w.t.Helper()
 	ctx, s := w.t.Context(), w.server.Store()
 	w.must(s.Write(ctx, manager.Actor, func(tx *store.Tx) error {
@@ -121,6 +121,13 @@ func (w *world) fill() {
 		Categories: []string{"security"}, Scope: []seaworthy.ScopeItem{{Kind: seaworthy.KindCluster, Source: "prod", In: true}},
 	})
 	w.must(err)
+}
+
+// fill collects evidence for some days and signs the log.
+func (w *world) fill() {
+	w.t.Helper()
+	w.begin()
+	ctx, s := w.t.Context(), w.server.Store()
 	for n := range 3 {
 		w.now = w.now.Truncate(day).Add(day + 8*time.Hour)
 		w.report(6 - n)
@@ -131,7 +138,7 @@ func (w *world) fill() {
 		w.upload(text)
 	}
 	w.deviate()
-	_, err = w.audit.Freeze(ctx, manager, audit.FreezeRequest{Name: "Performances", Program: w.program.ID, List: "occurrences"})
+	_, err := w.audit.Freeze(ctx, manager, audit.FreezeRequest{Name: "Performances", Program: w.program.ID, List: "occurrences"})
 	w.must(err)
 	_, err = s.Checkpoint(ctx, w.signer)
 	w.must(err)
