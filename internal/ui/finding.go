@@ -229,22 +229,22 @@ func (u *UI) findingWaiver(ctx context.Context, p *findingPage, names names, f s
 	return nil
 }
 
-// chosenFindings are the findings of a form: the one of the address, or those ticked.
-func chosenFindings(r *http.Request) []string {
-	if id := r.PathValue("id"); id != "" {
-		return []string{id}
-	}
-	return r.PostForm["finding"]
-}
-
 func (u *UI) assign(w http.ResponseWriter, r *http.Request) error {
-	if _, err := u.Triage.Assign(r.Context(), visitOf(r).who, chosenFindings(r), r.PostFormValue("assignee")); err != nil {
+	if _, err := u.Triage.Assign(r.Context(), visitOf(r).who, []string{r.PathValue("id")}, r.PostFormValue("assignee")); err != nil {
 		return err
 	}
 	return u.done(w, r, backTo(r), "assigned")
 }
 
 func (u *UI) setDue(w http.ResponseWriter, r *http.Request) error {
+	if err := u.setDueOf(r, []string{r.PathValue("id")}); err != nil {
+		return err
+	}
+	return u.done(w, r, backTo(r), "due")
+}
+
+// setDueOf sets the due date of a form for findings.
+func (u *UI) setDueOf(r *http.Request, ids []string) error {
 	due, err := dateField(r, "due")
 	if err != nil {
 		return err
@@ -252,14 +252,12 @@ func (u *UI) setDue(w http.ResponseWriter, r *http.Request) error {
 	if !due.IsZero() {
 		due = due.AddDate(0, 0, 1).Add(-time.Second)
 	}
-	if _, err := u.Triage.SetDue(r.Context(), visitOf(r).who, chosenFindings(r), due, strings.TrimSpace(r.PostFormValue("reason"))); err != nil {
-		return err
-	}
-	return u.done(w, r, backTo(r), "due")
+	_, err = u.Triage.SetDue(r.Context(), visitOf(r).who, ids, due, strings.TrimSpace(r.PostFormValue("reason")))
+	return err
 }
 
 func (u *UI) linkTicket(w http.ResponseWriter, r *http.Request) error {
-	if _, err := u.Triage.Link(r.Context(), visitOf(r).who, chosenFindings(r), strings.TrimSpace(r.PostFormValue("ticket"))); err != nil {
+	if _, err := u.Triage.Link(r.Context(), visitOf(r).who, []string{r.PathValue("id")}, strings.TrimSpace(r.PostFormValue("ticket"))); err != nil {
 		return err
 	}
 	return u.done(w, r, backTo(r), "linked")
@@ -273,14 +271,20 @@ func (u *UI) comment(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (u *UI) waive(w http.ResponseWriter, r *http.Request) error {
+	if err := u.waiveOf(r, []string{r.PathValue("id")}); err != nil {
+		return err
+	}
+	return u.done(w, r, backTo(r), "requested")
+}
+
+// waiveOf asks for waivers of findings on the terms of a form.
+func (u *UI) waiveOf(r *http.Request, ids []string) error {
 	terms, err := termsOf(r)
 	if err != nil {
 		return err
 	}
-	if _, err := u.Triage.WaiveFindings(r.Context(), visitOf(r).who, chosenFindings(r), terms); err != nil {
-		return err
-	}
-	return u.done(w, r, backTo(r), "requested")
+	_, err = u.Triage.WaiveFindings(r.Context(), visitOf(r).who, ids, terms)
+	return err
 }
 
 func termsOf(r *http.Request) (triage.Terms, error) {
@@ -289,24 +293,6 @@ func termsOf(r *http.Request) (triage.Terms, error) {
 		Owner: r.PostFormValue("owner"), Reason: strings.TrimSpace(r.PostFormValue("reason")),
 		CompensatingControl: strings.TrimSpace(r.PostFormValue("compensating")), Expires: seaworthy.Date{Time: expires},
 	}, err
-}
-
-// bulk does the same to all findings that were ticked.
-func (u *UI) bulk(w http.ResponseWriter, r *http.Request) error {
-	if len(r.PostForm["finding"]) == 0 {
-		return seaworthy.Invalid("Choose findings first.")
-	}
-	switch r.PostFormValue("do") {
-	case "assign":
-		return u.assign(w, r)
-	case "due":
-		return u.setDue(w, r)
-	case "ticket":
-		return u.linkTicket(w, r)
-	case "waive":
-		return u.waive(w, r)
-	}
-	return seaworthy.Invalid("Choose what to do with the findings.")
 }
 
 // saveView keeps the filters of the list under a name.

@@ -24,7 +24,6 @@ type findingsPage struct {
 	Views   []viewRow
 	Next    string
 	Total   string // "1,234 findings"
-	People  []choice
 	// Known is false when nothing ever reported: then the page says how to begin.
 	Known bool
 }
@@ -166,9 +165,6 @@ func (u *UI) findings(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, v := range views {
 		p.Views = append(p.Views, viewRow{v.ID, v.Name, "/findings?" + v.Query})
-	}
-	for _, one := range sortedUsers(names) {
-		p.People = append(p.People, choice{Value: one.ID, Text: names.user(one.ID)})
 	}
 	return u.render(w, r, "findings", p)
 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -265,6 +266,13 @@ var flashes = map[string]string{
 	"theme":      "",
 }
 
+// bulkFlashes are what a page says once after something was done to several.
+var bulkFlashes = map[string][2]string{
+	"bulk-assign": {"finding", "assigned"}, "bulk-due": {"finding", "given a due date"}, "bulk-ticket": {"finding", "linked"},
+	"bulk-comment": {"finding", "commented on"}, "bulk-waive": {"waiver", "asked for. Someone else has to approve each before it counts"},
+	"bulk-approve": {"waiver", "approved"}, "bulk-reject": {"waiver", "rejected"}, "bulk-revoke": {"waiver", "revoked"},
+}
+
 const flashCookie = "seaworthy_flash"
 
 // done sends the browser on after a form, with something to say there.
@@ -286,6 +294,12 @@ func (u *UI) takeFlash(w http.ResponseWriter, r *http.Request) string {
 		return ""
 	}
 	http.SetCookie(w, &http.Cookie{Name: flashCookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: u.secure, SameSite: http.SameSiteLaxMode})
+	key, number, _ := strings.Cut(c.Value, ".")
+	if b, ok := bulkFlashes[key]; ok {
+		if n, err := strconv.Atoi(number); err == nil {
+			return count(n, b[0]) + " " + b[1] + "."
+		}
+	}
 	return flashes[c.Value]
 }
 

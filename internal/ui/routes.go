@@ -75,7 +75,8 @@ func (u *UI) route() {
 
 	u.get("/findings", seaworthy.ReadFindings, u.findings)
 	u.get("/findings/export", seaworthy.ReadFindings, u.exportFindings)
-	u.post("/findings/bulk", seaworthy.WorkFindings, u.bulk, u.findings)
+	u.get("/findings/selected", seaworthy.WorkFindings, u.selected)
+	u.post("/findings/bulk", seaworthy.WorkFindings, u.bulk, u.selected)
 	u.post("/findings/views", seaworthy.OwnAccount, u.saveView, u.findings)
 	u.post("/findings/views/{id}/remove", seaworthy.OwnAccount, u.dropView, u.findings)
 	u.get("/findings/{id}", seaworthy.ReadFindings, u.finding)
@@ -89,6 +90,8 @@ func (u *UI) route() {
 	u.get("/workloads/{id}", seaworthy.ReadFindings, u.workload)
 	u.get("/waivers", seaworthy.ReadFindings, u.waivers)
 	u.get("/waivers/export", seaworthy.ReadFindings, u.exportWaivers)
+	u.get("/waivers/selected", seaworthy.WorkFindings, u.selectedWaivers)
+	u.post("/waivers/bulk", seaworthy.WorkFindings, u.bulkWaivers, u.selectedWaivers)
 	u.get("/waivers/{id}", seaworthy.ReadFindings, u.waiver)
 	u.post("/waivers/{id}/decide", seaworthy.WorkFindings, u.judge, u.waiver)
 	u.post("/waivers/{id}/renew", seaworthy.WorkFindings, u.renew, u.waiver)

@@ -32,16 +32,7 @@ var keepsScope = regexp.MustCompile(`href="/controls\?[^"]*scope=(source|team)%3
 
 // scopes looks at lists and their exports within a cluster and within a team.
 func scopes(t *testing.T, s *uitest.Site) {
-	programs, err := s.Store.Programs(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := ""
-	for _, p := range programs {
-		if p.HasSource("prod-us") {
-			program = p.ID
-		}
-	}
+	program := scoped(t, s)
 	source := url.QueryEscape("source:prod-eu") + "&program=" + program
 	for _, tt := range []struct{ path, column, want string }{
 		{"/findings/export?status=all&format=json&scope=" + source, "source", "prod-eu"},

@@ -161,26 +161,27 @@ func (u *UI) waiver(w http.ResponseWriter, r *http.Request) error {
 
 // judge approves, rejects or revokes a waiver.
 func (u *UI) judge(w http.ResponseWriter, r *http.Request) error {
-	id, note, who := r.PathValue("id"), strings.TrimSpace(r.PostFormValue("note")), visitOf(r).who
-	var err error
-	said := ""
-	switch r.PostFormValue("do") {
+	id, do := r.PathValue("id"), r.PostFormValue("do")
+	if err := u.decide(r, do, []string{id}); err != nil {
+		return err
+	}
+	return u.done(w, r, "/waivers/"+id, map[string]string{"approve": "approved", "reject": "rejected", "revoke": "revoked"}[do])
+}
+
+// decide does what a form says to waivers.
+func (u *UI) decide(r *http.Request, do string, ids []string) (err error) {
+	note, who := strings.TrimSpace(r.PostFormValue("note")), visitOf(r).who
+	switch do {
 	case "approve":
-		_, err = u.Triage.Approve(r.Context(), who, []string{id}, triage.Decision{Note: note})
-		said = "approved"
+		_, err = u.Triage.Approve(r.Context(), who, ids, triage.Decision{Note: note})
 	case "reject":
-		_, err = u.Triage.Reject(r.Context(), who, []string{id}, note)
-		said = "rejected"
+		_, err = u.Triage.Reject(r.Context(), who, ids, note)
 	case "revoke":
-		_, err = u.Triage.Revoke(r.Context(), who, []string{id}, note)
-		said = "revoked"
+		_, err = u.Triage.Revoke(r.Context(), who, ids, note)
 	default:
 		err = seaworthy.Invalid("Choose what to do with the waiver.")
 	}
-	if err != nil {
-		return err
-	}
-	return u.done(w, r, "/waivers/"+id, said)
+	return err
 }
 
 func (u *UI) renew(w http.ResponseWriter, r *http.Request) error {

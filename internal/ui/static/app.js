@@ -39,6 +39,15 @@
     last = one;
   });
 
+  // How many are chosen; all that match are more than the page shows.
+  const chosen = (form) => {
+    const told = form?.querySelector("[data-chosen]");
+    if (!told) return;
+    const all = form.querySelector("[data-everything]"), n = form.querySelectorAll("tbody input:checked").length;
+    told.textContent = all.checked ? "All that match" : n + " chosen";
+  };
+  document.addEventListener("click", (e) => { if (e.target.matches("input[type=checkbox]")) chosen(e.target.form); });
+
   // Selects that are filters send their form at once.
   document.addEventListener("change", (e) => {
     if (e.target.matches("[data-send]")) e.target.form.requestSubmit();
@@ -70,7 +79,8 @@
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
     if (going) {
       going = false;
-      if (places[e.key]) location.assign(places[e.key]);
+      const keep = document.body.dataset.keep;
+      if (places[e.key]) location.assign(places[e.key] + (keep ? "?" + keep : ""));
       return;
     }
     const at = document.querySelector("tr.at");

@@ -240,7 +240,7 @@ func (s *Site) Pages() map[string]string {
 		"control-machine": "/controls/workload-isolation", "evidence": "/evidence", "new-evidence": "/evidence/new", "programs": "/programs", "program-new": "/programs/new",
 		"log": "/log", "entry": "/log/40", "people": "/people", "person": "/people/" + s.Users[seaworthy.Owner].ID, "person-new": "/people/new",
 		"tokens": "/tokens", "account": "/account", "app": "/account/app", "ownership": "/ownership", "sign-on": "/sign-on", "retention": "/retention",
-		"search": "/search?q=pay", "error": "/nothing",
+		"search": "/search?q=pay", "error": "/nothing", "scope": "/scope",
 	}
 	programs, err := s.Store.Programs(ctx)
 	s.must(err)
@@ -256,6 +256,7 @@ func (s *Site) Pages() map[string]string {
 	findings, err := s.Store.Findings(ctx, store.FindingFilter{Limit: 1, Checks: []string{"host-network"}})
 	s.must(err)
 	for _, f := range findings.Items {
+		out["selected"], out["selected-waivers"] = "/findings/selected?do=waive&all=yes", "/waivers/selected?do=approve&all=yes"
 		out["finding"], out["workload"] = "/findings/"+f.ID, "/workloads/"+f.ObjectID
 		out["source"], out["run"] = "/sources/"+f.SourceID, "/runs/"+f.RunID
 	}
