@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,16 +77,21 @@ func trusted(key string, witnesses []string, tsaCert string) (vault.Trust, error
 	if tsaCert == "" {
 		return t, nil
 	}
-	data, err := os.ReadFile(tsaCert)
-	if err != nil {
-		return t, seaworthy.Invalid("the certificate of the timestamp authority cannot be read: %v", err)
-	}
-	roots, err := timestamp.Roots(data)
+	roots, err := certificates(tsaCert)
 	if err != nil {
 		return t, err
 	}
 	t.Timestamp = func(token, signed []byte) (time.Time, error) { return timestamp.Check(token, signed, roots) }
 	return t, nil
+}
+
+// certificates reads those by which timestamps are believed.
+func certificates(path string) (*x509.CertPool, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, seaworthy.Invalid("the certificate of the timestamp authority cannot be read: %v", err)
+	}
+	return timestamp.Roots(data)
 }
 
 // verifierKey reads a public key: itself, or the first line of a file. Keys of witnesses
@@ -154,6 +160,7 @@ func (p *program) tellVerified(path string, r vault.Verified) error {
 	fmt.Fprintf(&b, "  package    %s, sealed %s\n", shown(r.Name), r.SealedAt)
 	fmt.Fprintf(&b, "  files      %d, each with the digest that was sealed\n", r.Files)
 	fmt.Fprintf(&b, "  entries    %d of the log's %d speak of what is in it; all are in the log\n", r.Entries, r.LogSize)
+	fmt.Fprintf(&b, "  seal       entry %d of the log, of %s with SHA-256 %s\n", r.Seal, vault.SumsFile, r.Sums)
 	fmt.Fprintf(&b, "  log        %s, up to a checkpoint signed with its key\n", shown(r.Origin))
 	for _, w := range r.Witnesses {
 		fmt.Fprintf(&b, "  witness    cosigned by %s up to entry %d\n", shown(w.Name), w.Size-1)
