@@ -91,7 +91,7 @@ func newProcess(t *testing.T, database string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.token = reporter(t, s.Auth())
+	p.token = tokenOf(t, s.Auth(), seaworthy.Reporter)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -99,8 +99,8 @@ func newProcess(t *testing.T, database string) *process {
 	return p
 }
 
-// reporter makes the owner, and a token of the owner's that sends reports.
-func reporter(t *testing.T, a *auth.Auth) string {
+// tokenOf makes the owner, and a token of the owner's of a role.
+func tokenOf(t *testing.T, a *auth.Auth, role seaworthy.Role) string {
 	t.Helper()
 	link, err := a.SetupLink(t.Context())
 	if err != nil {
@@ -113,7 +113,7 @@ func reporter(t *testing.T, a *auth.Auth) string {
 		t.Fatal(err)
 	}
 	owner := seaworthy.Principal{Actor: "user:" + s.User.ID, UserID: s.User.ID, Name: "Ada", Role: seaworthy.Owner}
-	_, token, err := a.CreateToken(t.Context(), owner, auth.NewToken{Name: "reporter", Role: seaworthy.Reporter})
+	_, token, err := a.CreateToken(t.Context(), owner, auth.NewToken{Name: string(role), Role: role})
 	if err != nil {
 		t.Fatal(err)
 	}
