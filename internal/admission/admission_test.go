@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -224,4 +226,32 @@ func ExampleGuard() {
 	// - Container runs in privileged mode (privileged-container, critical)
 	//     spec.containers[app].securityContext.privileged
 	//   Remove securityContext.privileged, or set it to false; add the single capability that is needed instead.
+}
+
+// folder writes files and gives their folder.
+func folder(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// ownPolicy is a policy of the user about Pods, without a list of items.
+func ownPolicy(name, expression string) string {
+	return fmt.Sprintf(`
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: %s}
+spec:
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [pods]}
+  validations:
+  - expression: %q
+    message: it must hold
+`, name, expression)
 }

@@ -49,9 +49,6 @@ func NewDoor(g *Guard, cfg DoorConfig) *Door {
 	if cfg.AtOnce <= 0 {
 		d.room = make(chan struct{}, 64)
 	}
-	if d.seen == nil {
-		d.seen = func(*Request) {}
-	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
@@ -86,7 +83,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	started := d.now()
 	decision := d.guard.Load().Review(r.Context(), review)
-	if !review.DryRun {
+	if d.seen != nil && !review.DryRun {
 		d.seen(sighted(review, decision, started))
 	}
 	if decision.Failed {

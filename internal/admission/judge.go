@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"slices"
 
+	admissionregistration "k8s.io/api/admissionregistration/v1"
+
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
@@ -162,7 +164,7 @@ func (g *Guard) judge(ctx context.Context, alone *scan.Alone, r *Review, at *pla
 			v.Err = cmp.Or(v.Err, fmt.Errorf("find the mode of the check: %w", err))
 		}
 		v.Asked, v.Mode = mode, mode
-		if d.Spared != "" {
+		if d.Spared != "" || err != nil && g.cfg.FailurePolicy == admissionregistration.Ignore {
 			v.Mode = weaker(mode, Warn)
 		}
 		for _, f := range v.Findings {
