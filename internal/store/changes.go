@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,8 +71,8 @@ func (t *Tx) SightedChange(source string, s seaworthy.Sighting) (string, error) 
 // maxCandidates is how many changes of one object are looked at.
 const maxCandidates = 100
 
-// ChangesOf lists the changes of objects of that kind and name around a time, oldest
-// first: a little before, and everything after.
+// ChangesOf lists the latest changes of objects of that kind and name since a time, oldest
+// first.
 func (t *Tx) ChangesOf(source string, o *seaworthy.ChangedObject, since time.Time) ([]seaworthy.Change, error) {
 	w := where{}
 	w.add("source_id = ?", source)
@@ -79,8 +80,22 @@ func (t *Tx) ChangesOf(source string, o *seaworthy.ChangedObject, since time.Tim
 	w.add("namespace = ?", o.Namespace)
 	w.add("name = ?", o.Name)
 	w.add("at >= ?", micros(since))
-	return changes.list(t.ctx, t.store, t.tx, w, "ORDER BY at, id LIMIT "+w.arg(maxCandidates))
+	list, err := changes.list(t.ctx, t.store, t.tx, w, "ORDER BY at DESC, id DESC LIMIT "+w.arg(maxCandidates))
+	slices.Reverse(list)
+	return list, err
 }
+
+// ChangesDuring lists the changes of a cluster in an interval, oldest first.
+func (t *Tx) ChangesDuring(source string, from, to time.Time) ([]seaworthy.Change, error) {
+	w := where{}
+	w.add("source_id = ?", source)
+	w.add("at >= ?", micros(from))
+	w.add("at <= ?", micros(to))
+	return changes.list(t.ctx, t.store, t.tx, w, "ORDER BY at, id LIMIT "+w.arg(maxDuring))
+}
+
+// maxDuring is how many changes one deployment is held against.
+const maxDuring = 10_000
 
 // Change gives a change as the transaction sees it, and keeps others from changing it.
 func (t *Tx) Change(id string) (seaworthy.Change, error) {

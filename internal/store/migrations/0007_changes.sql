@@ -17,6 +17,7 @@ CREATE TABLE changes (
   document TEXT NOT NULL
 );
 CREATE INDEX changes_at_idx ON changes (at, id);
+CREATE INDEX changes_source_idx ON changes (source_id, at);
 CREATE INDEX changes_object_idx ON changes (source_id, kind, namespace, name, at);
 CREATE INDEX changes_actor_idx ON changes (actor, at);
 CREATE INDEX changes_unexplained_idx ON changes (at, id) WHERE unexplained;

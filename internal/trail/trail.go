@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package trail keeps the change trail of clusters: it takes what agents and audit streams
+// observed, joins it with what is on record, and holds it against what was approved.
+//
+// What it keeps true: whatever any place saw is on record exactly once, whenever and how
+// often it is told; an approval never makes a change another one; what nobody approved
+// stays open until somebody other than its actor explains it.
+package trail
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/changes"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// RevertWindow is how long after a change an undoing of it is remarkable.
+const RevertWindow = time.Hour
+
+// lot is how many observations one transaction takes.
+const lot = 500
+
+// Config says with what observations are taken.
+type Config struct {
+	Store *store.Store
+	// Own tells which objects make up the trail in a cluster; nil: none.
+	Own changes.Own
+	// Told is told of each change that was new or became remarkable, in its transaction,
+	// which may run more than once; nil: nobody.
+	Told func(tx *store.Tx, c *seaworthy.Change) error
+}
+
+// Taken counts what became of observations.
+type Taken struct {
+	New     int `json:"new"`     // changes that nobody had told of
+	More    int `json:"more"`    // one more place tells of a change
+	Known   int `json:"known"`   // told before
+	Nothing int `json:"nothing"` // requests that changed nothing
+	Folded  int `json:"folded"`  // the cluster's own work
+}
+
+// Take takes observations of a cluster.
+func Take(ctx context.Context, c Config, who seaworthy.Principal, source seaworthy.DeclaredSource, list []changes.Observation) (Taken, error) {
+	var out Taken
+	switch {
+	case !who.Can(seaworthy.SendReports):
+		return out, seaworthy.Forbidden("%s may not send observations", who.Name)
+	case who.Source != "" && who.Source != source.ID:
+		return out, seaworthy.Forbidden("this token reports for another source")
+	case source.Kind != seaworthy.KindCluster:
+		return out, seaworthy.Invalid("%s is no cluster: changes are observed in clusters", source.Name)
+	}
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b changes.Observation) int { return a.At.Compare(b.At) })
+	for some := range slices.Chunk(list, lot) {
+		var t *taking
+		err := c.Store.Write(ctx, who.Actor, func(tx *store.Tx) error {
+			t = &taking{c: c, tx: tx, source: source, objects: map[string]*object{}, folded: map[string]int{}}
+			return t.take(some)
+		})
+		if err != nil {
+			return out, err
+		}
+		out.New, out.More, out.Known = out.New+t.n.New, out.More+t.n.More, out.Known+t.n.Known
+		out.Nothing, out.Folded = out.Nothing+t.n.Nothing, out.Folded+t.n.Folded
+	}
+	return out, nil
+}
+
+// taking is one lot on its way into the store.
+type taking struct {
+	c           Config
+	tx          *store.Tx
+	source      seaworthy.DeclaredSource
+	n           Taken
+	rules       []seaworthy.ChangeRule
+	deployments []seaworthy.Deployment
+	people      map[string]string
+	objects     map[string]*object
+	order       []*object // in which they first occurred
+	folded      map[string]int
+}
+
+// object is what is on record of the objects of one name.
+type object struct {
+	changes []seaworthy.Change
+	touched map[int]bool // indices of changes that differ from what is stored
+}
+
+func (t *taking) take(list []changes.Observation) (err error) {
+	first, last := list[0].At, list[len(list)-1].At
+	if t.rules, err = t.tx.ChangeRules(); err != nil {
+		return err
+	}
+	if t.deployments, err = t.tx.DeploymentsDuring(t.source.ID, first.Add(-changes.Leeway), last.Add(changes.Leeway)); err != nil {
+		return err
+	}
+	if t.people, err = people(t.tx); err != nil {
+		return err
+	}
+	for i := range list {
+		if err := t.one(&list[i]); err != nil {
+			return err
+		}
+	}
+	for _, o := range t.order {
+		for i := range o.changes {
+			if !o.touched[i] {
+				continue
+			}
+			if err := t.keep(&o.changes[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return t.tx.AddFolded(t.source.ID, last, t.folded)
+}
+
+func (t *taking) keep(c *seaworthy.Change) error {
+	if err := t.tx.PutChange(c); err != nil {
+		return err
+	}
+	if t.c.Told == nil {
+		return nil
+	}
+	return t.c.Told(t.tx, c)
+}
+
+// one takes one observation.
+func (t *taking) one(o *changes.Observation) error {
+	if id, err := t.tx.SightedChange(t.source.ID, o.Sighting); err != nil {
+		return err
+	} else if id != "" {
+		t.n.Known++
+		return nil
+	}
+	if changes.Folds(o, nil) {
+		t.n.Folded++
+		t.folded[o.Object.Kind]++
+		return nil
+	}
+	of, err := t.object(o)
+	if err != nil {
+		return err
+	}
+	for _, i := range changes.Refuted(o, of.changes) {
+		of.changes[i].Outcome = seaworthy.OutcomeFailed
+		of.touched[i] = true
+	}
+	i, joined := changes.Join(o, of.changes)
+	switch joined {
+	case changes.IsKnown:
+		t.n.Known++
+		return nil
+	case changes.IsNothing:
+		t.n.Nothing++
+		return nil
+	case changes.IsMore:
+		t.n.More++
+		changes.Merge(&of.changes[i], o)
+	case changes.IsNew:
+		t.n.New++
+		c := changes.New(t.source.ID, o)
+		c.ID = t.tx.NewID()
+		of.changes = append(of.changes, c)
+		i = len(of.changes) - 1
+	}
+	of.touched[i] = true
+	t.judge(o, of, i)
+	return nil
+}
+
+// judge says how a change stands, with what its newest observation tells.
+func (t *taking) judge(o *changes.Observation, of *object, i int) {
+	c := &of.changes[i]
+	if c.Actor.Person == "" {
+		if id := t.people[strings.ToLower(c.Actor.Username)]; id != "" {
+			c.Actor.Person, c.Actor.PersonBy = id, "e-mail address"
+		}
+	}
+	for _, f := range changes.Flags(o, t.c.Own, t.source.Environment == seaworthy.Production) {
+		flag(c, f)
+	}
+	if k := changes.Undoes(c, of.changes, RevertWindow); k >= 0 {
+		flag(c, seaworthy.FlagReverted)
+		flag(&of.changes[k], seaworthy.FlagReverted)
+		of.touched[k] = true
+	}
+	changes.Match(c, t.rules, t.deployments)
+}
+
+func flag(c *seaworthy.Change, f seaworthy.Flag) {
+	if !slices.Contains(c.Flags, f) {
+		c.Flags = append(c.Flags, f)
+	}
+}
+
+// object gives what is on record of the object of an observation, as far back as matters:
+// an object that takes long to go was asked to go at any time.
+func (t *taking) object(o *changes.Observation) (*object, error) {
+	key := strings.Join([]string{o.Object.Group(), o.Object.Kind, o.Object.Namespace, o.Object.Name}, "\x00")
+	if of := t.objects[key]; of != nil {
+		return of, nil
+	}
+	since := o.At.Add(-RevertWindow)
+	if o.Verb == seaworthy.VerbDelete && o.By == seaworthy.SeenByWatch {
+		since = time.Time{}
+	}
+	list, err := t.tx.ChangesOf(t.source.ID, &o.Object, since)
+	if err != nil {
+		return nil, err
+	}
+	of := &object{changes: list, touched: map[int]bool{}}
+	t.objects[key] = of
+	t.order = append(t.order, of)
+	return of, nil
+}
+
+// people maps what clusters call people to users: their e-mail addresses, in lower case.
+func people(tx *store.Tx) (map[string]string, error) {
+	list, err := tx.People()
+	out := make(map[string]string, len(list))
+	for _, u := range list {
+		if !u.Disabled {
+			out[strings.ToLower(u.Email)] = u.ID
+		}
+	}
+	return out, err
+}
+
+// Record registers a deployment and holds what changed in its time against it, also what
+// changed before it was registered: an approval after the fact shows as late.
+func Record(ctx context.Context, c Config, who seaworthy.Principal, d seaworthy.Deployment) (seaworthy.Deployment, error) {
+	switch {
+	case !who.Can(seaworthy.SendReports):
+		return d, seaworthy.Forbidden("%s may not register deployments", who.Name)
+	case who.Source != "" && who.Source != d.SourceID:
+		return d, seaworthy.Forbidden("this token reports for another source")
+	}
+	err := c.Store.Write(ctx, who.Actor, func(tx *store.Tx) error {
+		d.ID, d.RecordedAt, d.RecordedBy = tx.NewID(), tx.At, who.Actor
+		d.By, d.Verified = cmp.Or(d.By, "pipeline"), nil // the git host's word comes from the git host
+		if err := complete(&d, tx.At); err != nil {
+			return err
+		}
+		if err := tx.PutDeployment(&d); err != nil {
+			return err
+		}
+		return rematch(tx, c, d.SourceID, d.From.Add(-changes.Leeway), d.Until.Add(changes.Leeway))
+	})
+	return d, err
+}
+
+// The bounds of a deployment's time.
+const (
+	defaultSpan = 30 * time.Minute
+	maxSpan     = 24 * time.Hour
+	maxPast     = 30 * 24 * time.Hour
+)
+
+// complete fills in the time of a deployment and refuses what would cover too much.
+func complete(d *seaworthy.Deployment, now time.Time) error {
+	if d.From.IsZero() {
+		d.From = now
+	}
+	if d.Until.IsZero() {
+		d.Until = d.From.Add(defaultSpan)
+	}
+	switch {
+	case d.SourceID == "":
+		return seaworthy.Invalid("a deployment needs a cluster")
+	case d.Until.Before(d.From):
+		return seaworthy.Invalid("the deployment ends before it begins")
+	case d.Until.Sub(d.From) > maxSpan:
+		return seaworthy.Invalid("a deployment covers a day at most, not %s", d.Until.Sub(d.From))
+	case now.Sub(d.From) > maxPast:
+		return seaworthy.Invalid("the deployment began more than 30 days ago")
+	case d.From.Sub(now) > maxSpan:
+		return seaworthy.Invalid("the deployment begins more than a day from now")
+	case d.Ticket == "" && d.PullURL == "" && d.Commit == "":
+		return seaworthy.Invalid("a deployment needs a ticket, a pull request or a commit: what else would it claim")
+	case len(d.Namespaces)+len(d.Images)+len(d.Objects) == 0:
+		return seaworthy.Invalid("a deployment names its namespaces, images or objects: one that covers a whole cluster covers for anything")
+	}
+	return nil
+}
+
+// rematch holds the changes of an interval against rules and deployments again.
+func rematch(tx *store.Tx, c Config, source string, from, to time.Time) error {
+	rules, err := tx.ChangeRules()
+	if err != nil {
+		return err
+	}
+	list, err := tx.DeploymentsDuring(source, from.Add(-maxSpan), to.Add(maxSpan))
+	if err != nil {
+		return err
+	}
+	touched, err := tx.ChangesDuring(source, from, to)
+	if err != nil {
+		return err
+	}
+	for i := range touched {
+		was := touched[i]
+		changes.Match(&touched[i], rules, list)
+		if now := touched[i]; now.Match == was.Match && now.MatchID == was.MatchID && now.MatchWhy == was.MatchWhy && now.Late == was.Late {
+			continue
+		}
+		if err := tx.PutChange(&touched[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxNote bounds an explanation.
+const maxNote = 10_000
+
+// Explain says why an out-of-band change was made. Whoever made it cannot.
+func Explain(ctx context.Context, s *store.Store, who seaworthy.Principal, id, note string) (seaworthy.Change, error) {
+	var out seaworthy.Change
+	note = strings.TrimSpace(note)
+	switch {
+	case !who.Can(seaworthy.WorkFindings):
+		return out, seaworthy.Forbidden("%s may not explain changes", who.Name)
+	case note == "":
+		return out, seaworthy.Invalid("say why the change was made")
+	case len(note) > maxNote:
+		return out, seaworthy.Invalid("the explanation is longer than %d bytes", maxNote)
+	}
+	err := s.Write(ctx, who.Actor, func(tx *store.Tx) (err error) {
+		if out, err = tx.Change(id); err != nil {
+			return err
+		}
+		switch {
+		case out.Match != seaworthy.MatchOutOfBand:
+			return seaworthy.Conflict("the change is not out of band: %s", out.MatchWhy)
+		case out.Explained != nil:
+			return seaworthy.Conflict("the change has been explained")
+		case out.Actor.Person != "" && out.Actor.Person == who.Person():
+			return seaworthy.Forbidden("you made the change: somebody else has to explain it")
+		case out.Actor.Person == "" && who.Role == seaworthy.Engineer:
+			return seaworthy.Forbidden("nobody knows which person made the change, so it is explained by a compliance manager or an owner")
+		}
+		out.Explained = &seaworthy.Explanation{By: who.Actor, At: tx.At, Note: note}
+		return tx.PutChange(&out)
+	})
+	return out, err
+}
