@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build unix
+
 package ingest_test
 
 import (
@@ -65,7 +67,7 @@ func BenchmarkReport(b *testing.B) {
 	if v, err := strconv.Atoi(os.Getenv("SEAWORTHY_BENCH_FINDINGS")); err == nil {
 		n = v
 	}
-	run := func(b *testing.B, c store.Config) {
+	run := func(b *testing.B, c store.Config, server func() float64) {
 		now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 		c.Now = func() time.Time { return now }
 		s := storetest.Open(b, c)
@@ -81,7 +83,7 @@ func BenchmarkReport(b *testing.B) {
 		}{{"new", n}, {"unchanged", n}, {"half", n / 2}, {"back", n}, {"fixed", 0}} {
 			now = now.Add(time.Hour)
 			peak := watchMemory()
-			started := time.Now()
+			started, own, theirs := time.Now(), ownCPU(b), server()
 			body := generated(step.findings, now)
 			run, err := ingest.Report(b.Context(), cfg, robot, "prod", body)
 			if err != nil {
@@ -90,15 +92,17 @@ func BenchmarkReport(b *testing.B) {
 			body.Close()
 			b.ReportMetric(time.Since(started).Seconds(), step.name+"-s")
 			b.ReportMetric(float64(peak())/1e6, step.name+"-MB")
-			b.Logf("%s: opened %d, regressed %d, fixed %d, unchanged %d in %.1f s", step.name, run.Opened, run.Regressed, run.Fixed, run.Unchanged, time.Since(started).Seconds())
+			b.Logf("%s: opened %d, regressed %d, fixed %d, unchanged %d in %.1f s, with %.1f CPU s and %.1f of the database server", step.name,
+				run.Opened, run.Regressed, run.Fixed, run.Unchanged, time.Since(started).Seconds(), ownCPU(b)-own, server()-theirs)
 		}
 	}
-	b.Run("sqlite", func(b *testing.B) { run(b, store.Config{Dir: b.TempDir()}) })
+	b.Run("sqlite", func(b *testing.B) { run(b, store.Config{Dir: b.TempDir()}, func() float64 { return 0 }) })
 	b.Run("postgres", func(b *testing.B) {
 		if os.Getenv(storetest.Environment) == "" {
 			b.Skipf("PostgreSQL is not measured: %s is not set", storetest.Environment)
 		}
-		run(b, store.Config{Database: storetest.Database(b)})
+		c := store.Config{Database: storetest.Database(b)}
+		run(b, c, serverCPU(b, c.Database))
 	})
 }
 

@@ -20,13 +20,14 @@ type life struct {
 	bulk    *store.FindingBulk
 	sla     seaworthy.SLA
 	team    func(store.TrackedObject) string
+	teams   map[key]string                       // what team gave, by object
 	waivers map[string][]seaworthy.TrackedWaiver // by check; patterns under ""
 }
 
 func (t *taking) newLife(why *causes) (*life, error) {
 	l := &life{
 		taking: t, why: why, blind: newBlind(t.report), bulk: t.tx.BulkFindings(), sla: seaworthy.DefaultSLA(), waivers: map[string][]seaworthy.TrackedWaiver{},
-		team: func(store.TrackedObject) string { return "" },
+		teams: map[key]string{}, team: func(store.TrackedObject) string { return "" },
 	}
 	var err error
 	if t.c.SLA != nil {
@@ -66,16 +67,16 @@ func (l *life) open(part []indexed) error {
 		}
 		list[i], ids[i], objects[i] = f, f.ID, f.ObjectID
 	}
-	fixed := map[string]seaworthy.TrackedFinding{}
+	var fixed map[string]seaworthy.TrackedFinding
+	var known map[string]store.TrackedObject
 	if !l.why.first {
 		var err error
 		if fixed, err = l.tx.LockFindings(ids...); err != nil {
 			return err
 		}
-	}
-	known, err := l.tx.ObjectsByID(unique(objects))
-	if err != nil {
-		return err
+		if known, err = l.tx.ObjectsByID(unique(objects)); err != nil {
+			return err
+		}
 	}
 	changes := make([]store.FindingChange, 0, len(list))
 	for i := range list {
@@ -105,11 +106,10 @@ func (l *life) opened(f *seaworthy.TrackedFinding, fixed map[string]seaworthy.Tr
 	if d, ok := l.sla[f.Severity]; ok {
 		f.DueAt = at.Add(d)
 	}
-	o, err := l.report.found(l.source.ID, keyOf(f.ObjectID))
-	if err != nil {
+	var err error
+	if f.Team, err = l.teamOfID(keyOf(f.ObjectID)); err != nil {
 		return store.FindingChange{}, err
 	}
-	f.Team = l.teamOf(o)
 	c := store.FindingChange{Kind: seaworthy.EventOpened, Cause: f.Cause, RunID: l.run.ID}
 	if old, ok := fixed[f.ID]; ok {
 		f.FirstSeenAt, f.Regressions, f.Assignee, f.Ticket = old.FirstSeenAt, old.Regressions+1, old.Assignee, old.Ticket
@@ -120,6 +120,19 @@ func (l *life) opened(f *seaworthy.TrackedFinding, fixed map[string]seaworthy.Tr
 	}
 	c.After = *f
 	return c, nil
+}
+
+// teamOfID is the team of an object that the report names. Many findings share an object.
+func (l *life) teamOfID(id key) (string, error) {
+	if team, known := l.teams[id]; known {
+		return team, nil
+	}
+	o, err := l.report.found(l.source.ID, id)
+	if err != nil {
+		return "", err
+	}
+	l.teams[id] = l.teamOf(o)
+	return l.teams[id], nil
 }
 
 func (l *life) teamOf(o store.TrackedObject) string {
@@ -299,7 +312,7 @@ func (l *life) putObjects(part []key) error {
 	if err != nil {
 		return err
 	}
-	rows := make([]store.TrackedObject, 0, len(part))
+	fresh, altered := make([]store.TrackedObject, 0, len(part)), []store.TrackedObject{}
 	for _, id := range part {
 		o, err := l.report.found(l.source.ID, id)
 		if err != nil {
@@ -307,14 +320,18 @@ func (l *life) putObjects(part []key) error {
 		}
 		o.Team, o.FirstSeenAt = l.teamOf(o), l.tx.At
 		old, known := have[o.ID]
-		if known {
-			o.FirstSeenAt = old.FirstSeenAt
+		if !known {
+			fresh = append(fresh, o)
+			continue
 		}
-		if !known || !reflect.DeepEqual(o, old) {
-			rows = append(rows, o)
+		if o.FirstSeenAt = old.FirstSeenAt; !reflect.DeepEqual(o, old) {
+			altered = append(altered, o)
 		}
 	}
-	return l.tx.PutObjects(rows)
+	if err := l.tx.AddObjects(fresh); err != nil {
+		return err
+	}
+	return l.tx.PutObjects(altered)
 }
 
 // seen leaves out objects that the report could not see, or did not ask for.

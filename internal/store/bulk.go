@@ -15,6 +15,7 @@ type FindingBulk struct {
 	t          *Tx
 	places     map[place]int
 	statements map[string]*sql.Stmt
+	chunks     [][]any // whose roots are not yet noted
 }
 
 // BulkFindings begins to change findings.
@@ -67,10 +68,10 @@ func (b *FindingBulk) change(changes []FindingChange) error {
 			changed = append(changed, row)
 		}
 	}
-	if err := b.insert(findingInsert, "", fresh); err != nil {
+	if err := b.add("findings", findingRow, fresh); err != nil {
 		return err
 	}
-	if err := b.insert(findingInsert, findingUpdate, changed); err != nil {
+	if err := b.insert(`INSERT INTO findings (`+findingRow+`)`, findingUpdate, changed); err != nil {
 		return err
 	}
 	b.count(changes)
@@ -82,6 +83,9 @@ func (b *FindingBulk) Close() error {
 	for _, s := range b.statements {
 		_ = s.Close() // the transaction's end would do it too
 	}
+	if err := b.addRoots(); err != nil {
+		return fmt.Errorf("note the roots of events: %w", err)
+	}
 	if err := b.t.addCounts(b.places); err != nil {
 		return fmt.Errorf("count findings: %w", err)
 	}
@@ -90,6 +94,24 @@ func (b *FindingBulk) Close() error {
 
 // bulkRows is how many rows a prepared statement writes.
 const bulkRows = 50
+
+// add adds rows that are not there: in the database's own way where it has one, and else
+// as [FindingBulk.insert] does.
+func (b *FindingBulk) add(table, columns string, rows [][]any) error {
+	if done, err := b.t.copied(table, columns, rows); done {
+		return err
+	}
+	return b.insert(`INSERT INTO `+table+` (`+columns+`)`, "", rows)
+}
+
+// copied adds many rows that are not there in the database's own way, where it has one.
+func (t *Tx) copied(table, columns string, rows [][]any) (done bool, err error) {
+	if t.store.dialect.copyIn == nil || len(rows) < bulkRows {
+		return false, nil
+	}
+	names := strings.FieldsFunc(columns, func(r rune) bool { return strings.ContainsRune(", \n\t", r) })
+	return true, t.store.dialect.copyIn(t.ctx, t.conn, table, names, rows)
+}
 
 // insert is [Tx.insert] with statements that are prepared once.
 func (b *FindingBulk) insert(head, tail string, rows [][]any) error {

@@ -34,6 +34,8 @@ type dialect struct {
 	// unnumbered: placeholders in bulk are plain question marks. SQLite looks each numbered
 	// one up among all before it, which takes minutes where there are thousands.
 	unnumbered bool
+	// copyIn adds rows faster than statements do; nil where there is no such way.
+	copyIn func(ctx context.Context, conn *sql.Conn, table string, columns []string, rows [][]any) error
 	// snapshot is the isolation in which a transaction sees one state of the database.
 	snapshot sql.IsolationLevel
 	open     func() (write, read *sql.DB, err error)
@@ -104,7 +106,8 @@ func postgres(dsn string) (dialect, error) {
 	}
 	return dialect{
 		name: "PostgreSQL", goose: goose.DialectPostgres, forUpdate: " FOR UPDATE", snapshot: sql.LevelRepeatableRead,
-		where: fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database),
+		where:  fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database),
+		copyIn: copyIn,
 		open: func() (*sql.DB, *sql.DB, error) {
 			db := stdlib.OpenDB(*config)
 			db.SetMaxOpenConns(max(10, 4*runtime.GOMAXPROCS(0)))
@@ -117,6 +120,14 @@ func postgres(dsn string) (dialect, error) {
 		},
 		kind: postgresKind,
 	}, nil
+}
+
+// copyIn is PostgreSQL's COPY, in whatever transaction the connection is.
+func copyIn(ctx context.Context, conn *sql.Conn, table string, columns []string, rows [][]any) error {
+	return conn.Raw(func(c any) error {
+		_, err := c.(*stdlib.Conn).Conn().CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromRows(rows))
+		return err
+	})
 }
 
 func postgresKind(err error) seaworthy.Kind {

@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -66,36 +67,38 @@ func (b *FindingBulk) addEvents(changes []FindingChange) (chunk int64, err error
 		}
 		rows[i] = []any{e.Chunk, e.N, e.FindingID, micros(e.At), e.Kind, string(e.Cause), e.Actor, e.RunID, e.Note, e.State}
 	}
-	if err := b.insert(`INSERT INTO finding_events (`+eventColumns+`)`, "", rows); err != nil {
+	if err := b.add("finding_events", eventColumns, rows); err != nil {
 		return 0, err
 	}
 	sum := tlog.RootOf(hashes)
 	root := hex.EncodeToString(sum[:])
-	if err := t.exec(`UPDATE finding_chunks SET root = $1 WHERE id = $2`, root, chunk); err != nil {
-		return 0, err
-	}
+	b.chunks = append(b.chunks, []any{chunk, micros(t.At), run, len(changes), root})
 	return chunk, t.Log("events", strconv.FormatInt(chunk, 10), Chunk{Events: len(changes), Root: root, Run: run})
 }
+
+// addRoots notes the roots of the chunks that were made.
+func (b *FindingBulk) addRoots() error {
+	chunks := b.chunks
+	b.chunks = nil
+	return b.t.insert(chunkInsert, `ON CONFLICT (id) DO UPDATE SET root = excluded.root`, chunks)
+}
+
+const chunkInsert = `INSERT INTO finding_chunks (id, at, run_id, events, root)`
 
 // claimChunk makes a chunk. Its id is later than all that are committed, so that the
 // events of a finding, which one transaction changes at a time, sort as they happened;
 // chance keeps transactions of the same moment from waiting for each other.
 func (t *Tx) claimChunk(run string, events int) (int64, error) {
-	var newest int64
-	if err := t.tx.QueryRowContext(t.ctx, `SELECT COALESCE(MAX(id), 0) FROM finding_chunks`).Scan(&newest); err != nil {
-		return 0, err
-	}
 	const spread = 21 // bits; milliseconds take 42, until the year 2109
 	var b [4]byte
 	rand.Read(b[:])
-	id := max(newest+1, t.At.UnixMilli()<<spread|int64(binary.BigEndian.Uint32(b[:])>>(32-spread)))
-	for ; ; id++ {
-		done, err := t.tx.ExecContext(t.ctx, `INSERT INTO finding_chunks (id, at, run_id, events, root) VALUES ($1, $2, $3, $4, '')
-			ON CONFLICT (id) DO NOTHING`, id, micros(t.At), run, events)
-		if err != nil {
-			return 0, err
-		}
-		if n, err := done.RowsAffected(); err != nil || n == 1 {
+	least := t.At.UnixMilli()<<spread | int64(binary.BigEndian.Uint32(b[:])>>(32-spread))
+	for ; ; least++ {
+		var id int64
+		err := t.tx.QueryRowContext(t.ctx, chunkInsert+` SELECT CASE WHEN newest >= $1 THEN newest + 1 ELSE $1 END, $2, $3, $4, ''
+			FROM (SELECT COALESCE(MAX(id), 0) AS newest FROM finding_chunks) chunks WHERE true ON CONFLICT (id) DO NOTHING RETURNING id`,
+			least, micros(t.At), run, events).Scan(&id)
+		if err != sql.ErrNoRows { // somebody else has that one
 			return id, err
 		}
 	}

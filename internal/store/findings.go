@@ -146,7 +146,8 @@ const findingColumns = `id, source_id, object_id, fingerprint, check_id, severit
 	container, path, file, line, origin, message, waiver_requested, status, cause, first_seen_at, opened_at, closed_at, due_at,
 	regressions, run_id, team, assignee, waiver_id, ticket`
 
-const findingInsert = `INSERT INTO findings (` + findingColumns + `, content, chunk, n)`
+// findingRow are all columns.
+const findingRow = findingColumns + `, content, chunk, n`
 
 // What identifies a finding never changes.
 const findingUpdate = `ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, category = excluded.category,

@@ -41,23 +41,43 @@ func scanObject(row interface{ Scan(...any) error }) (TrackedObject, error) {
 	return o, nil
 }
 
-// PutObjects writes objects in bulk; each at most once.
+// AddObjects writes objects that are not known, in bulk.
+func (t *Tx) AddObjects(objects []TrackedObject) error {
+	rows, err := objectRows(objects)
+	if err != nil {
+		return err
+	}
+	if done, err := t.copied("objects", objectColumns, rows); done {
+		return err
+	}
+	return t.insert(`INSERT INTO objects (`+objectColumns+`)`, "", rows)
+}
+
+// PutObjects writes objects in bulk, known ones anew; each at most once.
 func (t *Tx) PutObjects(objects []TrackedObject) error {
+	rows, err := objectRows(objects)
+	if err != nil {
+		return err
+	}
+	return t.insert(`INSERT INTO objects (`+objectColumns+`)`,
+		`ON CONFLICT (id) DO UPDATE SET api_version = excluded.api_version, team = excluded.team, workload = excluded.workload,
+		deleted_at = excluded.deleted_at, file = excluded.file, labels = excluded.labels, excerpt = excluded.excerpt`, rows)
+}
+
+func objectRows(objects []TrackedObject) ([][]any, error) {
 	rows := make([][]any, 0, len(objects))
 	for _, o := range objects {
 		labels := []byte("{}")
 		if len(o.Labels) > 0 {
 			var err error
 			if labels, err = json.Marshal(o.Labels); err != nil {
-				return fmt.Errorf("write object %s: %w", o.ID, err)
+				return nil, fmt.Errorf("write object %s: %w", o.ID, err)
 			}
 		}
 		rows = append(rows, []any{o.ID, o.SourceID, o.Object.APIVersion, o.Object.Kind, o.Object.Namespace, o.Object.Name, o.Team,
 			o.Workload, micros(o.FirstSeenAt), micros(o.DeletedAt), o.File, string(labels), o.Excerpt})
 	}
-	return t.insert(`INSERT INTO objects (`+objectColumns+`)`,
-		`ON CONFLICT (id) DO UPDATE SET api_version = excluded.api_version, team = excluded.team, workload = excluded.workload,
-		deleted_at = excluded.deleted_at, file = excluded.file, labels = excluded.labels, excerpt = excluded.excerpt`, rows)
+	return rows, nil
 }
 
 // ObjectsByID gives objects by their ids, those that are known.

@@ -16,6 +16,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -83,6 +84,7 @@ func (s *Store) Now() time.Time { return s.now().UTC().Truncate(time.Microsecond
 // Tx is a write in progress. It is not safe for concurrent use.
 type Tx struct {
 	tx      *sql.Tx
+	conn    *sql.Conn // the one that tx is on
 	store   *Store
 	ctx     context.Context
 	pending []pending
@@ -117,7 +119,7 @@ func (s *Store) Write(ctx context.Context, actor string, f func(*Tx) error) erro
 }
 
 func (s *Store) attempt(ctx context.Context, actor string, f func(*Tx) error) (err error) {
-	tx, err := s.write.BeginTx(ctx, nil)
+	conn, tx, err := s.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin to write: %w", err)
 	}
@@ -125,8 +127,9 @@ func (s *Store) attempt(ctx context.Context, actor string, f func(*Tx) error) (e
 		if err != nil {
 			_ = tx.Rollback() // the first error is the one to tell
 		}
+		_ = conn.Close() // which gives it back
 	}()
-	t := &Tx{tx: tx, store: s, ctx: ctx, Actor: actor, At: s.Now()}
+	t := &Tx{tx: tx, conn: conn, store: s, ctx: ctx, Actor: actor, At: s.Now()}
 	if err := f(t); err != nil {
 		return err
 	}
@@ -137,6 +140,24 @@ func (s *Store) attempt(ctx context.Context, actor string, f func(*Tx) error) (e
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// begin begins a transaction on a connection of its own. One that was cut while nobody used
+// it is not the database's fault: another is tried.
+func (s *Store) begin(ctx context.Context) (conn *sql.Conn, tx *sql.Tx, err error) {
+	for range tries {
+		if conn, err = s.write.Conn(ctx); err != nil {
+			return nil, nil, err
+		}
+		if tx, err = conn.BeginTx(ctx, nil); err == nil {
+			return conn, tx, nil
+		}
+		_ = conn.Close()
+		if !errors.Is(err, driver.ErrBadConn) {
+			break
+		}
+	}
+	return nil, nil, err
 }
 
 // querier is what statements run on: a pool, or a transaction that sees its own writes.
