@@ -38,8 +38,8 @@ type CheckBasis struct {
 
 var checks = records[CheckVersion]{
 	kind: "check", table: "checks", key: []string{"id", "source_id", "version"},
-	columns: []string{"id", "source_id", "version", "from_at"},
-	values:  func(v *CheckVersion) []any { return []any{v.ID, v.SourceID, v.Version, micros(v.From)} },
+	columns: []string{"id", "source_id", "version", "from_at", "mode"},
+	values:  func(v *CheckVersion) []any { return []any{v.ID, v.SourceID, v.Version, micros(v.From), v.Mode} },
 	subject: func(v *CheckVersion) string { return fmt.Sprintf("%s/%s/%d", v.ID, v.SourceID, v.Version) },
 }
 
@@ -136,8 +136,12 @@ func (c *CheckTally) add(r seaworthy.CheckResult) {
 func (s *Store) describeChecks(ctx context.Context, p *seaworthy.Program, out []CheckTally, index map[string]int) error {
 	w := where{}
 	w.program(p, "source_id", "")
-	w.conditions = append(w.conditions, newestChecks)
-	versions, err := checks.list(ctx, s, s.read, w, "ORDER BY from_at")
+	newest := `SELECT id, MAX(from_at) AS from_at FROM checks` + w.sql() + ` GROUP BY id`
+	w.conditions = nil
+	w.program(p, "c.source_id", "")
+	rows, err := s.read.QueryContext(ctx, `SELECT c.document FROM (`+newest+`) n JOIN checks c ON c.id = n.id AND c.from_at = n.from_at`+w.sql()+
+		` ORDER BY c.source_id, c.version`, w.args...)
+	versions, err := collect(s, rows, err, scanDocument[CheckVersion])
 	for _, v := range versions {
 		if i, ok := index[v.ID]; ok {
 			out[i].Basis = v.CheckBasis

@@ -104,14 +104,8 @@ func (s *Store) Honesty(ctx context.Context, p seaworthy.Program, old time.Time)
 // source" pairs.
 func (s *Store) ModesOf(ctx context.Context, p seaworthy.Program, mode string) ([]CheckVersion, error) {
 	w := where{}
-	w.conditions = append(w.conditions, newestChecks)
+	w.add("mode = ?", mode)
 	w.program(&p, "source_id", "")
-	list, err := checks.list(ctx, s, s.read, w, "ORDER BY id, source_id")
-	out := []CheckVersion{}
-	for _, c := range list {
-		if c.Mode == mode {
-			out = append(out, c)
-		}
-	}
-	return out, err
+	w.conditions = append(w.conditions, newestChecks)
+	return checks.list(ctx, s, s.read, w, "ORDER BY id, source_id")
 }

@@ -63,9 +63,11 @@ CREATE TABLE checks (
   source_id TEXT NOT NULL,
   version BIGINT NOT NULL,
   from_at BIGINT NOT NULL,
+  mode TEXT NOT NULL,
   document TEXT NOT NULL,
   PRIMARY KEY (id, source_id, version)
 );
+CREATE INDEX checks_from_idx ON checks (id, from_at, source_id);
 
 -- An index of what findings are about, for pages; objects are proved by the runs that saw
 -- them, not one by one. deleted_at is 0 while the object is there as far as is known.

@@ -80,8 +80,8 @@ CREATE TABLE evidence_for (
   erased_at BIGINT NOT NULL,
   PRIMARY KEY (evidence_id, control_id, occurrence_id)
 );
-CREATE INDEX evidence_for_control_idx ON evidence_for (control_id, effective_to, evidence_id);
-CREATE INDEX evidence_for_effective_idx ON evidence_for (effective_to, effective_from, logged_at, erased_at, control_id, shows);
+-- The latest of each control is looked up in the index alone.
+CREATE INDEX evidence_for_control_idx ON evidence_for (control_id, shows, effective_to, effective_from, logged_at, erased_at, evidence_id);
 CREATE INDEX evidence_for_occurrence_idx ON evidence_for (occurrence_id);
 
 CREATE TABLE populations (
