@@ -297,7 +297,9 @@ func (a *API) downloadEvidence(ctx context.Context, in *ByID) (*huma.StreamRespo
 		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
-		c.SetHeader("Content-Length", strconv.FormatInt(e.Size, 10))
+		if e.Size > 0 { // of reports it is not known
+			c.SetHeader("Content-Length", strconv.FormatInt(e.Size, 10))
+		}
 		c.SetHeader("Repr-Digest", "sha-256=:"+base64Of(e.Digest)+":")
 		a.attach(c, e.FileName, e.MediaType)
 		_, err := io.Copy(c.BodyWriter(), blob)
