@@ -55,6 +55,7 @@ type SavedView struct {
 	Page      string    `json:"page"` // "findings"
 	Name      string    `json:"name"`
 	Query     string    `json:"query"` // of the page's address
+	Shared    bool      `json:"shared,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 }
 

@@ -25,6 +25,7 @@ var outside = map[string]string{
 	"goose_db_version": "the schema's version: a server refuses one that it does not know",
 	"jobs":             "when work is next due; that the self-check is overdue shows beside its result",
 	"saved_views":      "how people like their lists",
+	"visits":           "when people last looked: it tells them what is new, and nothing else",
 	"objects":          "an index of what reports named; the reports are in the vault under digests that are proved",
 	"credentials":      "secrets are not logged: who can write them can sign in as anybody, and what is done then is logged",
 	"identities":       "as credentials",

@@ -8,12 +8,12 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 )
 
-const viewColumns = `id, user_id, page, name, query, created_at`
+const viewColumns = `id, user_id, page, name, query, shared, created_at`
 
 func scanView(row interface{ Scan(...any) error }) (seaworthy.SavedView, error) {
 	var v seaworthy.SavedView
 	var at int64
-	err := row.Scan(&v.ID, &v.UserID, &v.Page, &v.Name, &v.Query, &at)
+	err := row.Scan(&v.ID, &v.UserID, &v.Page, &v.Name, &v.Query, &v.Shared, &at)
 	v.CreatedAt = moment(at)
 	return v, err
 }
@@ -36,12 +36,22 @@ func (s *Store) savedViews(ctx context.Context, q querier, user, page string) ([
 	return collect(s, rows, err, scanView)
 }
 
+// SharedViews lists the views that their makers share, by name; of all pages when page is
+// empty.
+func (s *Store) SharedViews(ctx context.Context, page string) ([]seaworthy.SavedView, error) {
+	w := where{}
+	w.add("shared = TRUE") // in these words, for the index is of those only
+	w.equal("page", page)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+viewColumns+` FROM saved_views`+w.sql()+` ORDER BY page, name, id LIMIT 1000`, w.args...)
+	return collect(s, rows, err, scanView)
+}
+
 // PutSavedView writes a view. Views are a convenience of their users and no part of the
 // log.
 func (t *Tx) PutSavedView(v *seaworthy.SavedView) error {
 	return t.insert(`INSERT INTO saved_views (`+viewColumns+`)`,
-		`ON CONFLICT (id) DO UPDATE SET page = excluded.page, name = excluded.name, query = excluded.query`,
-		[][]any{{v.ID, v.UserID, v.Page, v.Name, v.Query, micros(v.CreatedAt)}})
+		`ON CONFLICT (id) DO UPDATE SET page = excluded.page, name = excluded.name, query = excluded.query, shared = excluded.shared`,
+		[][]any{{v.ID, v.UserID, v.Page, v.Name, v.Query, v.Shared, micros(v.CreatedAt)}})
 }
 
 // DropSavedView removes a view of a user.

@@ -178,6 +178,23 @@ func TestViewsAreTheirUsersOwn(t *testing.T) {
 			w.Errorf("own views: %v, %v", list, err)
 		}
 		w.must(w.triage.DropView(ctx, eve, v.ID))
+		shared, err := w.triage.SaveView(ctx, eve, seaworthy.SavedView{Page: "findings", Name: "For all", Query: "severity=critical", Shared: true})
+		if err != nil {
+			w.Fatal(err)
+		}
+		if list, err := w.triage.Views(ctx, finn, "findings"); err != nil || len(list) != 1 || list[0].ID != shared.ID {
+			w.Errorf("Views of another = %+v, %v; want the shared one", list, err)
+		}
+		if err := w.triage.DropView(ctx, finn, shared.ID); err == nil {
+			w.Error("somebody else removed a shared view")
+		}
+		outsider := seaworthy.Principal{Actor: "user:o", UserID: "o", Name: "O", Role: seaworthy.Auditor, Program: "p"}
+		if list, err := w.triage.Views(ctx, outsider, "findings"); err != nil || len(list) != 0 {
+			w.Errorf("Views of who is bound to a program = %+v, %v; want none", list, err)
+		}
+		if _, err := w.triage.SaveView(ctx, outsider, seaworthy.SavedView{Page: "findings", Name: "x", Shared: true}); err == nil {
+			w.Error("who is bound to a program shares a view")
+		}
 		_, err = w.triage.SaveView(ctx, adaBot, seaworthy.SavedView{Page: "findings", Name: "x"})
 		w.refused(err, seaworthy.KindForbidden)
 		for _, bad := range []seaworthy.SavedView{{Page: "//evil.example", Name: "x"}, {Page: "findings"}, {Page: "findings", Name: "x", Query: "%zz"}} {

@@ -33,6 +33,9 @@ func (t *Triage) SaveView(ctx context.Context, who seaworthy.Principal, v seawor
 	if err := user(who); err != nil {
 		return v, err
 	}
+	if v.Shared && who.Program != "" {
+		return v, seaworthy.Forbidden("%s is bound to one program and keeps views for themselves only", called(who))
+	}
 	var err error
 	if v.Name, err = wanted("the name of the view", v.Name, 100); err != nil {
 		return v, err
@@ -63,12 +66,24 @@ func (t *Triage) SaveView(ctx context.Context, who seaworthy.Principal, v seawor
 	return v, err
 }
 
-// Views lists the principal's views by name; of all pages when page is empty.
+// Views lists the principal's views by name, and then those that others share; of all
+// pages when page is empty. Who is bound to one program sees own views only: a view may
+// name what is of another.
 func (t *Triage) Views(ctx context.Context, who seaworthy.Principal, page string) ([]seaworthy.SavedView, error) {
 	if err := user(who); err != nil {
 		return nil, err
 	}
-	return t.store.SavedViews(ctx, who.UserID, page)
+	own, err := t.store.SavedViews(ctx, who.UserID, page)
+	if err != nil || who.Program != "" {
+		return own, err
+	}
+	shared, err := t.store.SharedViews(ctx, page)
+	for _, v := range shared {
+		if v.UserID != who.UserID {
+			own = append(own, v)
+		}
+	}
+	return own, err
 }
 
 // DropView removes a view of the principal.
