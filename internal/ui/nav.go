@@ -38,6 +38,7 @@ var navGroups = []navGroup{
 		{Text: "Evidence", Href: "/evidence", Icon: "evidence", action: seaworthy.ReadProgramme},
 		{Text: "Due", Href: "/due", Icon: "calendar", action: seaworthy.ReadProgramme},
 		{Text: "Frozen lists", Href: "/lists", Icon: "list", action: seaworthy.ReadProgramme},
+		{Text: "Packages", Href: "/packages", Icon: "download", action: seaworthy.ReadProgramme},
 		{Text: "Program & scope", Href: "/programs", Icon: "program", action: seaworthy.ReadProgramme},
 	}},
 	{"Log & settings", []navItem{

@@ -129,6 +129,8 @@ func (u *UI) route() {
 	u.get("/lists/{id}", seaworthy.ReadProgramme, u.list)
 	u.get("/lists/{id}/export", seaworthy.FreezeLists, u.exportFrozen)
 	u.post("/lists/{id}/sample", seaworthy.FreezeLists, u.sample, u.list)
+	u.get("/packages", seaworthy.ReadProgramme, u.packages)
+	u.post("/packages", seaworthy.FreezeLists, u.makePackage, u.packages)
 	u.get("/programs", seaworthy.ReadProgramme, u.programList)
 	u.get("/programs/new", seaworthy.ManageProgramme, u.programForm)
 	u.post("/programs/new", seaworthy.ManageProgramme, u.putProgram, u.programForm)

@@ -37,6 +37,11 @@ type Config struct {
 	Triage *triage.Triage
 	Log    *slog.Logger
 
+	// Sealer seals evidence packages; LogKey is the public key of the log, with which they
+	// are verified.
+	Sealer audit.Sealer
+	LogKey string
+
 	// Checks is the catalogue that this server was started with.
 	Checks []seaworthy.Check
 
@@ -46,6 +51,8 @@ type Config struct {
 	SignOn *oidc.Provider
 	// SignOnOnly says that passwords are for owners and auditors.
 	SignOnOnly bool
+	// Timestamps is the address of the authority that sees the log; empty: there is none.
+	Timestamps string
 }
 
 // UI serves the pages. It is safe for concurrent use.

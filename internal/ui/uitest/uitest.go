@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/checks"
 	"github.com/seaworthy-dev/seaworthy/controls"
@@ -41,6 +43,8 @@ type Site struct {
 	Auth   *auth.Auth
 	Audit  *audit.Audit
 	UI     *ui.UI
+	Signer note.Signer // of the log
+	LogKey string      // as people note it
 	URL    string
 	Checks []seaworthy.Check
 	// Users holds an account of each role.
@@ -67,6 +71,11 @@ func New(t testing.TB, configure ...func(*ui.Config)) *Site {
 
 	s.Auth, err = auth.New(auth.Config{Store: s.Store, BaseURL: s.URL, KeyFile: filepath.Join(t.TempDir(), "key")})
 	s.must(err)
+	private, public, err := note.GenerateKey(nil, "harbour.example/log")
+	s.must(err)
+	s.LogKey = public
+	s.Signer, err = note.NewSigner(private)
+	s.must(err)
 	catalogue := audit.Catalogue{}
 	catalogue.Controls, err = controls.List()
 	s.must(err)
@@ -80,7 +89,7 @@ func New(t testing.TB, configure ...func(*ui.Config)) *Site {
 	catalogue.Checks = s.Checks
 	s.Audit = audit.New(s.Store, catalogue, s.Vault)
 	s.must(s.Audit.Seed(t.Context()))
-	c := ui.Config{Store: s.Store, Auth: s.Auth, Audit: s.Audit, Vault: s.Vault, Checks: s.Checks, Example: true, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	c := ui.Config{Store: s.Store, Auth: s.Auth, Audit: s.Audit, Vault: s.Vault, Checks: s.Checks, Example: true, Sealer: audit.Sealer{Signer: s.Signer}, LogKey: s.LogKey, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	for _, f := range configure {
 		f(&c)
 	}
@@ -246,7 +255,7 @@ func (s *Site) Pages() map[string]string {
 	s.must(err)
 	for _, p := range programs {
 		out["requirements"], out["requirement"], out["requirements-past"] = "/requirements", "/requirements/CC6.1", "/requirements?as-of=2026-09-30"
-		out["due"], out["lists"], out["program"] = "/due", "/lists", "/programs/"+p.ID
+		out["due"], out["lists"], out["packages"], out["program"] = "/due", "/lists", "/packages", "/programs/"+p.ID
 		lists, err := s.Store.Populations(ctx, p.ID, "", 1)
 		s.must(err)
 		for _, l := range lists {
