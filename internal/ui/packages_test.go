@@ -50,7 +50,7 @@ func TestPackagesFromThePage(t *testing.T) {
 		{"yesterday", url.Values{"lists": {"yes"}, "as-of": {s.Now.AddDate(0, 0, -1).Format("2006-01-02")}}, true, "the bytes of evidence were left out on request"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			res, err := s.Client(seaworthy.Owner).PostForm(s.URL+"/packages", c.form)
+			res, err := s.Client(seaworthy.Owner).PostForm(s.URL+"/packages?program="+program.ID, c.form)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,13 +62,13 @@ func TestPackagesFromThePage(t *testing.T) {
 			if err != nil || !got.Intact() || !strings.Contains(got.Partial, c.says) || strings.Contains(body, "02_populations/") != c.lists {
 				t.Fatalf("Verify = %+v, %v", got, err)
 			}
-			_, page := s.Get(s.Client(seaworthy.Owner), "/packages")
+			_, page := s.Get(s.Client(seaworthy.Owner), "/packages?program="+program.ID)
 			if page = html.UnescapeString(page); !strings.Contains(page, got.Sums) || !strings.Contains(page, s.LogKey) {
 				t.Errorf("the page does not list the package %s, or shows no key", got.Sums)
 			}
 		})
 	}
-	res, err := s.Client(seaworthy.Owner).PostForm(s.URL+"/packages", url.Values{"as-of": {"2040-01-01"}})
+	res, err := s.Client(seaworthy.Owner).PostForm(s.URL+"/packages?program="+program.ID, url.Values{"as-of": {"2040-01-01"}})
 	if err != nil {
 		t.Fatal(err)
 	}
