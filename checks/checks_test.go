@@ -4,13 +4,11 @@ package checks_test
 
 import (
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,6 +22,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/controls"
 	"github.com/seaworthy-dev/seaworthy/internal/cel"
 	"github.com/seaworthy-dev/seaworthy/internal/checktest"
+	"github.com/seaworthy-dev/seaworthy/test/others"
 )
 
 // each runs f on every built-in policy.
@@ -385,14 +384,7 @@ func TestCatalogue(t *testing.T) {
 // repository.
 func catalogue(t *testing.T) map[string]map[string]string {
 	t.Helper()
-	dir := os.Getenv("SEAWORTHY_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared")
-	}
-	f, err := os.Open(filepath.Join(dir, "checks.tsv"))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("SKIPPED: no checks.tsv in %s; set SEAWORTHY_SHARED to the folder that holds it", dir)
-	}
+	f, err := os.Open(others.Need(t, "checks.tsv"))
 	if err != nil {
 		t.Fatal(err)
 	}

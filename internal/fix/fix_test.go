@@ -23,6 +23,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/manifest"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
 	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
+	"github.com/seaworthy-dev/seaworthy/test/others"
 )
 
 // keeper keeps what a scan finds.
@@ -88,15 +89,8 @@ func everyCheck() []string {
 // Fixing all that can be fixed in real files changes fields that remedies write and
 // nothing else, and once is enough.
 func TestFixRealFiles(t *testing.T) {
-	shared := os.Getenv("SEAWORTHY_SHARED")
-	if shared == "" {
-		shared = "../../../shared"
-	}
 	trees := []string{"../../examples", "../../checks"}
-	corpus := filepath.Join(shared, "corpus")
-	if _, err := os.Stat(corpus); err != nil {
-		t.Logf("THE CORPUS IS NOT TRIED: set SEAWORTHY_SHARED to the folder that holds corpus/ (%v)", err)
-	} else if !testing.Short() {
+	if corpus, ok := others.Have(t, "corpus"); ok {
 		for _, name := range []string{"microservices-demo", "kubernetes-goat", "k8s-examples"} {
 			trees = append(trees, filepath.Join(corpus, name))
 		}

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	kyaml "sigs.k8s.io/yaml"
+
+	"github.com/seaworthy-dev/seaworthy/test/others"
 )
 
 // everyEdit makes one edit of each sort at each place of a decoded document, up to a
@@ -71,15 +73,9 @@ func onlyChanges(old, new string, allowed int) bool {
 
 // roots are the folders of YAML files to try edits on.
 func yamlFiles(t testing.TB) []string {
-	shared := os.Getenv("SEAWORTHY_SHARED")
-	if shared == "" {
-		shared = "../../../shared"
-	}
 	roots := []string{"../../examples", "../../checks"}
-	if _, err := os.Stat(filepath.Join(shared, "corpus")); err == nil {
-		roots = append(roots, filepath.Join(shared, "corpus"))
-	} else {
-		t.Logf("THE CORPUS IS NOT TRIED: set SEAWORTHY_SHARED to the folder that holds corpus/ (%v)", err)
+	if corpus, ok := others.Have(t, "corpus"); ok {
+		roots = append(roots, corpus)
 	}
 	var files []string
 	for _, root := range roots {

@@ -4,11 +4,13 @@ package manifest_test
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/seaworthy-dev/seaworthy/internal/manifest"
+	"github.com/seaworthy-dev/seaworthy/test/others"
 )
 
 // explained are the errors that real manifests have reason to give.
@@ -20,9 +22,9 @@ var explained = []string{
 
 // Real manifests are read without an error that nobody can explain.
 func TestRealManifests(t *testing.T) {
-	for _, name := range []string{"corpus", filepath.Join("acceptance", "inputs")} {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			dir := shared(t, name)
+	for _, name := range []string{"corpus", "acceptance/inputs"} {
+		t.Run(path.Base(name), func(t *testing.T) {
+			dir := others.Need(t, name)
 			entries, err := os.ReadDir(dir)
 			if err != nil {
 				t.Fatal(err)

@@ -154,19 +154,25 @@ func TestLongJSONStream(t *testing.T) {
 }
 
 func TestSlowInputs(t *testing.T) {
+	many := func(s string, n int) string {
+		if testing.Short() {
+			n /= 10
+		}
+		return strings.Repeat(s, n)
+	}
 	head := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
 	for name, text := range map[string]string{
-		"many_keys":      head + "data:\n" + strings.Repeat("  k: v\n", 200_000),
-		"many_comments":  head + strings.Repeat("# comment\n\n", 200_000),
-		"many_anchors":   head + "a:\n" + strings.Repeat("- &a b\n", 200_000),
-		"many_quotes":    head + "a: [" + strings.Repeat(`"a",`, 300_000) + "]\n",
-		"long_line":      head + "a: " + strings.Repeat("a b ", 500_000) + "\n",
-		"many_colons":    head + "a: " + strings.Repeat("a:", 500_000) + "\n",
-		"many_dashes":    head + "a:\n" + strings.Repeat("-\n", 300_000),
-		"flow_colons":    head + "a: {" + strings.Repeat("b: c, ", 200_000) + "}\n",
-		"unclosed_flow":  head + "a: " + strings.Repeat("[a, ", 5_000),
-		"json_brackets":  `{"kind":` + strings.Repeat(`{"a":`, 400_000),
-		"many_documents": strings.Repeat("---\n", 500_000) + head,
+		"many_keys":      head + "data:\n" + many("  k: v\n", 200_000),
+		"many_comments":  head + many("# comment\n\n", 200_000),
+		"many_anchors":   head + "a:\n" + many("- &a b\n", 200_000),
+		"many_quotes":    head + "a: [" + many(`"a",`, 300_000) + "]\n",
+		"long_line":      head + "a: " + many("a b ", 500_000) + "\n",
+		"many_colons":    head + "a: " + many("a:", 500_000) + "\n",
+		"many_dashes":    head + "a:\n" + many("-\n", 300_000),
+		"flow_colons":    head + "a: {" + many("b: c, ", 200_000) + "}\n",
+		"unclosed_flow":  head + "a: " + many("[a, ", 5_000),
+		"json_brackets":  `{"kind":` + many(`{"a":`, 400_000),
+		"many_documents": many("---\n", 500_000) + head,
 	} {
 		t.Run(name, func(t *testing.T) {
 			write(t, map[string]string{"a.yaml": text})

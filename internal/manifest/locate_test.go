@@ -10,6 +10,7 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy/internal/manifest"
 	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
+	"github.com/seaworthy-dev/seaworthy/test/others"
 )
 
 // agree holds the locator to the nodes, for every path of every object of a plan.
@@ -167,7 +168,7 @@ func TestLocatorBoundsAliases(t *testing.T) {
 }
 
 func TestLocatorAgreesWithNodesOfTheCorpus(t *testing.T) {
-	if n := agree(t, manifest.Options{Paths: []string{shared(t, "corpus/kube-prometheus"), shared(t, "corpus/k8s-examples")}}); n < 100_000 {
+	if n := agree(t, manifest.Options{Paths: []string{others.Need(t, "corpus/kube-prometheus"), others.Need(t, "corpus/k8s-examples")}}); n < 100_000 {
 		t.Errorf("only %d paths compared", n)
 	}
 }

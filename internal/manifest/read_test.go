@@ -52,20 +52,6 @@ func read(t testing.TB, opts manifest.Options) outcome {
 	return out
 }
 
-// shared gives a folder of material that is not part of the repository.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	dir := os.Getenv("SEAWORTHY_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared")
-	}
-	dir = filepath.Join(dir, name)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("SKIPPED: %s is not there; set SEAWORTHY_SHARED to the folder that holds it", dir)
-	}
-	return dir
-}
-
 // write lays files out in a new folder and makes it the working directory, so that the
 // paths of a test read as a user's do.
 func write(t testing.TB, files map[string]string) {

@@ -3,7 +3,6 @@
 package scan_test
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,16 +12,20 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
+	"github.com/seaworthy-dev/seaworthy/test/others"
 )
 
 // What is counted adds up, over everything that the example company has and over real
 // manifests, where they are at hand.
 func TestCountsAddUp(t *testing.T) {
 	t.Run("example", func(t *testing.T) { addsUp(t, "../../examples/shop", 100) })
-	corpus := filepath.Join(cmp.Or(os.Getenv("SEAWORTHY_SHARED"), "../../../shared"), "corpus")
+	corpus, ok := others.Have(t, "corpus")
+	if !ok {
+		return
+	}
 	folders, err := os.ReadDir(corpus)
 	if err != nil {
-		t.Skipf("REAL MANIFESTS ARE NOT COUNTED: %v (set SEAWORTHY_SHARED)", err)
+		t.Fatal(err)
 	}
 	for _, f := range folders {
 		if f.IsDir() {

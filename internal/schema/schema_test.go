@@ -22,6 +22,8 @@ import (
 	kjson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
+
+	"github.com/seaworthy-dev/seaworthy/test/others"
 )
 
 // reference is the slow way that the API machinery takes: into the Go type and back.
@@ -51,15 +53,8 @@ func load(t *testing.T, doc string) map[string]any {
 }
 
 func TestCanonicalEqualsTheConverter(t *testing.T) {
-	root := os.Getenv("SEAWORTHY_SHARED")
-	if root == "" {
-		root = "../../../shared"
-	}
-	if _, err := os.Stat(filepath.Join(root, "corpus")); err != nil {
-		t.Skipf("SKIPPED: no corpus of real manifests at %s (set SEAWORTHY_SHARED)", root)
-	}
 	table, n := New(), 0
-	err := filepath.WalkDir(filepath.Join(root, "corpus"), func(path string, e fs.DirEntry, err error) error {
+	err := filepath.WalkDir(others.Need(t, "corpus"), func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || filepath.Ext(path) != ".yaml" {
 			return err
 		}

@@ -7,7 +7,6 @@ package acceptance
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,6 +23,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/manifest"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
 	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
+	"github.com/seaworthy-dev/seaworthy/test/others"
 )
 
 type testCase struct {
@@ -69,12 +69,12 @@ const (
 	lifeCycle  = "the life cycle in k8s.io/api has other versions than the peer's table"
 )
 
-func load(t *testing.T) (root string, cases []testCase) {
+func load(t *testing.T) (inputs string, cases []testCase) {
 	t.Helper()
-	root = cmp.Or(os.Getenv("SEAWORTHY_SHARED"), "../../../shared")
-	f, err := os.Open(filepath.Join(root, "acceptance", "cases.jsonl"))
+	root := others.Need(t, "acceptance")
+	f, err := os.Open(filepath.Join(root, "cases.jsonl"))
 	if err != nil {
-		t.Skipf("SKIPPED: no acceptance cases at %s (set SEAWORTHY_SHARED): %v", root, err)
+		t.Fatal(err)
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
@@ -91,7 +91,7 @@ func load(t *testing.T) (root string, cases []testCase) {
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(root, "acceptance", "inputs"), cases
+	return filepath.Join(root, "inputs"), cases
 }
 
 type score struct{ ok, n int }

@@ -18,6 +18,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/checktest"
 	"github.com/seaworthy-dev/seaworthy/internal/manifest"
 	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
+	"github.com/seaworthy-dev/seaworthy/test/others"
 )
 
 // A subject is an object to be judged on both sides.
@@ -88,10 +89,9 @@ func cases(t *testing.T, dec *snapshot.Decoder, tree fs.FS, file, check string) 
 // corpus reads the manifests of real projects as a scan does.
 func corpus(t *testing.T) []*subject {
 	t.Helper()
-	root := filepath.Join(cmp.Or(os.Getenv("SEAWORTHY_SHARED"), "../../../shared"), "corpus")
-	if _, err := os.Stat(root); err != nil {
-		t.Logf("SKIPPED: no corpus of real manifests at %s (set SEAWORTHY_SHARED): only the checks' own cases are compared", root)
-		return nil
+	root, ok := others.Have(t, "corpus")
+	if !ok {
+		return nil // only the checks' own cases are compared
 	}
 	ctx := context.Background()
 	plan, err := manifest.NewPlan(ctx, manifest.Options{Paths: []string{root}, KubernetesVersion: "1.36"})

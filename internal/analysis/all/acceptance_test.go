@@ -4,7 +4,6 @@ package all_test
 
 import (
 	"bufio"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -19,6 +18,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/all"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/analysistest"
 	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
+	"github.com/seaworthy-dev/seaworthy/test/others"
 )
 
 // acceptanceCase is one line of the shared cases; their README explains the fields.
@@ -64,13 +64,13 @@ var misses = map[string]string{
 // TestAcceptance runs the analyzers over cases that others wrote. Checks of scope
 // single+cross are scored by the scan, which has their policies too.
 func TestAcceptance(t *testing.T) {
-	root := cmp.Or(os.Getenv("SEAWORTHY_SHARED"), filepath.Join("..", "..", "..", "..", "shared"))
-	file, err := os.Open(filepath.Join(root, "acceptance", "cases.jsonl"))
+	root := others.Need(t, "acceptance")
+	file, err := os.Open(filepath.Join(root, "cases.jsonl"))
 	if err != nil {
-		t.Skipf("NO ACCEPTANCE CASES WERE RUN: set SEAWORTHY_SHARED to the folder that holds acceptance/cases.jsonl (%v)", err)
+		t.Fatal(err)
 	}
 	defer file.Close()
-	inputs := filepath.Join(root, "acceptance", "inputs")
+	inputs := filepath.Join(root, "inputs")
 	scores := map[string]*[2]int{}
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)

@@ -4,7 +4,6 @@ package all_test
 
 import (
 	"bufio"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/all"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/analysistest"
 	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
+	"github.com/seaworthy-dev/seaworthy/test/others"
 )
 
 // resourceAnalyzers judge how the objects of a cluster fit together.
@@ -32,10 +32,10 @@ var resourceParams = map[string]map[string]string{
 // TestResourceAcceptance runs the analyzers of resources over cases that others wrote
 // and prints the score of each check and every miss. All have to hold.
 func TestResourceAcceptance(t *testing.T) {
-	root := cmp.Or(os.Getenv("SEAWORTHY_SHARED"), filepath.Join("..", "..", "..", "..", "shared"))
-	file, err := os.Open(filepath.Join(root, "acceptance", "cases.jsonl"))
+	root := others.Need(t, "acceptance")
+	file, err := os.Open(filepath.Join(root, "cases.jsonl"))
 	if err != nil {
-		t.Skipf("NO ACCEPTANCE CASES WERE RUN: set SEAWORTHY_SHARED to the folder that holds acceptance/cases.jsonl (%v)", err)
+		t.Fatal(err)
 	}
 	defer file.Close()
 	by := map[string]*analysis.Analyzer{}
@@ -64,7 +64,7 @@ func TestResourceAcceptance(t *testing.T) {
 			scores[c.Check] = score
 		}
 		score[1]++
-		if why := resourceCase(t, filepath.Join(root, "acceptance", "inputs"), a, c); why != "" {
+		if why := resourceCase(t, filepath.Join(root, "inputs"), a, c); why != "" {
 			t.Errorf("MISS %s (%s, %s): %s", c.ID, c.Check, c.Input, why)
 			continue
 		}
