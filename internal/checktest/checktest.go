@@ -151,18 +151,26 @@ func Run(tree fs.FS, s checks.Source) ([]Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", Path(s.File), err)
 	}
+	plain := engine(s, nil) // compiled once for all cases without parameters
 	out := make([]Result, 0, len(cases))
 	for _, c := range cases {
-		out = append(out, Result{Check: s.ID, Case: c, Problem: run(s, c)})
+		e := plain
+		if len(c.Params) > 0 {
+			e = engine(s, c.Params)
+		}
+		out = append(out, Result{Check: s.ID, Case: c, Problem: run(e, c)})
 	}
 	return out, nil
 }
 
-func run(s checks.Source, c Case) string {
+func engine(s checks.Source, params map[string]string) *cel.Engine {
+	return cel.New([]cel.Policy{{ID: s.ID, Spec: &s.Policy.Spec, Params: Params(s.ID, params)}})
+}
+
+func run(engine *cel.Engine, c Case) string {
 	if len(c.Object.Schema) > 0 {
 		return fmt.Sprintf("the case is not valid: %s: %s", c.Object.Schema[0].Path, c.Object.Schema[0].Message)
 	}
-	engine := cel.New([]cel.Policy{{ID: s.ID, Spec: &s.Policy.Spec, Params: Params(s.ID, c.Params)}})
 	if err := engine.Compile(0); err != nil {
 		return err.Error()
 	}
