@@ -143,12 +143,10 @@ func (a *API) changeControl(ctx context.Context, in *struct {
 	}
 }) (*one[seaworthy.TrackedControl], error) {
 	c, err := a.Store.Control(ctx, in.ID)
-	if err == nil {
-		err = in.matches(c)
-	}
 	if err != nil {
 		return nil, err
 	}
+	ctx = in.guard(ctx, func(tx *store.Tx) (any, error) { return tx.Control(in.ID) })
 	in.Body.apply(&c)
 	c.Version = in.Body.Version
 	if c, err = a.Audit.ChangeControl(ctx, who(ctx), c); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
 )
 
@@ -98,12 +99,10 @@ func (a *API) changeRule(ctx context.Context, in *struct {
 	Body ruleBody
 }) (*one[seaworthy.OwnershipRule], error) {
 	present, err := a.rule(ctx, in.ID)
-	if err == nil {
-		err = in.matches(present)
-	}
 	if err != nil {
 		return nil, err
 	}
+	ctx = in.guard(ctx, func(tx *store.Tx) (any, error) { return tx.OwnershipRule(in.ID) })
 	next := in.Body.rule(in.ID)
 	next.Place, next.From = present.Place, present.From
 	r, err := a.Triage.PutRule(ctx, who(ctx), next)
@@ -167,22 +166,23 @@ func (a *API) sla(ctx context.Context, _ *struct{}) (*one[slaBody], error) {
 	if err != nil {
 		return nil, err
 	}
+	return record(slaOf(sla))
+}
+
+func slaOf(sla seaworthy.SLA) slaBody {
 	var out slaBody
 	out.each(func(s seaworthy.Severity, d *time.Duration) { *d = sla[s] })
-	return record(out)
+	return out
 }
 
 func (a *API) setSLA(ctx context.Context, in *struct {
 	Edit
 	Body slaBody
 }) (*one[slaBody], error) {
-	present, err := a.sla(ctx, nil)
-	if err == nil {
-		err = in.matches(present.Body)
-	}
-	if err != nil {
-		return nil, err
-	}
+	ctx = in.guard(ctx, func(tx *store.Tx) (any, error) {
+		present, err := triage.ChangeableSLA(tx)
+		return slaOf(present), err
+	})
 	sla := seaworthy.SLA{}
 	in.Body.each(func(s seaworthy.Severity, d *time.Duration) {
 		if *d > 0 {

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
 // Paging is what every list that is paged takes.
@@ -109,11 +111,23 @@ type Edit struct {
 	IfMatch string `header:"If-Match" maxLength:"500" doc:"The ETag of the record that was edited; refused with 412 if it changed since."`
 }
 
+// guard has the write that follows refuse an edit of a record that is not the present one
+// any more, in its own transaction: present reads the record there.
+func (e Edit) guard(ctx context.Context, present func(*store.Tx) (any, error)) context.Context {
+	if e.IfMatch == "" || e.IfMatch == "*" {
+		return ctx
+	}
+	return store.Guarded(ctx, func(tx *store.Tx) error {
+		v, err := present(tx)
+		if err != nil {
+			return err
+		}
+		return e.matches(v)
+	})
+}
+
 // matches refuses an edit of a record that is not the present one any more.
 func (e Edit) matches(present any) error {
-	if e.IfMatch == "" || e.IfMatch == "*" {
-		return nil
-	}
 	tag, err := etag(present)
 	if err != nil {
 		return err

@@ -107,15 +107,7 @@ func (a *API) changeUser(ctx context.Context, in *struct {
 		Disabled *bool           `json:"disabled,omitempty"`
 	}
 }) (*one[seaworthy.User], error) {
-	if in.IfMatch != "" {
-		u, err := a.Store.User(ctx, in.ID)
-		if err != nil {
-			return nil, err
-		}
-		if err := in.matches(u); err != nil {
-			return nil, err
-		}
-	}
+	ctx = in.guard(ctx, func(tx *store.Tx) (any, error) { return tx.User(in.ID) })
 	u, err := a.Auth.ChangeUser(ctx, who(ctx), in.ID, auth.UserChange(in.Body))
 	if err != nil {
 		return nil, err
@@ -196,15 +188,16 @@ func (a *API) changeTeam(ctx context.Context, in *struct {
 	Edit
 	Body teamBody
 }) (*one[seaworthy.Team], error) {
-	t, err := a.Store.Team(ctx, in.ID)
-	if err == nil {
-		err = in.matches(t)
-	}
+	ctx = in.guard(ctx, func(tx *store.Tx) (any, error) { return tx.Team(in.ID) })
+	var t seaworthy.Team
+	err := a.Store.Write(ctx, who(ctx).Actor, func(tx *store.Tx) (err error) {
+		if t, err = tx.Team(in.ID); err != nil {
+			return err
+		}
+		t.Name = strings.TrimSpace(in.Body.Name)
+		return tx.PutTeam(&t)
+	})
 	if err != nil {
-		return nil, err
-	}
-	t.Name = strings.TrimSpace(in.Body.Name)
-	if err := a.Store.Write(ctx, who(ctx).Actor, func(tx *store.Tx) error { return tx.PutTeam(&t) }); err != nil {
 		return nil, err
 	}
 	return record(t)
@@ -214,12 +207,12 @@ func (a *API) dropTeam(ctx context.Context, in *struct {
 	ByID
 	Edit
 }) (*struct{}, error) {
-	t, err := a.Store.Team(ctx, in.ID)
-	if err == nil {
-		err = in.matches(t)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return nil, a.Store.Write(ctx, who(ctx).Actor, func(tx *store.Tx) error { return tx.DropTeam(&t) })
+	ctx = in.guard(ctx, func(tx *store.Tx) (any, error) { return tx.Team(in.ID) })
+	return nil, a.Store.Write(ctx, who(ctx).Actor, func(tx *store.Tx) error {
+		t, err := tx.Team(in.ID)
+		if err != nil {
+			return err
+		}
+		return tx.DropTeam(&t)
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
 func (a *API) programRoutes() {
@@ -104,13 +105,11 @@ func (a *API) changeProgram(ctx context.Context, in *struct {
 	Body programBody
 }) (*one[seaworthy.Program], error) {
 	p, err := a.program(ctx, in.ID)
-	if err == nil {
-		err = in.matches(*p)
-	}
 	if err != nil {
 		return nil, err
 	}
 	in.Body.apply(p)
+	ctx = in.guard(ctx, func(tx *store.Tx) (any, error) { return tx.Program(in.ID) })
 	changed, err := a.Audit.ChangeProgram(ctx, who(ctx), *p)
 	if err != nil {
 		return nil, err
@@ -122,13 +121,10 @@ func (a *API) closeProgram(ctx context.Context, in *struct {
 	ByID
 	Edit
 }) (*one[seaworthy.Program], error) {
-	p, err := a.program(ctx, in.ID)
-	if err == nil {
-		err = in.matches(*p)
-	}
-	if err != nil {
+	if _, err := a.program(ctx, in.ID); err != nil {
 		return nil, err
 	}
+	ctx = in.guard(ctx, func(tx *store.Tx) (any, error) { return tx.Program(in.ID) })
 	closed, err := a.Audit.CloseProgram(ctx, who(ctx), in.ID)
 	if err != nil {
 		return nil, err

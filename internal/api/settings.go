@@ -39,14 +39,8 @@ func (a *API) setRetention(ctx context.Context, in *struct {
 	Edit
 	Body audit.Retention
 }) (*one[audit.Retention], error) {
-	present, err := a.Audit.Retention(ctx)
-	if err == nil {
-		err = in.matches(present)
-	}
-	if err == nil {
-		err = a.Audit.SetRetention(ctx, who(ctx), in.Body)
-	}
-	if err != nil {
+	ctx = in.guard(ctx, func(tx *store.Tx) (any, error) { return audit.ChangeableRetention(tx) })
+	if err := a.Audit.SetRetention(ctx, who(ctx), in.Body); err != nil {
 		return nil, err
 	}
 	return record(in.Body)

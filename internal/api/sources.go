@@ -135,11 +135,9 @@ func (a *API) changeSource(ctx context.Context, in *struct {
 	}
 }) (*one[seaworthy.DeclaredSource], error) {
 	var s seaworthy.DeclaredSource
+	ctx = in.guard(ctx, func(tx *store.Tx) (any, error) { return tx.LockedSource(in.ID) })
 	err := a.Store.Write(ctx, who(ctx).Actor, func(tx *store.Tx) (err error) {
-		if s, err = tx.Source(in.ID); err != nil {
-			return err
-		}
-		if err := in.matches(s); err != nil {
+		if s, err = tx.LockedSource(in.ID); err != nil {
 			return err
 		}
 		if in.Body.Kind != "" && in.Body.Kind != s.Kind || in.Body.Name != "" && in.Body.Name != s.Name {

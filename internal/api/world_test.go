@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,7 +64,10 @@ func here(t *testing.T, c api.Config) *world {
 func newWorld(t *testing.T, sc store.Config, c api.Config) *world {
 	t.Helper()
 	w := &world{T: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), tokens: map[seaworthy.Role]string{}}
+	var clock sync.Mutex
 	sc.Now = func() time.Time {
+		clock.Lock()
+		defer clock.Unlock()
 		w.now = w.now.Add(time.Millisecond)
 		return w.now
 	}

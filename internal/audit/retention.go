@@ -37,8 +37,18 @@ const reportsKey = "retention.reports"
 
 // Retention gives what is set.
 func (a *Audit) Retention(ctx context.Context) (Retention, error) {
-	r := DefaultRetention()
 	value, err := a.store.Setting(ctx, retentionKey)
+	return parseRetention(value, err)
+}
+
+// ChangeableRetention gives what is set, inside the write that is to set it.
+func ChangeableRetention(tx *store.Tx) (Retention, error) {
+	value, err := tx.ChangeableSetting(retentionKey)
+	return parseRetention(value, err)
+}
+
+func parseRetention(value string, err error) (Retention, error) {
+	r := DefaultRetention()
 	if err != nil || value == "" {
 		return r, err
 	}

@@ -214,6 +214,9 @@ func (s *Store) Setting(ctx context.Context, key string) (string, error) {
 
 // SetSetting writes a setting and logs it. Settings hold no secrets.
 func (t *Tx) SetSetting(key, value string) error {
+	if err := t.queue("setting " + key); err != nil {
+		return err
+	}
 	err := t.exec(`INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key, value)
 	if err != nil {
 		return fmt.Errorf("set %s: %w", key, err)

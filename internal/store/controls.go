@@ -25,6 +25,9 @@ var controlVersions = records[seaworthy.TrackedControl]{
 // is the version that was changed, 0 for a new control; another one that came in
 // between is a conflict.
 func (t *Tx) PutControl(c *seaworthy.TrackedControl) error {
+	if err := t.queue("control " + c.ID); err != nil {
+		return err
+	}
 	var present int
 	if err := t.tx.QueryRowContext(t.ctx, `SELECT COALESCE(MAX(version), 0) FROM controls WHERE id = $1`, c.ID).Scan(&present); err != nil {
 		return err
@@ -50,8 +53,12 @@ func (s *Store) Control(ctx context.Context, id string) (seaworthy.TrackedContro
 	return s.presentControl(ctx, s.read, id)
 }
 
-// Control gives the present version of a control, inside the write.
+// Control gives the present version of a control, inside the write, and keeps others from
+// adding another.
 func (t *Tx) Control(id string) (seaworthy.TrackedControl, error) {
+	if err := t.queue("control " + id); err != nil {
+		return seaworthy.TrackedControl{}, err
+	}
 	return t.store.presentControl(t.ctx, t.tx, id)
 }
 

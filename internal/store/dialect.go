@@ -31,6 +31,7 @@ type dialect struct {
 	name      string // for people
 	goose     goose.Dialect
 	forUpdate string // ends a SELECT that locks its rows
+	queue     string // waits until nobody else is at what $1 names; empty: there is no need
 	// unnumbered: placeholders in bulk are plain question marks. SQLite looks each numbered
 	// one up among all before it, which takes minutes where there are thousands.
 	unnumbered bool
@@ -106,6 +107,7 @@ func postgres(dsn string) (dialect, error) {
 	}
 	return dialect{
 		name: "PostgreSQL", goose: goose.DialectPostgres, forUpdate: " FOR UPDATE", snapshot: sql.LevelRepeatableRead,
+		queue:  `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`,
 		where:  fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database),
 		copyIn: copyIn,
 		open: func() (*sql.DB, *sql.DB, error) {

@@ -37,7 +37,7 @@ func (t *Tx) Erase(kind, subject, reason string) error {
 }
 
 func (t *Tx) eraseComment(id, reason string) error {
-	c, err := comments.one(t.ctx, t.store, t.tx, id, byID(id))
+	c, err := comments.locked(t, id, byID(id))
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (t *Tx) eraseComment(id, reason string) error {
 
 // eraseUser leaves an account that nobody can use, under the id that the log names.
 func (t *Tx) eraseUser(id, reason string) error {
-	u, err := users.one(t.ctx, t.store, t.tx, id, byID(id))
+	u, err := users.locked(t, id, byID(id))
 	if err != nil {
 		return err
 	}
@@ -81,9 +81,7 @@ func (t *Tx) EraseEvidence(id, reason string) (seaworthy.Evidence, error) {
 	if reason == "" {
 		return seaworthy.Evidence{}, seaworthy.Invalid("evidence is not erased without a reason")
 	}
-	w := where{}
-	w.add("id = ?", id)
-	e, err := evidence.one(t.ctx, t.store, t.tx, id, w)
+	e, err := evidence.locked(t, id, byID(id))
 	if err != nil {
 		return e, err
 	}

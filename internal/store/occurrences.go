@@ -49,11 +49,10 @@ func (s *Store) Occurrence(ctx context.Context, id string) (seaworthy.Occurrence
 	return occurrences.one(ctx, s, s.read, id, w)
 }
 
-// Occurrence gives an occurrence by its id, inside the write.
+// Occurrence gives an occurrence by its id, inside the write, and keeps others from
+// changing it.
 func (t *Tx) Occurrence(id string) (seaworthy.Occurrence, error) {
-	w := where{}
-	w.add("id = ?", id)
-	return occurrences.one(t.ctx, t.store, t.tx, id, w)
+	return occurrences.locked(t, id, byID(id))
 }
 
 // OccurrenceFilter narrows a list of occurrences; empty fields do not.

@@ -21,6 +21,12 @@ func (t *Tx) PutOwnershipRule(r *seaworthy.OwnershipRule) error { return ownersh
 // DropOwnershipRule removes a rule.
 func (t *Tx) DropOwnershipRule(r *seaworthy.OwnershipRule) error { return ownershipRules.drop(t, r) }
 
+// OwnershipRule gives a rule by its id, inside the write, and keeps others from changing
+// it.
+func (t *Tx) OwnershipRule(id string) (seaworthy.OwnershipRule, error) {
+	return ownershipRules.locked(t, id, byID(id))
+}
+
 const rulesInOrder = "ORDER BY place, id"
 
 // OwnershipRules lists all rules in the order in which they are tried.

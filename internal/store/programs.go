@@ -25,11 +25,9 @@ var programs = records[seaworthy.Program]{
 // audit looks at.
 func (t *Tx) PutProgram(p *seaworthy.Program) error { return programs.put(t, p) }
 
-// Program gives a program by its id, inside the write.
+// Program gives a program by its id, inside the write, and keeps others from changing it.
 func (t *Tx) Program(id string) (seaworthy.Program, error) {
-	w := where{}
-	w.add("id = ?", id)
-	return programs.one(t.ctx, t.store, t.tx, id, w)
+	return programs.locked(t, id, byID(id))
 }
 
 // Program gives a program by its id.

@@ -71,6 +71,16 @@ func (r records[T]) one(ctx context.Context, s *Store, q querier, name string, w
 	return v, s.dialect.explain(err)
 }
 
+// locked is one inside a write, and keeps others from changing the record until the
+// transaction ends.
+func (r records[T]) locked(t *Tx, name string, w where) (T, error) {
+	v, err := scanDocument[T](t.tx.QueryRowContext(t.ctx, `SELECT document FROM `+r.table+w.sql()+t.store.dialect.forUpdate, w.args...))
+	if err == sql.ErrNoRows {
+		return v, seaworthy.NotFound("there is no %s %s", r.kind, name)
+	}
+	return v, err
+}
+
 // list gives the records that the condition selects; tail orders and limits them.
 func (r records[T]) list(ctx context.Context, s *Store, q querier, w where, tail string) ([]T, error) {
 	rows, err := q.QueryContext(ctx, `SELECT document FROM `+r.table+w.sql()+` `+tail, w.args...)

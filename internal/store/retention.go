@@ -23,7 +23,7 @@ func (s *Store) RunsWithBytes(ctx context.Context, after, before time.Time, n in
 // DropRawReport says of a run that its raw report is not kept any more, and makes
 // tombstones of the evidence that it was. It gives the digest of the bytes to remove.
 func (t *Tx) DropRawReport(id, reason string) (digest string, err error) {
-	run, err := t.Run(id)
+	run, err := runs.locked(t, id, byID(id))
 	if err != nil || run.Blob == "" {
 		return "", err
 	}

@@ -13,6 +13,15 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 )
 
+// ChangeableSetting is Setting, and keeps others from setting it until the transaction
+// ends, whether there is one yet or not.
+func (t *Tx) ChangeableSetting(key string) (string, error) {
+	if err := t.queue("setting " + key); err != nil {
+		return "", err
+	}
+	return t.Setting(key)
+}
+
 // Setting gives a setting as the transaction sees it, or "".
 func (t *Tx) Setting(key string) (string, error) {
 	var v string

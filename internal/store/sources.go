@@ -35,6 +35,11 @@ func (t *Tx) Source(id string) (seaworthy.DeclaredSource, error) {
 	return sources.one(t.ctx, t.store, t.tx, id, byID(id))
 }
 
+// LockedSource is Source, and keeps others from changing it until the transaction ends.
+func (t *Tx) LockedSource(id string) (seaworthy.DeclaredSource, error) {
+	return sources.locked(t, id, byID(id))
+}
+
 // SourceNamed gives a source by its kind and name.
 func (t *Tx) SourceNamed(kind, name string) (seaworthy.DeclaredSource, error) {
 	w := where{}

@@ -130,6 +130,9 @@ func (s *Store) attempt(ctx context.Context, actor string, f func(*Tx) error) (e
 		_ = conn.Close() // which gives it back
 	}()
 	t := &Tx{tx: tx, conn: conn, store: s, ctx: ctx, Actor: actor, At: s.Now()}
+	if err := t.guarded(); err != nil {
+		return err
+	}
 	if err := f(t); err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ func (s *Store) Team(ctx context.Context, id string) (seaworthy.Team, error) {
 	return teams.one(ctx, s, s.read, id, w)
 }
 
+// Team gives a team by its id, inside the write, and keeps others from changing it.
+func (t *Tx) Team(id string) (seaworthy.Team, error) { return teams.locked(t, id, byID(id)) }
+
 // Teams lists all teams by name.
 func (s *Store) Teams(ctx context.Context) ([]seaworthy.Team, error) {
 	return teams.list(ctx, s, s.read, where{}, "ORDER BY name")

@@ -29,6 +29,15 @@ func SLA(tx *store.Tx) (seaworthy.SLA, error) {
 	return parseSLA(value)
 }
 
+// ChangeableSLA gives how long findings may stay open, inside the write that is to set it.
+func ChangeableSLA(tx *store.Tx) (seaworthy.SLA, error) {
+	value, err := tx.ChangeableSetting(slaSetting)
+	if err != nil {
+		return nil, err
+	}
+	return parseSLA(value)
+}
+
 // SLA gives how long findings may stay open.
 func (t *Triage) SLA(ctx context.Context) (seaworthy.SLA, error) {
 	value, err := t.store.Setting(ctx, slaSetting)

@@ -170,7 +170,7 @@ func (u *UI) declareSource(w http.ResponseWriter, r *http.Request) error {
 func (u *UI) changeSource(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	err := u.Store.Write(r.Context(), visitOf(r).who.Actor, func(tx *store.Tx) error {
-		s, err := tx.Source(id)
+		s, err := tx.LockedSource(id)
 		if err != nil {
 			return err
 		}
