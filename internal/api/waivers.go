@@ -67,7 +67,7 @@ func (a *API) waivers(ctx context.Context, in *struct {
 func (a *API) waiver(ctx context.Context, in *ByID) (*one[seaworthy.TrackedWaiver], error) {
 	w, err := a.Store.Waiver(ctx, in.ID)
 	if err == nil && w.SourceID != "" {
-		err = a.seesSource(ctx, "waiver", in.ID, w.SourceID)
+		err = a.seesPlace(ctx, "waiver", in.ID, w.SourceID, w.Namespace)
 	}
 	if err != nil {
 		return nil, err

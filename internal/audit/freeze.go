@@ -75,7 +75,12 @@ func mayList(p seaworthy.Principal, list string) error {
 	switch list {
 	case "users", "tokens":
 		return may(p, seaworthy.FreezeLists)
-	case "log", "actions", "program-versions":
+	case "actions":
+		if p.Program != "" { // as everywhere: they are of no program
+			return seaworthy.Forbidden("who is bound to one program may not see what others did")
+		}
+		return may(p, seaworthy.ReadLog)
+	case "log", "program-versions":
 		return may(p, seaworthy.ReadLog)
 	}
 	return nil

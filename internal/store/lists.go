@@ -73,6 +73,19 @@ func within(w *where, q ListQuery, source, namespace string) {
 	}
 }
 
+// withinOrNowhere narrows to the sources of the program, and what is of no source.
+func (w *where) withinOrNowhere(p seaworthy.Program, source string) {
+	in, _ := scopeOf(&p)
+	if p.ID == "" {
+		return
+	}
+	places := make([]string, len(in))
+	for i, id := range in {
+		places[i] = " OR " + source + " = " + w.arg(id)
+	}
+	w.conditions = append(w.conditions, "("+source+" = ''"+strings.Join(places, "")+")")
+}
+
 func everything(*where, ListQuery) {}
 
 func findingsList() list {

@@ -75,6 +75,7 @@ func evidenceList() list {
 		map[string]string{"kind": "kind", "shows": "shows", "source": "source_id"},
 		func(w *where, q ListQuery) {
 			during(w, q, "effective_from", "effective_to")
+			w.withinOrNowhere(q.Program, "source_id")
 			until(w, q, "logged_at")
 		},
 		func(e seaworthy.Evidence) []any {

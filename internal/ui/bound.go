@@ -4,6 +4,7 @@ package ui
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
@@ -12,7 +13,10 @@ import (
 // seesPlace refuses what lies outside the program that somebody is bound to, as if it
 // were not there. Who is bound to none sees everything.
 func seesPlace(r *http.Request, what, id, source, namespace string) error {
-	v := visitOf(r)
+	return visitOf(r).seesPlace(what, id, source, namespace)
+}
+
+func (v *visit) seesPlace(what, id, source, namespace string) error {
 	if v.who.Program == "" || v.whole != nil && v.whole.HasNamespace(source, namespace) {
 		return nil
 	}
@@ -21,11 +25,19 @@ func seesPlace(r *http.Request, what, id, source, namespace string) error {
 
 // seesEvidence refuses evidence of a source that lies outside; what people brought belongs
 // to no source.
-func seesEvidence(r *http.Request, e seaworthy.Evidence) error {
+func seesEvidence(r *http.Request, e seaworthy.Evidence) error { return visitOf(r).seesEvidence(e) }
+
+func (v *visit) seesEvidence(e seaworthy.Evidence) error {
 	if e.SourceID == "" {
 		return nil
 	}
-	return seesPlace(r, "evidence", e.ID, e.SourceID, "")
+	return v.seesPlace("evidence", e.ID, e.SourceID, "")
+}
+
+// knowsSource tells whether somebody may read a source's name: it is in the scope of the
+// program that they are bound to, or the program says why not.
+func (v *visit) knowsSource(id string) bool {
+	return v.who.Program == "" || v.whole != nil && slices.ContainsFunc(v.whole.Scope, func(s seaworthy.ScopeItem) bool { return s.Source == id })
 }
 
 // covered takes from entries what somebody who is bound to a program may not read: it may

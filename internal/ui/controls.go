@@ -296,7 +296,9 @@ func (u *UI) controlEvidence(ctx context.Context, p *controlPage, names names) e
 		return err
 	}
 	for _, e := range list {
-		p.Evidence = append(p.Evidence, u.evidenceRow(p.page, names, e))
+		if visitIn(ctx).seesEvidence(e) == nil {
+			p.Evidence = append(p.Evidence, u.evidenceRow(p.page, names, e))
+		}
 	}
 	return nil
 }

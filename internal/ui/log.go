@@ -110,6 +110,9 @@ func (u *UI) log(w http.ResponseWriter, r *http.Request) error {
 	}
 	const most = 50
 	f := store.LogFilter{Kind: p.Q.Get("kind"), Subject: p.Q.Get("subject"), Actor: p.Q.Get("actor"), Limit: most}
+	if p.Who.Program != "" {
+		f.Actor = "" // which is not theirs to know
+	}
 	if f.Before, err = cursorOf(p.Q.Get("after")); err != nil {
 		return err
 	}

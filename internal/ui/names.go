@@ -35,7 +35,9 @@ func (u *UI) names(ctx context.Context) (names, error) {
 	}
 	sources, err := u.Store.Sources(ctx)
 	for _, s := range sources {
-		n.sources[s.ID] = s
+		if visitIn(ctx).knowsSource(s.ID) {
+			n.sources[s.ID] = s
+		}
 	}
 	return n, err
 }

@@ -46,7 +46,9 @@ func (u *UI) occurrence(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, e := range list {
-		p.Evidence = append(p.Evidence, u.evidenceRow(p.page, names, e))
+		if seesEvidence(r, e) == nil {
+			p.Evidence = append(p.Evidence, u.evidenceRow(p.page, names, e))
+		}
 	}
 	if p.Versions, err = u.history(ctx, p.page, names, "occurrence", o.ID); err != nil {
 		return err

@@ -29,8 +29,10 @@ type visit struct {
 
 type visitKey struct{}
 
-func visitOf(r *http.Request) *visit {
-	if v, ok := r.Context().Value(visitKey{}).(*visit); ok {
+func visitOf(r *http.Request) *visit { return visitIn(r.Context()) }
+
+func visitIn(ctx context.Context) *visit {
+	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
 		return v
 	}
 	return &visit{}
