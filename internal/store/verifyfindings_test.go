@@ -42,6 +42,12 @@ func tracked(s *store.Store, i int) seaworthy.TrackedFinding {
 // the first five of them fixed.
 func live(t *testing.T, s *store.Store) {
 	t.Helper()
+	liveOf(t, s, 1500)
+}
+
+// liveOf is live with so many findings.
+func liveOf(t *testing.T, s *store.Store, findings int) {
+	t.Helper()
 	step := func(n int, kind string, change func(*seaworthy.TrackedFinding)) {
 		write(t, s, func(tx *store.Tx) error {
 			var ids []string
@@ -64,7 +70,7 @@ func live(t *testing.T, s *store.Store) {
 			return tx.ChangeFindings(changes)
 		})
 	}
-	step(1500, seaworthy.EventOpened, func(*seaworthy.TrackedFinding) {})
+	step(findings, seaworthy.EventOpened, func(*seaworthy.TrackedFinding) {})
 	step(10, seaworthy.EventAssigned, func(f *seaworthy.TrackedFinding) { f.Assignee = "u1" })
 	step(5, seaworthy.EventFixed, func(f *seaworthy.TrackedFinding) { f.Status, f.ClosedAt = seaworthy.FindingFixed, s.Now() })
 }
