@@ -4,7 +4,7 @@ export CGO_ENABLED := 0
 export GOFLAGS := -tags=kustomize_disable_go_plugin_support
 
 .DEFAULT_GOAL := help
-.PHONY: help build example demo test test-full bench soak vet lint docs controlplane identityprovider objectstore run ci
+.PHONY: help build example demo test test-full bench soak vet lint docs controlplane identityprovider objectstore image run ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,16 @@ identityprovider: ## Build the provider of single sign-on for the tests, once
 
 objectstore: ## Build an S3-compatible server for the tests, once
 	@go run ./test/s3/build
+
+# The program and what it needs of a file system, for deploy/Dockerfile.
+IMAGE ?= seaworthy
+CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
+image: ## Build a container image, asking no registry: make image IMAGE=name
+	rm -rf dist/image
+	mkdir -p dist/image/root/etc/ssl/certs dist/image/owned/data dist/image/owned/tmp
+	GOOS=linux go build -o dist/image/root/seaworthy ./cmd/seaworthy
+	cp $(CERTIFICATES) dist/image/root/etc/ssl/certs/ca-certificates.crt
+	docker build -t $(IMAGE) -f deploy/Dockerfile dist/image
 
 bench: ## Measure scans of 400 and 10,000 workloads
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench

@@ -120,7 +120,23 @@ func (a *Audit) seal(ctx context.Context, p seaworthy.Principal, e *export, s Se
 		}
 	}
 	cosigned, err := a.cosigned(ctx, c.Size)
-	return vault.Head{Entry: entryOf(list[0]), Checkpoint: c.Signed(), Size: c.Size, Timestamp: token, Cosigned: cosigned, Tiles: a.store.Tiles(ctx)}, err
+	if err != nil {
+		return vault.Head{}, err
+	}
+	stamped, err := a.stamped(ctx, c.Size)
+	return vault.Head{
+		Entry: entryOf(list[0]), Checkpoint: c.Signed(), Size: c.Size, Timestamp: token, Cosigned: cosigned, Stamped: stamped, Tiles: a.store.Tiles(ctx),
+	}, err
+}
+
+// stamped gives older heads with timestamps, the first of each day.
+func (a *Audit) stamped(ctx context.Context, size int64) ([]vault.Stamped, error) {
+	list, err := a.store.StampedDaily(ctx, size)
+	out := make([]vault.Stamped, len(list))
+	for i, c := range list {
+		out[i] = vault.Stamped{Size: c.Size, Note: c.Note, Timestamp: c.Timestamp}
+	}
+	return out, err
 }
 
 // cosigned gives the newest head that each witness cosigned before one of the size.

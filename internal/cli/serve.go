@@ -31,6 +31,7 @@ type serveOptions struct {
 	logFormat, logLevel  string
 	databaseFile         string
 	signOn               signOnOptions
+	tsaCert              string
 }
 
 func (p *program) serveCommand() *cobra.Command {
@@ -77,6 +78,8 @@ func (o *serveOptions) serveFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.TLSKey, "tls-key", "", "`FILE` with the certificate's key (PEM)")
 	f.StringSliceVar(&o.proxies, "trusted-proxy", nil, "`ADDRESSES` of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8 (repeatable)")
 	f.StringArrayVar(&o.witnesses, "witness", nil, "Public `KEY` of a witness that may cosign the log, or a file that holds it (repeatable)")
+	f.StringVar(&o.Timestamps.URL, "tsa-url", "", "`URL` of a timestamp authority (RFC 3161) that sees the head of the log once an hour")
+	f.StringVar(&o.tsaCert, "tsa-cert", "", "`FILE` with the authority's certificate, or of who vouches for it (PEM): no other's timestamp is kept")
 	f.BoolVar(&o.PrivateLog, "private-log", false, "Serve the log's tiles only to who may read the log")
 	f.BoolVar(&o.RequireSecondFactor, "require-second-factor", false, "Let nobody in without a second factor")
 	f.DurationVar(&o.SessionLifetime, "session-lifetime", 7*24*time.Hour, "How long people stay signed in at most; groups of single sign-on are read anew at each sign-in")
@@ -159,8 +162,23 @@ func (o *serveOptions) complete(p *program) (err error) {
 		}
 		o.Witnesses = append(o.Witnesses, key)
 	}
+	if err := o.timestamps(); err != nil {
+		return err
+	}
 	o.Version, o.Out = Version(), p.out
 	return o.catalogue()
+}
+
+// timestamps reads the certificates of the timestamp authority.
+func (o *serveOptions) timestamps() (err error) {
+	if o.tsaCert == "" {
+		return nil
+	}
+	if o.Timestamps.URL == "" {
+		return usageError{errors.New("--tsa-cert needs --tsa-url")}
+	}
+	o.Timestamps.Roots, err = certificates(o.tsaCert)
+	return err
 }
 
 // database reads the URL of the database from its file.

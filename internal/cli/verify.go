@@ -171,6 +171,9 @@ func (p *program) tellVerified(path string, r vault.Verified) error {
 	if r.Timestamp != "" {
 		fmt.Fprintf(&b, "  timestamp  the authority saw the checkpoint at %s\n", r.Timestamp)
 	}
+	if len(r.Seen) > 0 && r.Seen[0].Size < r.LogSize {
+		fmt.Fprintf(&b, "  since      %s: by then it had seen the first %d entries, and later %s\n", r.Seen[0].At, r.Seen[0].Size, counted(len(r.Seen)-1, "more head"))
+	}
 	if r.LeftOut > 0 {
 		fmt.Fprintf(&b, "  left out   the bytes of %s of evidence are not in it, as the package says\n", counted(r.LeftOut, "piece"))
 	}

@@ -3,6 +3,8 @@
 package server
 
 import (
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/seaworthy-dev/seaworthy/internal/api"
 	"github.com/seaworthy-dev/seaworthy/internal/ui"
 )
@@ -11,3 +13,6 @@ import (
 func (s *Server) Routes() ([]ui.Route, []api.Route) {
 	return s.parts.pages.Routes(), s.parts.api.Routes()
 }
+
+// Signer signs the log.
+func (s *Server) Signer() note.Signer { return s.signer }

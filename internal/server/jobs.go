@@ -14,7 +14,7 @@ import (
 
 // jobs is the periodic work. Of several servers on one database each does some of it.
 func (s *Server) jobs() []jobs.Job {
-	return []jobs.Job{
+	return append(s.stampJobs(), []jobs.Job{
 		{Name: "checkpoint", Every: time.Minute, Lease: time.Minute, Run: s.checkpoint},
 		{Name: "self-check", Every: 24 * time.Hour, Lease: 6 * time.Hour, Run: s.selfCheck},
 		{Name: "occurrences", Every: 5 * time.Minute, Lease: 30 * time.Minute, Run: s.parts.audit.Advance},
@@ -23,7 +23,7 @@ func (s *Server) jobs() []jobs.Job {
 		{Name: "retention", Every: 24 * time.Hour, Lease: 2 * time.Hour, Run: s.parts.audit.Retain},
 		{Name: "uploads", Every: time.Hour, Lease: 10 * time.Minute, Run: s.uploads},
 		{Name: "sign-in", Every: time.Hour, Lease: 10 * time.Minute, Run: s.auth.Sweep},
-	}
+	}...)
 }
 
 // checkpoint signs the head of the log, if it grew.
@@ -76,7 +76,11 @@ func (s *Server) SelfCheck(ctx context.Context) (store.SelfCheck, error) {
 	if err != nil {
 		return result, fmt.Errorf("check the blobs: %w", err)
 	}
-	result.Problems = append(result.Problems, problems...)
+	stamps, err := s.checkStamps(ctx)
+	if err != nil {
+		return result, fmt.Errorf("check the timestamps: %w", err)
+	}
+	result.Problems = append(append(result.Problems, problems...), stamps...)
 	result.FinishedAt = s.store.Now()
 	return result, nil
 }

@@ -68,6 +68,7 @@ type state struct {
 var (
 	descEntries    = prometheus.NewDesc("seaworthy_log_entries", "Entries of the log.", nil, nil)
 	descCheckpoint = prometheus.NewDesc("seaworthy_log_checkpoint_timestamp_seconds", "When the newest checkpoint was signed.", nil, nil)
+	descStamped    = prometheus.NewDesc("seaworthy_log_stamped_timestamp_seconds", "When the newest checkpoint with a timestamp of an authority was signed.", nil, nil)
 	descSelfCheck  = prometheus.NewDesc("seaworthy_self_check_problems", "What the latest self-check found altered, missing or added.", nil, nil)
 	descSelfCheckT = prometheus.NewDesc("seaworthy_self_check_timestamp_seconds", "When the latest self-check ended.", nil, nil)
 	descFailures   = prometheus.NewDesc("seaworthy_job_failures", "How often a job failed in a row.", []string{"job"}, nil)
@@ -77,7 +78,7 @@ var (
 
 // Describe tells what there may be.
 func (c *state) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descEntries, descCheckpoint, descSelfCheck, descSelfCheckT, descFailures, descRan, descUp} {
+	for _, d := range []*prometheus.Desc{descEntries, descCheckpoint, descStamped, descSelfCheck, descSelfCheckT, descFailures, descRan, descUp} {
 		out <- d
 	}
 }
@@ -99,6 +100,9 @@ func (c *state) Collect(out chan<- prometheus.Metric) {
 	gauge(descEntries, float64(size))
 	if p, err := c.store.LastCheckpoint(ctx); err == nil {
 		gauge(descCheckpoint, float64(p.At.Unix()))
+	}
+	if p, err := c.store.LastStamped(ctx); err == nil {
+		gauge(descStamped, float64(p.At.Unix()))
 	}
 	if checks, err := c.store.SelfChecks(ctx, 1); err == nil && len(checks) == 1 {
 		gauge(descSelfCheck, float64(len(checks[0].Problems)))

@@ -28,6 +28,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/auth/oidc"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/timestamp"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
 
@@ -63,6 +64,8 @@ type Config struct {
 	SignOn oidc.Config
 	// SignOnOnly leaves passwords to owners and auditors.
 	SignOnOnly bool
+	// Timestamps is the authority that sees the log; without a URL there is none.
+	Timestamps timestamp.Config
 
 	// The catalogue that the server starts with.
 	Checks     []seaworthy.Check
@@ -90,8 +93,9 @@ type Server struct {
 	auth    *auth.Auth
 	signer  note.Signer
 	key     note.Verifier
-	public  string         // the log's public key, as note.NewVerifier reads it
-	signOn  *oidc.Provider // nil: there is none
+	public  string               // the log's public key, as note.NewVerifier reads it
+	signOn  *oidc.Provider       // nil: there is none
+	stamps  *timestamp.Authority // nil: there is none
 	metrics *metrics
 	handler http.Handler
 	closers []io.Closer
@@ -121,6 +125,9 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	if err := s.openAuth(); err != nil {
+		return nil, err
+	}
+	if err := s.openStamps(); err != nil {
 		return nil, err
 	}
 	s.metrics = newMetrics(s.store, s.log)

@@ -191,6 +191,27 @@ func (s *Store) SetTimestamp(ctx context.Context, size int64, token []byte) erro
 	return s.dialect.explain(err)
 }
 
+// LastStamped gives the newest checkpoint with a timestamp, or a not-found error.
+func (s *Store) LastStamped(ctx context.Context) (Checkpoint, error) {
+	return s.checkpoint(ctx, `SELECT `+checkpointColumns+` FROM checkpoints WHERE timestamp_token IS NOT NULL ORDER BY size DESC LIMIT 1`)
+}
+
+// Stamped lists checkpoints with a timestamp, oldest first, from those on that hold more
+// entries than after. They come without cosignatures.
+func (s *Store) Stamped(ctx context.Context, after int64, n int) ([]Checkpoint, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+checkpointColumns+` FROM checkpoints
+		WHERE timestamp_token IS NOT NULL AND size > $1 ORDER BY size LIMIT $2`, after, limit(n))
+	return collect(s, rows, err, scanCheckpoint)
+}
+
+// StampedDaily lists of each day, in UTC, the first checkpoint with a timestamp, of those
+// that hold fewer entries than before; oldest first and without cosignatures.
+func (s *Store) StampedDaily(ctx context.Context, before int64) ([]Checkpoint, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+checkpointColumns+` FROM checkpoints WHERE size IN (
+		SELECT MIN(size) FROM checkpoints WHERE timestamp_token IS NOT NULL AND size < $1 GROUP BY at / 86400000000) ORDER BY size`, before)
+	return collect(s, rows, err, scanCheckpoint)
+}
+
 // EntryBundle gives the leaves of the entries in a tile, as far as the log of the given
 // size fills it.
 func (s *Store) EntryBundle(ctx context.Context, n, size int64) ([][]byte, error) {

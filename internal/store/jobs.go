@@ -19,6 +19,10 @@ type Job struct {
 	LeasedBy string    `json:"leasedBy,omitempty"`
 }
 
+// TimestampJob is the name of the job that has an authority see the log. Pages and metrics
+// tell how it went.
+const TimestampJob = "timestamp"
+
 // DeclareJob makes a job known, due at once, unless it is already.
 func (s *Store) DeclareJob(ctx context.Context, name string) error {
 	_, err := s.write.ExecContext(ctx, `INSERT INTO jobs (name, run_at, leased_until, leased_by, failures, ran_at, error)

@@ -75,13 +75,14 @@ func New(c Config) (*Authority, error) {
 		c.Timeout = 15 * time.Second
 	}
 	dialer := &net.Dialer{Timeout: c.Timeout}
+	proxy := http.ProxyFromEnvironment
 	if !c.Private {
-		dialer.Control = onlyPublic
+		dialer.Control, proxy = onlyPublic, nil // behind a proxy nobody sees who is asked
 	}
 	return &Authority{config: c, client: &http.Client{
 		Timeout: c.Timeout,
 		Transport: &http.Transport{
-			DialContext: dialer.DialContext, TLSHandshakeTimeout: c.Timeout, ResponseHeaderTimeout: c.Timeout,
+			Proxy: proxy, DialContext: dialer.DialContext, TLSHandshakeTimeout: c.Timeout, ResponseHeaderTimeout: c.Timeout,
 			MaxResponseHeaderBytes: 64 << 10, MaxIdleConns: 1, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
@@ -170,6 +171,16 @@ func Check(response, message []byte, roots *x509.CertPool) (time.Time, error) {
 		return time.Time{}, errors.New("no certificate is given to verify the timestamp with")
 	}
 	token, err := open(response, message, roots)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return token.Time, nil
+}
+
+// Intact verifies all of a response but whose it is, and gives the time that it tells: it
+// was not damaged since it was taken, unless somebody replaced it by another.
+func Intact(response, message []byte) (time.Time, error) {
+	token, err := open(response, message, nil)
 	if err != nil {
 		return time.Time{}, err
 	}

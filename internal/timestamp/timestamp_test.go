@@ -64,6 +64,12 @@ func TestATokenVerifiesAndSaysWhen(t *testing.T) {
 	if _, err := timestamp.Check(response, note, nil); err == nil {
 		t.Error("the token verifies with no certificate")
 	}
+	if told, err := timestamp.Intact(response, note); err != nil || !told.Equal(at) {
+		t.Errorf("Intact = %v, %v, want %v", told, err, at)
+	}
+	if _, err := timestamp.Intact(response, append([]byte("x"), note...)); err == nil {
+		t.Error("the token is intact over another message")
+	}
 	for i := 0; i < len(response); i += 7 {
 		altered := append([]byte(nil), response...)
 		altered[i] ^= 1

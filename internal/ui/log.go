@@ -11,9 +11,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/timestamp"
 	"github.com/seaworthy-dev/seaworthy/internal/tlog"
 )
 
@@ -70,10 +72,37 @@ type logPage struct {
 	Checks      []store.SelfCheck
 	Checkpoints []store.Checkpoint
 	Witnesses   []witnessRow
+	Stamps      stampHealth
 	Entries     []entryRow
 	Kinds       []string
 	Next        string
 	Base        string
+}
+
+// stampHealth says how the timestamps of an authority stand.
+type stampHealth struct {
+	Authority string // empty: there is none
+	Last      *store.Checkpoint
+	At        time.Time  // of Last, by the authority's clock
+	Job       *store.Job // nil: it never ran
+}
+
+func (u *UI) stampHealth(ctx context.Context) (stampHealth, error) {
+	h := stampHealth{Authority: u.Timestamps}
+	last, err := u.Store.LastStamped(ctx)
+	if err == nil {
+		h.Last = &last
+		h.At, _ = timestamp.Intact(last.Timestamp, []byte(last.Note)) // the self-check tells of one that was altered
+	} else if !isKind(err, seaworthy.KindNotFound) {
+		return h, err
+	}
+	list, err := u.Store.Jobs(ctx)
+	for _, j := range list {
+		if j.Name == store.TimestampJob && h.Authority != "" {
+			h.Job = &j
+		}
+	}
+	return h, err
 }
 
 type witnessRow struct {
@@ -103,6 +132,9 @@ func (u *UI) log(w http.ResponseWriter, r *http.Request) error {
 	}
 	for name, c := range cosigned {
 		p.Witnesses = append(p.Witnesses, witnessRow{name, c})
+	}
+	if p.Stamps, err = u.stampHealth(ctx); err != nil {
+		return err
 	}
 	names, err := u.names(ctx)
 	if err != nil {

@@ -38,6 +38,9 @@ const (
 	CosignedPrefix = "log/cosigned-"
 	// TimestampFile is the RFC 3161 response over the checkpoint, where there is one.
 	TimestampFile = "log/checkpoint.tsr"
+	// StampedPrefix begins the names of older heads that an authority saw, and of what it said:
+	// for each size a .txt and a .tsr.
+	StampedPrefix = "log/stamped-"
 	// EvidenceFolder holds the bytes of evidence, by digest.
 	EvidenceFolder = "04_evidence/"
 	// LeftOutFile names the evidence whose bytes are not there, a JSON object a line, where
@@ -84,7 +87,9 @@ type Head struct {
 	Timestamp  []byte
 	// Cosigned are older heads with the lines of witnesses, by size.
 	Cosigned map[int64]string
-	Tiles    tlog.Tiles
+	// Stamped are older heads with timestamps.
+	Stamped []Stamped
+	Tiles   tlog.Tiles
 }
 
 // Package writes an evidence package as a stream. Memory does not grow with it: the list
@@ -175,6 +180,9 @@ func (p *Package) Seal(ctx context.Context, seal Seal, log func(context.Context,
 		if err == nil {
 			err = p.write(fmt.Sprintf("%s%d.txt", CosignedPrefix, size), func(w io.Writer) error { _, err := io.WriteString(w, head.Cosigned[size]); return err })
 		}
+	}
+	if err == nil {
+		err = p.writeStamped(head.Stamped)
 	}
 	if err == nil && len(head.Timestamp) > 0 {
 		err = p.write(TimestampFile, func(w io.Writer) error { _, err := w.Write(head.Timestamp); return err })

@@ -40,6 +40,8 @@ type Verified struct {
 	Witnesses []Witnessed `json:"witnesses"`
 	// Timestamp is when an authority that was asked for saw the checkpoint, in RFC 3339.
 	Timestamp string `json:"timestamp,omitempty"`
+	// Seen tells when such an authority saw how much of the log, oldest first.
+	Seen []Seen `json:"seen,omitempty"`
 	// LeftOut counts the evidence whose bytes are not there, as the package itself says.
 	LeftOut int `json:"leftOut"`
 	// Problems name every file and entry that was altered, is missing or was added.
@@ -145,6 +147,7 @@ func (v *verifier) log() error {
 	for _, w := range v.trust.Witnesses {
 		v.witness(w)
 	}
+	v.seen()
 	return nil
 }
 
@@ -152,8 +155,9 @@ func (v *verifier) log() error {
 func (v *verifier) readHeads() error {
 	names := []string{CheckpointFile}
 	err := v.files.each(func(_ int64, name []byte) error {
-		if isCosigned(string(name)) && v.files.know(string(name)) {
-			names = append(names, string(name))
+		file := string(name)
+		if (isCosigned(file) || isStamped(file)) && v.files.know(file) {
+			names = append(names, file)
 		}
 		return nil
 	})
@@ -174,7 +178,12 @@ func (v *verifier) readHeads() error {
 		v.heads = append(v.heads, signedHead{name, head, signed})
 		if name == CheckpointFile {
 			v.result.LogSize, v.result.Origin = head.Size, head.Origin
-			if err := v.timestamp(signed); err != nil {
+		}
+		if isStamped(name) {
+			v.files.know(timestampOf(name))
+		}
+		if name == CheckpointFile || isStamped(name) {
+			if err := v.timestamp(name, head.Size, signed); err != nil {
 				return err
 			}
 		}
@@ -183,8 +192,10 @@ func (v *verifier) readHeads() error {
 }
 
 // isCosigned tells whether a file is an older head with cosignatures.
-func isCosigned(name string) bool {
-	size, ok := strings.CutPrefix(name, CosignedPrefix)
+func isCosigned(name string) bool { return isHead(name, CosignedPrefix) }
+
+func isHead(name, prefix string) bool {
+	size, ok := strings.CutPrefix(name, prefix)
 	return ok && strings.HasSuffix(size, ".txt") && strings.Trim(strings.TrimSuffix(size, ".txt"), "0123456789") == ""
 }
 
@@ -231,29 +242,6 @@ func (v *verifier) witness(w note.Verifier) {
 		return
 	}
 	v.result.Witnesses = append(v.result.Witnesses, Witnessed{w.Name(), most})
-}
-
-// timestamp checks the authority's word on when the checkpoint was there. It is over the
-// note with the log's signature alone: witnesses add theirs later.
-func (v *verifier) timestamp(signed *note.Note) error {
-	if v.trust.Timestamp == nil {
-		return nil
-	}
-	if !v.files.has(TimestampFile) {
-		v.tell("%s is not there: the checkpoint has no timestamp", TimestampFile)
-		return nil
-	}
-	token, err := v.small(TimestampFile)
-	if err != nil {
-		return err
-	}
-	at, err := v.trust.Timestamp(token, ownNote(signed, v.trust.Key))
-	if err != nil {
-		v.tell("%s: %v", TimestampFile, err)
-		return nil
-	}
-	v.result.Timestamp = at.UTC().Format(time.RFC3339)
-	return nil
 }
 
 // ownNote is the note as the log signed it, without what others added.
