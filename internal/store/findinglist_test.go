@@ -18,7 +18,10 @@ import (
 // Lists and counts, whatever way they are read, are what going through all findings gives.
 func TestListsAreWhatGoingThroughAllGives(t *testing.T) {
 	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
-		const n = 3000
+		n := 3000
+		if testing.Short() {
+			n = 500
+		}
 		at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
 		now := at.Add(31 * 24 * time.Hour)
 		c.Now = func() time.Time { return now }
@@ -32,7 +35,7 @@ func TestListsAreWhatGoingThroughAllGives(t *testing.T) {
 			}
 			all = append(all, f)
 		}
-		queries := benchQueries(n, at.Add(n*time.Second))
+		queries := benchQueries(n, at.Add(time.Duration(n)*time.Second))
 		queries = append(queries,
 			benchQuery{"text_check", store.FindingFilter{Text: "check-1"}}, benchQuery{"text_namespace", store.FindingFilter{Text: "ns-4"}},
 			benchQuery{"text_message", store.FindingFilter{Text: "Container app is privileged 99"}}, benchQuery{"text_many", store.FindingFilter{Text: "container"}},

@@ -70,35 +70,50 @@ var tampering = []struct {
 }
 
 func TestTamperingIsFoundAndNamed(t *testing.T) {
-	for _, c := range tampering {
-		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, s *store.Store) {
-				ctx := t.Context()
-				signer, verifier := keys(t)
-				fill(t, s)
-				if _, err := s.Checkpoint(ctx, signer); err != nil {
-					t.Fatal(err)
-				}
-				for _, q := range c.sql {
-					if err := store.Exec(ctx, s, q); err != nil {
-						t.Fatalf("%s: %v", q, err)
-					}
-				}
-				got, err := s.Verify(ctx, verifier)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if c.want == "" {
-					if !got.Intact() {
-						t.Fatalf("problems of an intact store: %q", got.Problems)
-					}
-					return
-				}
-				if !slices.ContainsFunc(got.Problems, func(p string) bool { return strings.Contains(p, c.want) }) {
-					t.Errorf("Verify tells %q, want one with %q", got.Problems, c.want)
-				}
-			})
+	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
+		signer, verifier := keys(t)
+		written(t, c, func(s *store.Store) {
+			fill(t, s)
+			if _, err := s.Checkpoint(t.Context(), signer); err != nil {
+				t.Fatal(err)
+			}
 		})
+		for _, tt := range tampering {
+			t.Run(strings.ReplaceAll(tt.name, " ", "_"), func(t *testing.T) {
+				tampered(t, c, verifier, tt.sql, tt.want)
+			})
+		}
+	})
+}
+
+// written makes what many cases start from: f writes it once, they copy the database.
+func written(t *testing.T, c store.Config, f func(s *store.Store)) {
+	t.Helper()
+	s := storetest.Open(t, c)
+	f(s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tampered runs statements on a copy of a database, and wants a problem that says so;
+// empty: none.
+func tampered(t *testing.T, c store.Config, verifier note.Verifier, statements []string, want string) {
+	t.Helper()
+	s := storetest.Open(t, storetest.Copy(t, c))
+	for _, q := range statements {
+		if err := store.Exec(t.Context(), s, q); err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+	}
+	got, err := s.Verify(t.Context(), verifier)
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case want == "" && !got.Intact():
+		t.Fatalf("problems of an intact store: %q", got.Problems)
+	case want != "" && !slices.ContainsFunc(got.Problems, func(p string) bool { return strings.Contains(p, want) }):
+		t.Errorf("Verify tells %q, want one with %q", got.Problems, want)
 	}
 }
 
