@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -183,8 +185,9 @@ func (q query) At(path string) string {
 	return path + "?" + out.Encode()
 }
 
-// parse reads the layouts, the partials and each page beside them.
-func (u *UI) parse() (map[string]*template.Template, error) {
+// parse reads the layouts and the partials. Each page is read beside them when somebody
+// first asks for it: all of them together take ten times as much memory.
+func (u *UI) parse() (map[string]*lazyPage, error) {
 	base, err := template.New("").Funcs(u.funcs()).ParseFS(files, "partials/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("read the partials: %w", err)
@@ -193,18 +196,34 @@ func (u *UI) parse() (map[string]*template.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages := map[string]*template.Template{}
+	pages := map[string]*lazyPage{}
 	for _, name := range names {
-		t, err := base.Clone()
-		if err == nil {
-			_, err = t.ParseFS(files, name)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the page %s: %w", name, err)
-		}
-		pages[strings.TrimSuffix(path.Base(name), ".html")] = t
+		pages[strings.TrimSuffix(path.Base(name), ".html")] = &lazyPage{sync.OnceValues(func() (*template.Template, error) {
+			t, err := base.Clone()
+			if err == nil {
+				_, err = t.ParseFS(files, name)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("read the page %s: %w", name, err)
+			}
+			return t, nil
+		})}
 	}
 	return pages, nil
+}
+
+// lazyPage is a page that is read once it is needed.
+type lazyPage struct {
+	read func() (*template.Template, error)
+}
+
+// ExecuteTemplate renders one of the page's templates.
+func (p *lazyPage) ExecuteTemplate(w io.Writer, name string, data any) error {
+	t, err := p.read()
+	if err != nil {
+		return err
+	}
+	return t.ExecuteTemplate(w, name, data)
 }
 
 // render answers with a page, or with the one block of it that htmx asked for.

@@ -12,7 +12,6 @@ package ui
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -59,7 +58,7 @@ type Config struct {
 type UI struct {
 	Config
 	routes  []route
-	pages   map[string]*template.Template
+	pages   map[string]*lazyPage
 	static  static
 	checks  map[string]seaworthy.Check
 	handler http.Handler
