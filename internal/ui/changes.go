@@ -19,6 +19,8 @@ type changeRow struct {
 	Text  string
 	Href  string
 	Actor string
+	New   bool // since the last visit
+	Mine  bool // mentions who looks
 }
 
 // changes tells the latest entries of the log that people care about.
@@ -51,6 +53,8 @@ func tell(p page, names names, e store.LogEntry) (changeRow, bool) {
 		return c, false
 	}
 	switch e.Kind {
+	case "comment":
+		return tellComment(c, p, e)
 	case "run":
 		return tellRun(c, p, names, e)
 	case "waiver":

@@ -44,6 +44,7 @@ func (u *UI) checkRow(p page, t store.CheckTally) checkRow {
 // checksPage is what pages/checks.html needs.
 type checksPage struct {
 	page
+	Views      []viewRow
 	Rows       []checkRow
 	Columns    []column
 	Statuses   []facetItem
@@ -53,6 +54,9 @@ type checksPage struct {
 func (u *UI) checkList(w http.ResponseWriter, r *http.Request) error {
 	p, err := u.checksOf(r)
 	if err != nil {
+		return err
+	}
+	if err := u.viewsBeside(r, p.page, "checks", &p.Views); err != nil {
 		return err
 	}
 	return u.render(w, r, "checks", p)

@@ -18,6 +18,7 @@ import (
 // controlsPage is what pages/controls.html needs.
 type controlsPage struct {
 	page
+	Views    []viewRow
 	Rows     []controlRow
 	Columns  []column
 	Standing []facetItem
@@ -38,6 +39,9 @@ type controlRow struct {
 func (u *UI) controls(w http.ResponseWriter, r *http.Request) error {
 	p, err := u.controlsOf(r)
 	if err != nil {
+		return err
+	}
+	if err := u.viewsBeside(r, p.page, "controls", &p.Views); err != nil {
 		return err
 	}
 	return u.render(w, r, "controls", p)
@@ -110,6 +114,7 @@ func toggled(q query, key, value, text string, n int) facetItem {
 // controlPage is what pages/control.html needs.
 type controlPage struct {
 	page
+	Talk         talk
 	Control      seaworthy.TrackedControl
 	Ready        *seaworthy.ReadyControl // nil when it is in no scope
 	Owner        string
@@ -177,6 +182,10 @@ func (u *UI) control(w http.ResponseWriter, r *http.Request) error {
 		}
 		p.Versions = append(p.Versions, rows...)
 	}
+	if p.Talk, err = u.talk(ctx, p.page, names, seaworthy.OnControl, c.ID); err != nil {
+		return err
+	}
+	p.Talk.May = p.Talk.May && (p.Who.Role != seaworthy.Engineer || c.OwnerUser == p.Who.UserID)
 	return u.render(w, r, "control", p)
 }
 

@@ -93,6 +93,7 @@ func plainToggle(q query, key, value, text string) facetItem {
 // onePage is what pages/one-evidence.html needs.
 type onePage struct {
 	page
+	Talk        talk
 	Evidence    evidenceRow
 	Controls    []link
 	Occurrences []occurrenceRow
@@ -140,6 +141,9 @@ func (u *UI) oneEvidence(w http.ResponseWriter, r *http.Request) error {
 		p.Entry = &p.Versions[n-1]
 	}
 	p.MayErase = p.Who.Can(seaworthy.ManageProgramme) && e.ErasedAt.IsZero()
+	if p.Talk, err = u.talk(ctx, p.page, names, seaworthy.OnEvidence, e.ID); err != nil {
+		return err
+	}
 	return u.render(w, r, "one-evidence", p)
 }
 

@@ -294,21 +294,3 @@ func termsOf(r *http.Request) (triage.Terms, error) {
 		CompensatingControl: strings.TrimSpace(r.PostFormValue("compensating")), Expires: seaworthy.Date{Time: expires},
 	}, err
 }
-
-// saveView keeps the filters of the list under a name.
-func (u *UI) saveView(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	q.Del("after")
-	v := seaworthy.SavedView{Page: "findings", Name: strings.TrimSpace(r.PostFormValue("name")), Query: q.Encode()}
-	if _, err := u.Triage.SaveView(r.Context(), visitOf(r).who, v); err != nil {
-		return err
-	}
-	return u.done(w, r, "/findings?"+q.Encode(), "view")
-}
-
-func (u *UI) dropView(w http.ResponseWriter, r *http.Request) error {
-	if err := u.Triage.DropView(r.Context(), visitOf(r).who, r.PathValue("id")); err != nil {
-		return err
-	}
-	return u.done(w, r, "/findings", "removed")
-}

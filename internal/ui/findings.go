@@ -28,9 +28,6 @@ type findingsPage struct {
 	Known bool
 }
 
-// viewRow is a set of filters that somebody saved.
-type viewRow struct{ ID, Name, Href string }
-
 // findingRow is a finding in a list.
 type findingRow struct {
 	seaworthy.TrackedFinding
@@ -159,12 +156,8 @@ func (u *UI) findings(w http.ResponseWriter, r *http.Request) error {
 		oneWay(p.Q, "age", "Age", "ascending"), oneWay(p.Q, "due", "Due", "ascending"),
 	}
 	p.Grouped = p.grouped()
-	views, err := u.Triage.Views(ctx, p.Who, "findings")
-	if err != nil {
+	if p.Views, err = u.views(ctx, p.page, names, "findings"); err != nil {
 		return err
-	}
-	for _, v := range views {
-		p.Views = append(p.Views, viewRow{v.ID, v.Name, "/findings?" + v.Query})
 	}
 	return u.render(w, r, "findings", p)
 }

@@ -28,6 +28,8 @@ var icons = map[string]string{
 	"retention":   `<path d="M3 4h10M4.5 4v9.5h7V4M6.5 2h3M6.8 6.8v4M9.2 6.8v4"/>`,
 	"account":     `<circle cx="8" cy="5.5" r="3"/><path d="M2.5 14c.5-3 2.6-4.5 5.5-4.5s5 1.5 5.5 4.5"/>`,
 	"program":     `<circle cx="8" cy="8" r="6"/><circle cx="8" cy="8" r="2.5"/>`,
+	"view":        `<path d="M4 2.5h8v11L8 10.5l-4 3z"/>`,
+	"keyboard":    `<path d="M1.5 4h13v8.5h-13zM4 6.8h.1M6.6 6.8h.1M9.3 6.8h.1M12 6.8h.1M4.5 9.8h7"/>`,
 	"scope":       `<path d="M2.5 3h11L9.5 8.2v4.6l-3-1.6v-3z"/>`,
 	"search":      `<circle cx="7" cy="7" r="4.5"/><path d="m10.5 10.5 3.5 3.5"/>`,
 	"copy":        `<path d="M5.5 5.5h8v8h-8z"/><path d="M10.5 5.5v-3h-8v8h3"/>`,

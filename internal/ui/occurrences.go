@@ -14,6 +14,7 @@ import (
 // occurrencePage is what pages/occurrence.html needs.
 type occurrencePage struct {
 	page
+	Talk     talk
 	Row      occurrenceRow
 	State    string
 	Control  seaworthy.TrackedControl
@@ -58,6 +59,10 @@ func (u *UI) occurrence(w http.ResponseWriter, r *http.Request) error {
 			p.Add = append(p.Add, link{k.Text, p.To("/evidence/new?occurrence=" + queryEscape(o.ID) + "&kind=" + k.Href)})
 		}
 	}
+	if p.Talk, err = u.talk(ctx, p.page, names, seaworthy.OnOccurrence, o.ID); err != nil {
+		return err
+	}
+	p.Talk.May = p.Talk.May && (p.Who.Role != seaworthy.Engineer || c.OwnerUser == p.Who.UserID)
 	return u.render(w, r, "occurrence", p)
 }
 

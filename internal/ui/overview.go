@@ -24,6 +24,8 @@ type overviewPage struct {
 	Trend   *trend
 	Due     []dueRow
 	Changed []changeRow
+	Since   since
+	days    []seaworthy.ReadinessDay
 	Sources []sourceRow
 	Log     logHealth
 	Steps   []step
@@ -115,7 +117,17 @@ func (u *UI) overview(w http.ResponseWriter, r *http.Request) error {
 	if p.Due, err = u.dueRows(ctx, p.page, names, p.Now.AddDate(0, 0, 14)); err != nil {
 		return err
 	}
-	if p.Changed, err = u.changes(ctx, p.page, names, 8); err != nil {
+	if p.Changed, err = u.changes(ctx, p.page, names, 10); err != nil {
+		return err
+	}
+	before, err := u.here(ctx, p.page)
+	if err != nil {
+		return err
+	}
+	if err := u.since(ctx, &p, before); err != nil {
+		return err
+	}
+	if p.Steps, err = u.steps(ctx, p); err != nil {
 		return err
 	}
 	return u.render(w, r, "overview", p)
@@ -149,6 +161,7 @@ func (u *UI) assess(ctx context.Context, p *overviewPage, names names) error {
 	if err != nil {
 		return err
 	}
+	p.days = days
 	p.Trend = readinessTrend(slices.DeleteFunc(days, func(d seaworthy.ReadinessDay) bool { return d.Day.After(p.At) }))
 	return nil
 }

@@ -282,6 +282,7 @@ var flashes = map[string]string{
 	"password":   "Password changed; your other sessions have ended.",
 	"factor":     "Second factor set up.",
 	"view":       "View saved.",
+	"dropped":    "View removed.",
 	"theme":      "",
 }
 

@@ -4,6 +4,7 @@ package ui
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -17,17 +18,19 @@ type searchPage struct {
 	Findings []findingRow
 	Objects  []workloadRow
 	Controls []link
-	Others   []link // requirements, checks, evidence
+	Places   []link // clusters and repositories
+	Others   []link // requirements, checks, evidence, reports, entries of the log
 	More     string
 }
 
 // Empty tells whether nothing was found.
 func (p searchPage) Empty() bool {
-	return len(p.Findings)+len(p.Objects)+len(p.Controls)+len(p.Others) == 0
+	return len(p.Findings)+len(p.Objects)+len(p.Controls)+len(p.Others)+len(p.Places) == 0
 }
 
-// search looks for what begins with a text: names of objects, findings, controls, checks,
-// criteria, and ids of evidence.
+// search looks for what begins with a text: names of objects and findings; for what has it
+// in its title: controls, checks, criteria, clusters and repositories; and for ids and
+// digests.
 func (u *UI) search(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	p := searchPage{page: u.page(r, "Search")}
@@ -90,10 +93,59 @@ func (u *UI) searchWords(w http.ResponseWriter, r *http.Request, p searchPage) e
 			p.Others = append(p.Others, link{c.Title, p.To("/checks/", c.ID)})
 		}
 	}
-	if e, err := u.Store.Evidence(ctx, p.Text); err == nil && seesEvidence(r, e) == nil {
-		p.Others = append(p.Others, link{"Evidence " + e.Title, p.To("/evidence/", e.ID)})
-	} else if err != nil && !isKind(err, seaworthy.KindNotFound) {
+	if err := u.searchPlaces(r, &p, hit); err != nil {
+		return err
+	}
+	if err := u.searchProofs(r, &p); err != nil {
 		return err
 	}
 	return u.render(w, r, "search", p)
+}
+
+// searchPlaces looks among clusters, repositories and waivers.
+func (u *UI) searchPlaces(r *http.Request, p *searchPage, hit func(...string) bool) error {
+	sources, err := u.Store.Sources(r.Context())
+	if err != nil {
+		return err
+	}
+	for _, s := range sources {
+		if hit(s.Name) && len(p.Places) < 10 && seesPlace(r, "source", s.ID, s.ID, "") == nil {
+			p.Places = append(p.Places, link{s.Name, p.To("/sources/", s.ID)})
+		}
+	}
+	return nil
+}
+
+// searchProofs looks for ids, digests and entries of the log, which are given whole.
+func (u *UI) searchProofs(r *http.Request, p *searchPage) error {
+	ctx := r.Context()
+	found, err := u.Store.EvidenceOf(ctx, strings.ToLower(strings.TrimPrefix(p.Text, "sha256:")))
+	if err != nil {
+		return err
+	}
+	if e, err := u.Store.Evidence(ctx, p.Text); err == nil {
+		found = append(found, e)
+	} else if !isKind(err, seaworthy.KindNotFound) {
+		return err
+	}
+	for _, e := range found {
+		if seesEvidence(r, e) == nil {
+			p.Others = append(p.Others, link{"Evidence: " + e.Title, p.To("/evidence/", e.ID)})
+		}
+	}
+	if f, err := u.Store.Finding(ctx, p.Text); err == nil && seesPlace(r, "finding", f.ID, f.SourceID, f.Object.Namespace) == nil {
+		p.Others = append(p.Others, link{"Finding: " + u.checkTitle(f.Check) + " on " + f.Object.Name, p.To("/findings/", f.ID)})
+	}
+	if run, err := u.Store.Run(ctx, p.Text); err == nil && seesPlace(r, "report", run.ID, run.SourceID, "") == nil {
+		p.Others = append(p.Others, link{"Report of " + run.FinishedAt.Format("2 Jan 2006 15:04"), p.To("/runs/", run.ID)})
+	}
+	if !p.Can(string(seaworthy.ReadLog)) {
+		return nil
+	}
+	if n, err := strconv.ParseInt(strings.ReplaceAll(strings.TrimPrefix(strings.ToLower(p.Text), "entry "), ",", ""), 10, 64); err == nil && n >= 0 {
+		if _, err := u.Store.LogEntry(ctx, n); err == nil {
+			p.Others = append(p.Others, link{"Entry " + num(n) + " of the log", p.To("/log/", strconv.FormatInt(n, 10))})
+		}
+	}
+	return nil
 }

@@ -73,6 +73,7 @@ func sortedSources(n names) []seaworthy.DeclaredSource {
 // sourcesPage is what pages/sources.html needs.
 type sourcesPage struct {
 	page
+	Views                  []viewRow
 	Clusters, Repositories []sourceRow
 	Columns                []column
 	Teams                  []choice
@@ -82,6 +83,9 @@ type sourcesPage struct {
 func (u *UI) sources(w http.ResponseWriter, r *http.Request) error {
 	p, err := u.sourcesOf(r)
 	if err != nil {
+		return err
+	}
+	if err := u.viewsBeside(r, p.page, "sources", &p.Views); err != nil {
 		return err
 	}
 	return u.render(w, r, "sources", p)

@@ -54,6 +54,7 @@ type waiversPage struct {
 	Rows   []waiverRow
 	States []facetItem
 	Next   string
+	Views  []viewRow
 }
 
 func (u *UI) waivers(w http.ResponseWriter, r *http.Request) error {
@@ -77,6 +78,9 @@ func (u *UI) waivers(w http.ResponseWriter, r *http.Request) error {
 	}
 	if list.Next != "" {
 		p.Next = p.Q.After(list.Next)
+	}
+	if p.Views, err = u.views(ctx, p.page, names, "waivers"); err != nil {
+		return err
 	}
 	return u.render(w, r, "waivers", p)
 }
@@ -118,6 +122,7 @@ func (u *UI) waiverList(ctx context.Context, p page, n names, f store.WaiverFilt
 // waiverPage is what pages/waiver.html needs.
 type waiverPage struct {
 	page
+	Talk     talk
 	Waiver   waiverRow
 	Findings []findingRow
 	Counted  string // what it concerns now
@@ -156,6 +161,9 @@ func (u *UI) waiver(w http.ResponseWriter, r *http.Request) error {
 	p.MayJudge = u.Triage.MayApprove(ctx, p.Who, &v) == nil
 	p.MayRenew = p.Who.Can(seaworthy.WorkFindings) && (v.State == seaworthy.WaiverApproved || v.State == seaworthy.WaiverExpired)
 	p.Expires = p.Now.AddDate(0, 3, 0).Format(time.DateOnly)
+	if p.Talk, err = u.talk(ctx, p.page, names, seaworthy.OnWaiver, v.ID); err != nil {
+		return err
+	}
 	return u.render(w, r, "waiver", p)
 }
 

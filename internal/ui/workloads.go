@@ -20,6 +20,7 @@ type workloadsPage struct {
 	All     facetItem // also what runs no containers
 	Gone    facetItem // also what is not there any more
 	Next    string
+	Views   []viewRow
 }
 
 // workloadRow is an object and what stands about it.
@@ -78,6 +79,9 @@ func (u *UI) workloads(w http.ResponseWriter, r *http.Request) error {
 		p.Sources = append(p.Sources, choice{Value: s.ID, Text: s.Name, Chosen: p.Q.Has("source", s.ID)})
 	}
 	p.All, p.Gone = plainToggle(p.Q, "all", "yes", "Other objects too"), plainToggle(p.Q, "gone", "yes", "Deleted too")
+	if p.Views, err = u.views(ctx, p.page, names, "workloads"); err != nil {
+		return err
+	}
 	return u.render(w, r, "workloads", p)
 }
 

@@ -56,8 +56,11 @@
   // What htmx put in place is told to those who do not see it.
   document.addEventListener("htmx:after:swap", () => say(document.querySelector("#shown .head p")?.textContent || ""));
 
+  // Help with the keyboard.
+  document.addEventListener("click", (e) => { if (e.target.closest("[data-keys]")) document.getElementById("keys").showModal(); });
+
   // The keyboard: j and k walk a list, x picks, Enter opens, / searches, g goes.
-  const places = { o: "/", f: "/findings", c: "/controls", r: "/requirements", e: "/evidence", d: "/due", w: "/workloads", l: "/log" };
+  const places = { o: "/", f: "/findings", c: "/controls", r: "/requirements", e: "/evidence", d: "/due", w: "/workloads", v: "/waivers", l: "/log" };
   let going = false;
   const rows = () => [...document.querySelectorAll("[data-rows] tbody tr")];
   const walk = (step) => {
@@ -76,6 +79,7 @@
       if (e.target.matches("[data-search]")) e.target.blur();
       return;
     }
+    if (document.querySelector("dialog[open]")) return;
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
     if (going) {
       going = false;
@@ -90,6 +94,10 @@
       case "x": at?.querySelector("input[type=checkbox]")?.click(); break;
       case "g": going = true; setTimeout(() => { going = false; }, 1500); return;
       case "/": document.querySelector("[data-search]")?.focus(); break;
+      case "f": document.querySelector("main [role=search] input[type=search]")?.focus(); break;
+      case "n": document.querySelector("a[rel=next]")?.click(); break;
+      case "p": history.back(); break;
+      case "?": document.getElementById("keys")?.showModal(); break;
       default: return;
     }
     e.preventDefault();
