@@ -9,8 +9,8 @@ export GOFLAGS := -tags=kustomize_disable_go_plugin_support
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## Build dist/seaworthy
-	go build -o dist/seaworthy ./cmd/seaworthy
+build: ## Build dist/seaworthy, without what only debuggers read
+	go build -ldflags='-s -w' -o dist/seaworthy ./cmd/seaworthy
 
 example: ## Scan the example company and show what it says about SOC 2
 	@go run ./cmd/seaworthy scan --config examples/shop/seaworthy.yaml --coverage --fail-on none
@@ -49,7 +49,8 @@ image: ## Build a container image, asking no registry: make image IMAGE=name
 bench: ## Measure scans of 400 and 10,000 workloads
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench
 
-soak: ## Fuzz every target for FUZZTIME (default 10m) each
+soak: ## Fuzz every target for FUZZTIME (default 10m) each, and kill the server KILLS (default 300) times on each database
+	SEAWORTHY_KILLS=$(or $(KILLS),300) test/postgres/start go test -v -count=1 -timeout 60m -run TestKilledAtAnyMoment ./test/trust
 	.ci/fuzz $(or $(FUZZTIME),10m)
 
 vet: ## gofmt and go vet, as for every change

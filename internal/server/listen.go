@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -73,6 +74,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	if err := s.welcome(ctx); err != nil {
 		s.log.Error("the set-up link could not be made", "error", err)
 	}
+	debug.FreeOSMemory() // what only the start needed, or the example's history, is given back
 	err := g.Wait()
 	if errors.Is(err, http.ErrServerClosed) || asked.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // it was asked to stop
