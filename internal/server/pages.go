@@ -11,6 +11,6 @@ func (s *Server) pages() (*ui.UI, error) {
 	return ui.New(ui.Config{
 		Store: s.store, Auth: s.auth, Audit: s.parts.audit, Vault: s.vault, Triage: s.parts.triage, Log: s.log,
 		Checks: s.config.Checks, Example: s.config.Example, SignOn: s.signOn, SignOnOnly: s.config.SignOnOnly,
-		Timestamps: s.config.Timestamps.URL,
+		Timestamps: s.config.Timestamps.URL, Sealer: s.sealer(), LogKey: s.public,
 	})
 }
