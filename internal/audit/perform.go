@@ -246,7 +246,13 @@ func (a *Audit) erase(ctx context.Context, actor, id, reason string) error {
 		if stone, err = tx.EraseEvidence(id, reason); err != nil {
 			return err
 		}
-		shared, err = tx.DigestInUse(stone.Digest)
+		if shared, err = tx.DigestInUse(stone.Digest, ""); err != nil || shared || stone.RunID == "" {
+			return err
+		}
+		// The bytes are those of a report, whose run has to say that they are gone.
+		if _, err = tx.DropRawReport(stone.RunID, reason); err == nil {
+			shared, err = tx.DigestInUse(stone.Digest, stone.RunID)
+		}
 		return err
 	})
 	if err != nil || stone.Digest == "" || shared || a.blobs == nil {

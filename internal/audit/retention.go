@@ -181,7 +181,7 @@ func (a *Audit) removeReport(ctx context.Context, id string) error {
 			return err
 		}
 		var err error
-		shared, err = tx.DigestInUse(run.Blob)
+		shared, err = tx.DigestInUse(run.Blob, run.ID)
 		return err
 	})
 	if err != nil || shared {

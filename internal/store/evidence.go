@@ -120,11 +120,15 @@ func (t *Tx) EvidenceOfRun(run string) (bool, error) {
 	return n > 0, err
 }
 
-// DigestInUse tells whether evidence that was not erased still has the bytes, inside the
-// write.
-func (t *Tx) DigestInUse(digest string) (bool, error) {
+// DigestInUse tells whether something still has the bytes, inside the write: evidence that
+// was not erased, a frozen list, or another run with the same report as the run; empty: no
+// run had the bytes.
+func (t *Tx) DigestInUse(digest, run string) (bool, error) {
 	var yes bool
 	err := t.tx.QueryRowContext(t.ctx, `SELECT EXISTS (SELECT 1 FROM evidence e WHERE e.digest = $1
-		AND NOT EXISTS (SELECT 1 FROM evidence_for f WHERE f.evidence_id = e.id AND f.erased_at > 0))`, digest).Scan(&yes)
+			AND NOT EXISTS (SELECT 1 FROM evidence_for f WHERE f.evidence_id = e.id AND f.erased_at > 0))
+		OR EXISTS (SELECT 1 FROM populations p WHERE p.digest = $1)
+		OR EXISTS (SELECT 1 FROM runs r JOIN runs o ON o.digest = r.digest WHERE o.id = $2 AND r.document LIKE $3)`,
+		digest, run, `%"blob":"`+digest+`"%`).Scan(&yes)
 	return yes, err
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/seaworthy-dev/seaworthy"
-	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/store/storetest"
 )
@@ -138,49 +137,102 @@ func expect(t *testing.T, problems []string, want string) {
 	}
 }
 
+// Every class of blob: of a file that somebody brought, of a report that is evidence, of
+// one that is none, and of a frozen list.
 func TestNobodyChangesBytesUnseen(t *testing.T) {
 	each(t, func(w *world) {
 		first, second := w.upload("minutes of May"), w.upload("minutes of June")
-		lab := w.reportOf("lab", 2) // which is no evidence of anything
-		frozen, err := w.audit.Freeze(w.t.Context(), manager, audit.FreezeRequest{Name: "All", Program: w.program.ID, List: "evidence"})
+		judged := w.evidenceOfReport()
+		bare := w.reportOf("lab", 2) // which is no evidence of anything
+		list, err := w.server.Store().Populations(w.t.Context(), "", "", 1)
 		w.must(err)
-		path := func(digest string) string { return filepath.Join(w.config.Data, "blobs", digest[:2], digest) }
-		write := func(digest, text string) error { return os.WriteFile(path(digest), []byte(text), 0o600) }
-		named := "evidence " + first.ID + " (minutes of May)"
-		for name, c := range map[string]struct {
-			do   func() error
-			want string
+		for name, b := range map[string]struct {
+			digest string
+			named  []string
 		}{
-			"altered":                              {func() error { return write(first.Digest, "minutes of Mai") }, named},
-			"cut":                                  {func() error { return os.Truncate(path(first.Digest), 3) }, named},
-			"removed":                              {func() error { return os.Remove(path(first.Digest)) }, named},
-			"another's in its place":               {func() error { return write(first.Digest, second.Title) }, named},
-			"a report that is no evidence removed": {func() error { return os.Remove(path(lab.Blob)) }, "report of run " + lab.ID},
-			"a frozen list altered":                {func() error { return write(frozen.Digest, "{}\n") }, "population " + frozen.ID + " (All)"},
-			"a frozen list removed":                {func() error { return os.Remove(path(frozen.Digest)) }, "population " + frozen.ID + " (All)"},
-			"something that nobody names":          {func() error { return write(first.Digest[:2]+strings.Repeat("0", 62), "rubbish") }, ""},
+			"file":   {first.Digest, []string{"evidence " + first.ID + " (minutes of May)"}},
+			"report": {judged.Digest, []string{"evidence " + judged.ID, "report of run " + judged.RunID}},
+			"bare":   {bare.Blob, []string{"report of run " + bare.ID}},
+			"list":   {list[0].Digest, []string{"population " + list[0].ID + " (Performances)"}},
 		} {
-			w.t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
-				before := map[string][]byte{}
-				for _, digest := range []string{first.Digest, lab.Blob, frozen.Digest} {
-					data, err := os.ReadFile(path(digest))
-					w.must(err)
-					before[digest] = data
-				}
-				if err := c.do(); err != nil {
-					t.Fatal(err)
-				}
-				got, err := w.server.SelfCheck(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				expect(t, got.Problems, c.want)
-				for digest, data := range before {
-					if err := write(digest, string(data)); err != nil {
+			path := w.blob(b.digest)
+			kept, err := os.ReadFile(path)
+			w.must(err)
+			bad := slices.Clone(kept)
+			bad[len(bad)/2] ^= 1
+			for how, do := range map[string]func() error{
+				"altered": func() error { return os.WriteFile(path, bad, 0o600) },
+				"cut":     func() error { return os.Truncate(path, int64(len(kept)/2)) },
+				"removed": func() error { return os.Remove(path) },
+				"swapped": func() error { return os.WriteFile(path, []byte(second.Title), 0o600) },
+			} {
+				w.t.Run(name+"_"+how, func(t *testing.T) {
+					if err := do(); err != nil {
 						t.Fatal(err)
 					}
-				}
-			})
+					got, err := w.server.SelfCheck(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, want := range b.named {
+						expect(t, got.Problems, want)
+					}
+					if len(got.Problems) != len(b.named) {
+						t.Errorf("the check tells %q, want %d problems", got.Problems, len(b.named))
+					}
+					if err := os.WriteFile(path, kept, 0o600); err != nil {
+						t.Fatal(err)
+					}
+				})
+			}
 		}
+		w.must(os.WriteFile(w.blob(first.Digest[:2]+strings.Repeat("0", 62)), []byte("rubbish that nobody names"), 0o600))
+		got, err := w.server.SelfCheck(w.t.Context())
+		w.must(err)
+		expect(w.t, got.Problems, "")
+	})
+}
+
+// blob is where the bytes of a digest are.
+func (w *world) blob(digest string) string {
+	return filepath.Join(w.config.Data, "blobs", digest[:2], digest)
+}
+
+// evidenceOfReport is evidence that a report became.
+func (w *world) evidenceOfReport() seaworthy.Evidence {
+	w.t.Helper()
+	list, err := w.server.Store().EvidenceList(w.t.Context(), store.EvidenceFilter{Kind: seaworthy.EvidenceRun})
+	w.must(err)
+	if len(list) == 0 {
+		w.t.Fatal("no report is evidence")
+	}
+	return list[0]
+}
+
+// What was erased, or is kept no longer, is missing with good reason: the check tells of
+// none of it.
+func TestWhatWasErasedIsNotMissing(t *testing.T) {
+	each(t, func(w *world) {
+		ctx := w.t.Context()
+		judged := w.evidenceOfReport()
+		twin := w.upload("minutes of May")
+		frozen, err := w.server.Store().Populations(ctx, "", "", 1)
+		w.must(err)
+		rows, err := os.ReadFile(w.blob(frozen[0].Digest))
+		w.must(err)
+		copied := w.upload(string(rows)) // the same bytes as the frozen list
+		for _, id := range []string{judged.ID, twin.ID, copied.ID} {
+			w.must(w.audit.EraseEvidence(ctx, manager, id, "it named people"))
+		}
+		run, err := w.server.Store().Run(ctx, judged.RunID)
+		w.must(err)
+		for digest, want := range map[string]bool{judged.Digest: run.Blob != "", twin.Digest: false, copied.Digest: true} {
+			if _, err := os.Stat(w.blob(digest)); (err == nil) != want {
+				w.t.Errorf("the bytes of %s are there: %v, want %v", digest, err == nil, want)
+			}
+		}
+		got, err := w.server.SelfCheck(ctx)
+		w.must(err)
+		expect(w.t, got.Problems, "")
 	})
 }
