@@ -3,6 +3,7 @@
 package seaworthy
 
 import (
+	"net/url"
 	"slices"
 	"time"
 )
@@ -255,6 +256,9 @@ func (e Evidence) Validate() error {
 }
 
 func (e Evidence) validateContent() error {
+	if e.URL != "" && !webAddress(e.URL) {
+		return Invalid("evidence %s: an address starts with https:// or http:// and names a host, unlike %q", e.Title, e.URL)
+	}
 	switch e.Kind {
 	case EvidenceRun, EvidenceUpload:
 		if len(e.Digest) != 64 {
@@ -272,6 +276,13 @@ func (e Evidence) validateContent() error {
 		return Invalid("evidence %s is of kind %q, which is not known", e.Title, e.Kind)
 	}
 	return nil
+}
+
+// webAddress tells whether a browser that follows the address does nothing but ask a host
+// for a page.
+func webAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
 }
 
 // Late tells whether the evidence came in after the window that it is for.

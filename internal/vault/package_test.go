@@ -220,6 +220,12 @@ func TestTamperedPackages(t *testing.T) {
 		{"altered entry", rewrite(t, pkg, change(vault.EntriesFile, "what ran", "that ran")), "the content of entry 301 (evidence e1), or its actor, was altered"},
 		{"altered leaf", rewrite(t, pkg, change(vault.EntriesFile, "2026-03-01", "2026-02-01")), "is not in the log"},
 		{"altered hashes", rewrite(t, pkg, flip(vault.HashesFile)), "does not add up to the root"},
+		{"more hashes", rewrite(t, pkg, func(n string, d []byte) []byte {
+			if n == vault.HashesFile {
+				return append(d, make([]byte, 1<<20)...)
+			}
+			return d
+		}), "log/hashes.bin holds more than was signed"},
 		{"cut hashes", rewrite(t, pkg, func(n string, d []byte) []byte {
 			if n == vault.HashesFile {
 				return d[:len(d)-32]

@@ -42,11 +42,19 @@ type world struct {
 	theirs seaworthy.Program
 	// ids are of records of every kind, by kind.
 	ids map[string][]string
+	// text is in everything of the other side.
+	text string
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, Site: uitest.New(t), ids: map[string][]string{}}
+	return newWorldWith(t, hidden)
+}
+
+// newWorldWith is newWorld with another text in everything of the other side.
+func newWorldWith(t *testing.T, text string) *world {
+	t.Helper()
+	w := &world{T: t, Site: uitest.New(t), ids: map[string][]string{}, text: text}
 	private, public, err := note.GenerateKey(nil, "seaworthy.example.com/test")
 	w.must(err)
 	signer, err := note.NewSigner(private)
@@ -85,7 +93,7 @@ func (w *world) fill() {
 		return tx.PutTeam(&other)
 	})
 	w.keep("team", ours.ID, other.ID)
-	for _, side := range []struct{ name, team string }{{"open", ours.ID}, {hidden, other.ID}} {
+	for _, side := range []struct{ name, team string }{{"open", ours.ID}, {w.text, other.ID}} {
 		w.write(func(tx *store.Tx) error {
 			return tx.PutSource(&seaworthy.DeclaredSource{ID: "src-" + side.team, Kind: seaworthy.KindCluster, Name: side.name + "-cluster", Declared: true,
 				Environment: seaworthy.Production, Team: side.team, Every: time.Hour, CreatedAt: tx.At})
@@ -97,7 +105,7 @@ func (w *world) fill() {
 		})
 		w.must(err)
 		w.keep("program", program.ID)
-		if side.name == hidden {
+		if side.name == w.text {
 			w.theirs = program
 		} else {
 			w.mine = program
@@ -112,7 +120,7 @@ func (w *world) fill() {
 	}
 	w.keep("user", w.Users[seaworthy.Owner].ID)
 	w.records("open", ours.ID, w.mine)
-	w.records(hidden, other.ID, w.theirs)
+	w.records(w.text, other.ID, w.theirs)
 }
 
 // records makes records of one side.
@@ -138,12 +146,12 @@ func (w *world) records(name, team string, program seaworthy.Program) {
 	c, err := w.triage.Comment(ctx, who, seaworthy.OnFinding, first.ID, "said of "+name)
 	w.must(err)
 	w.keep("comment", c.ID)
-	_, err = w.triage.Link(ctx, who, []string{first.ID}, "https://tickets.example.com/"+name)
+	_, err = w.triage.Link(ctx, who, []string{first.ID}, "https://tickets.example.com/?"+name)
 	w.must(err)
 	waivers, err := w.triage.WaiveFindings(ctx, who, []string{first.ID}, triage.Terms{Owner: who.UserID, Reason: "reason of " + name, Expires: seaworthy.Date{Time: w.Now.AddDate(0, 1, 0)}})
 	w.must(err)
 	w.keep("waiver", waivers[0].ID)
-	if name == hidden { // so that there is something to revoke and to renew
+	if name == w.text { // so that there is something to revoke and to renew
 		meg := w.Users[seaworthy.ComplianceManager]
 		_, err = w.triage.Approve(ctx, seaworthy.Principal{Actor: "user:" + meg.ID, UserID: meg.ID, Role: meg.Role}, []string{waivers[0].ID}, triage.Decision{})
 		w.must(err)
@@ -176,9 +184,18 @@ func (w *world) records(name, team string, program seaworthy.Program) {
 	w.must(err)
 	w.keep("rule", rule.ID)
 	var upload struct{ ID string }
-	a = w.do(seaworthy.Owner, http.MethodPost, "/api/v1/uploads", []byte(`{"source":"`+name+`-cluster"}`))
+	a = w.do(seaworthy.Owner, http.MethodPost, "/api/v1/uploads", encode(w.T, map[string]string{"source": name + "-cluster"}))
 	w.must(json.Unmarshal(a.Body.Bytes(), &upload))
 	w.keep("upload", upload.ID)
+}
+
+func encode(t *testing.T, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 func (w *world) write(f func(*store.Tx) error) {
