@@ -25,9 +25,9 @@ func (s *Server) around(next http.Handler) http.Handler {
 		if r.TLS != nil {
 			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		answer := &answer{ResponseWriter: w, deadlines: http.NewResponseController(w)}
+		answer := &answer{ResponseWriter: w, deadlines: http.NewResponseController(w), patience: s.patience}
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &body{ReadCloser: r.Body, deadlines: answer.deadlines, started: started}
+			r.Body = &body{ReadCloser: r.Body, deadlines: answer.deadlines, started: started, patience: s.patience}
 		}
 		defer func() {
 			s.recovered(recover(), answer, id)
@@ -90,10 +90,11 @@ func loggable(path, pattern string) string {
 	return path
 }
 
-// How slowly a client may send and take: the start is free, then so many bytes a second.
+// How slowly a client may send and take: patience at the start is free, then so many bytes
+// a second.
 const (
-	patience = 30 * time.Second
-	slowest  = 1 << 10
+	usualPatience = 30 * time.Second
+	slowest       = 1 << 10
 )
 
 // body cuts off a client that sends more slowly than anybody with something to say.
@@ -101,12 +102,13 @@ type body struct {
 	io.ReadCloser
 	deadlines *http.ResponseController
 	started   time.Time
+	patience  time.Duration
 	read      int64
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	// Not every connection knows deadlines: those of tests do not.
-	_ = b.deadlines.SetReadDeadline(b.started.Add(patience + time.Duration(b.read/slowest)*time.Second))
+	_ = b.deadlines.SetReadDeadline(b.started.Add(b.patience + time.Duration(b.read/slowest)*time.Second))
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	if err == io.EOF {
@@ -119,6 +121,7 @@ func (b *body) Read(p []byte) (int, error) {
 type answer struct {
 	http.ResponseWriter
 	deadlines *http.ResponseController
+	patience  time.Duration
 	status    int
 	bytes     int64
 }
@@ -134,7 +137,7 @@ func (a *answer) Write(p []byte) (int, error) {
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}
-	_ = a.deadlines.SetWriteDeadline(time.Now().Add(patience))
+	_ = a.deadlines.SetWriteDeadline(time.Now().Add(a.patience))
 	n, err := a.ResponseWriter.Write(p)
 	a.bytes += int64(n)
 	return n, err

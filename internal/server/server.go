@@ -98,15 +98,17 @@ type Server struct {
 	stamps  *timestamp.Authority // nil: there is none
 	metrics *metrics
 	handler http.Handler
-	closers []io.Closer
-	parts   parts
+	// patience is how long a client may take to begin, or to take in what it is sent.
+	patience time.Duration
+	closers  []io.Closer
+	parts    parts
 }
 
 // Open opens everything that the server stands on. It changes nothing when something is
 // amiss, but for the data folder and the keys, which it makes.
 func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	c = c.defaults()
-	s := &Server{config: c, log: c.Log}
+	s := &Server{config: c, log: c.Log, patience: usualPatience}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
