@@ -80,7 +80,13 @@ func (a *API) due(ctx context.Context, in *struct {
 	return whole(ctx, all), nil
 }
 
-func (a *API) honesty(ctx context.Context, in *ByID) (*one[audit.Honesty], error) {
+// honesty are the measures, and how long it took to fix what was fixed in the period.
+type honesty struct {
+	audit.Honesty
+	Fixed []store.FixTime `json:"fixed" nullable:"false" doc:"What was fixed since the period began, by severity, and how long the median finding was open."`
+}
+
+func (a *API) honesty(ctx context.Context, in *ByID) (*one[honesty], error) {
 	program, err := a.program(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -89,7 +95,11 @@ func (a *API) honesty(ctx context.Context, in *ByID) (*one[audit.Honesty], error
 	if err != nil {
 		return nil, err
 	}
-	return record(h)
+	fixed, err := a.Store.FixTimes(ctx, program, program.From)
+	if err != nil {
+		return nil, err
+	}
+	return record(honesty{h, fixed})
 }
 
 // media are the types of the forms.

@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -92,86 +91,29 @@ func (s *Store) OverdueCounts(ctx context.Context, p *seaworthy.Program) ([]Over
 	})
 }
 
-// Measures are what an honest programme tells of how it deals with findings, as counts
-// and times and never as a score.
-type Measures struct {
-	// Open and Waived count the findings that stand.
-	Open   int `json:"open"`
-	Waived int `json:"waived"`
-	// Waivers are the approved ones; WaiverAge is how long ago the median one was
-	// approved, OldestWaiver the oldest one.
-	Waivers      int           `json:"waivers"`
-	WaiverAge    time.Duration `json:"waiverAge"`
-	OldestWaiver time.Duration `json:"oldestWaiver"`
-	// NeverFixed counts the findings that stand, were there when From was, and were never
-	// fixed in between.
-	NeverFixed int `json:"neverFixed"`
-	// Fixed says, for each severity, how many were fixed since From and how long the
-	// median one was open. What closed because a check, a parameter or the scope changed
-	// was not fixed.
-	Fixed map[seaworthy.Severity]FixTime `json:"fixed"`
-	From  time.Time                      `json:"from"`
-}
-
-// FixTime is how long it took to fix findings.
+// FixTime is how many findings of a severity were fixed, and how long the median one was
+// open.
 type FixTime struct {
-	Count  int           `json:"count"`
-	Median time.Duration `json:"median"`
+	Severity seaworthy.Severity `json:"severity"`
+	Count    int                `json:"count"`
+	Median   time.Duration      `json:"median"`
 }
 
-// Measures measures since from: the start of the program's period, or 90 days ago.
-func (s *Store) Measures(ctx context.Context, p *seaworthy.Program) (Measures, error) {
-	m := Measures{From: s.Now().AddDate(0, 0, -90), Fixed: map[seaworthy.Severity]FixTime{}}
-	if p != nil {
-		m.From = p.From
-	}
-	for _, c := range []struct {
-		into      *int
-		condition string
-		args      []any
-	}{
-		{&m.Open, "status = ?", []any{string(seaworthy.FindingOpen)}},
-		{&m.Waived, "status = ?", []any{string(seaworthy.FindingWaived)}},
-		{&m.NeverFixed, "status IN (?, ?) AND opened_at < ? AND regressions = ?", []any{string(seaworthy.FindingOpen), string(seaworthy.FindingWaived), micros(m.From), 0}},
-	} {
-		w := where{}
-		w.add(c.condition, c.args...)
-		w.program(p, "source_id", "namespace")
-		if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM findings`+w.sql(), w.args...).Scan(c.into); err != nil {
-			return m, s.dialect.explain(fmt.Errorf("measure findings: %w", err))
-		}
-	}
-	if err := s.waiverAges(ctx, p, &m); err != nil {
-		return m, err
-	}
+// FixTimes measures what was fixed since a time, worst first; severities of which nothing
+// was are absent. What closed because a check, a parameter or the scope changed was not
+// fixed.
+func (s *Store) FixTimes(ctx context.Context, p *seaworthy.Program, from time.Time) ([]FixTime, error) {
+	out := []FixTime{}
 	for _, severity := range seaworthy.Severities {
-		f, err := s.fixTime(ctx, p, m.From, severity)
+		f, err := s.fixTime(ctx, p, from, severity)
 		if err != nil {
-			return m, s.dialect.explain(fmt.Errorf("measure what was fixed: %w", err))
+			return nil, s.dialect.explain(fmt.Errorf("measure what was fixed: %w", err))
 		}
 		if f.Count > 0 {
-			m.Fixed[severity] = f
+			out = append(out, f)
 		}
 	}
-	return m, nil
-}
-
-func (s *Store) waiverAges(ctx context.Context, p *seaworthy.Program, m *Measures) error {
-	w := (&WaiverFilter{States: []string{seaworthy.WaiverApproved}, Program: p}).where()
-	list, err := waivers.list(ctx, s, s.read, w, "")
-	if err != nil {
-		return err
-	}
-	ages := make([]time.Duration, len(list))
-	for i, v := range list {
-		ages[i] = s.Now().Sub(v.DecidedAt)
-	}
-	m.Waivers = len(ages)
-	if len(ages) > 0 {
-		slices.Sort(ages)
-		m.WaiverAge, m.OldestWaiver = ages[(len(ages)-1)/2], ages[len(ages)-1]
-	}
-	return nil
+	return out, nil
 }
 
 // fixTime finds the median where the database has it in order, without reading the rest.
@@ -180,7 +122,7 @@ func (s *Store) fixTime(ctx context.Context, p *seaworthy.Program, from time.Tim
 	w.add("closed_at > 0 AND closed_at >= ? AND status = ? AND severity = ?", micros(from), string(seaworthy.FindingFixed), rank(severity))
 	amongOf(&w, "cause", []seaworthy.Cause{seaworthy.CauseObjectChanged, seaworthy.CauseObjectDeleted, seaworthy.CauseObjectGone})
 	w.program(p, "source_id", "namespace")
-	var f FixTime
+	f := FixTime{Severity: severity}
 	if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM findings`+w.sql(), w.args...).Scan(&f.Count); err != nil || f.Count == 0 {
 		return f, err
 	}

@@ -59,7 +59,7 @@ func TestDatesByTheSLAFollowIt(t *testing.T) {
 	})
 }
 
-func TestBreachesAndMeasuresAreCounts(t *testing.T) {
+func TestBreachesAndFixTimesAreCounts(t *testing.T) {
 	each(t, func(w *world) {
 		ctx := w.Context()
 		critical := finding(4, "host-path", "pay", "pay")
@@ -93,13 +93,14 @@ func TestBreachesAndMeasuresAreCounts(t *testing.T) {
 		}
 		fix(w, ids[3], seaworthy.CauseParameterChanged) // not fixed: it is judged otherwise
 		w.now = w.now.Add(60 * aDay)
-		m, err := w.store.Measures(ctx, nil)
+		began := w.now.Add(-98 * aDay)
+		fixed, err := w.store.FixTimes(ctx, nil, began)
 		w.must(err)
-		if m.Open != 1 || m.Waived != 1 || m.NeverFixed != 2 || m.Waivers != 1 || m.OldestWaiver != 98*aDay || m.WaiverAge != 98*aDay {
-			w.Errorf("measures %+v", m)
+		if len(fixed) != 1 || fixed[0] != (store.FixTime{Severity: seaworthy.High, Count: 1, Median: 8 * aDay}) {
+			w.Errorf("fixed %+v, want one of high severity after eight days", fixed)
 		}
-		if f := m.Fixed[seaworthy.High]; len(m.Fixed) != 1 || f.Count != 1 || f.Median != 8*aDay {
-			w.Errorf("fixed %+v, want one of high severity after eight days", m.Fixed)
+		if later, err := w.store.FixTimes(ctx, nil, w.now); err != nil || len(later) != 0 {
+			w.Errorf("fixed since now: %+v, %v", later, err)
 		}
 	})
 }
