@@ -61,7 +61,7 @@ func TestPackageOfManyItems(t *testing.T) {
 		stop()
 		w.must(p.stop())
 		p.measured("verify", "--key", key, file)
-		t.Log(p.out)
+		t.Logf("%.2000s", p.out)
 	})
 }
 
