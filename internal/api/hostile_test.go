@@ -4,6 +4,7 @@ package api_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -46,17 +47,7 @@ func TestHostileParameters(t *testing.T) {
 					w.hostile(owner, route.Method, path, text)
 				}
 			}
-			for path, names := range map[string][]string{
-				"/api/v1/findings":    {"status", "severity", "check", "control", "source", "namespace", "team", "assignee", "kind", "object", "waiver", "text", "sort", "cursor", "program", "opened-from", "limit"},
-				"/api/v1/runs":        {"source", "cursor", "program"},
-				"/api/v1/gaps":        {"source", "kind", "cursor", "from"},
-				"/api/v1/log/entries": {"kind", "subject", "actor", "cursor"},
-				"/api/v1/evidence":    {"control", "occurrence", "kind", "shows", "source", "cursor"},
-				"/api/v1/occurrences": {"control", "state", "cursor"},
-				"/api/v1/users":       {"cursor"},
-				"/api/v1/tokens":      {"cursor"},
-				"/api/v1/populations": {"cursor", "program"},
-			} {
+			for path, names := range w.queries() {
 				for _, name := range names {
 					w.hostile(owner, http.MethodGet, path+"?"+url.Values{name: {text}}.Encode(), text)
 				}
@@ -68,6 +59,29 @@ func TestHostileParameters(t *testing.T) {
 			w.Errorf("afterwards there are %d findings, want 1", len(list.Items))
 		}
 	})
+}
+
+// queries lists the query parameters of every route without ids, by the description.
+func (w *world) queries() map[string][]string {
+	w.Helper()
+	var d struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct{ Name, In string }
+		}
+	}
+	w.must(json.Unmarshal(w.do("", http.MethodGet, "/api/v1/openapi.json", nil).Body.Bytes(), &d))
+	out := map[string][]string{}
+	for path, methods := range d.Paths {
+		for _, p := range methods["get"].Parameters {
+			if p.In == "query" && !strings.Contains(path, "{") {
+				out[path] = append(out[path], p.Name)
+			}
+		}
+	}
+	if len(out["/api/v1/findings"]) < 10 || len(out) < 10 {
+		w.Fatalf("the description tells of the parameters %v", out)
+	}
+	return out
 }
 
 func (w *world) hostile(token, method, path, text string) {

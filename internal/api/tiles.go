@@ -150,7 +150,7 @@ func parseTile(path string) (n int64, width int, err error) {
 		path, width = head, w
 	}
 	parts := strings.Split(path, "/")
-	if len(parts) > 6 {
+	if len(parts) > 5 { // more entries than that would not be counted in 64 bits
 		return 0, 0, bad
 	}
 	for i, part := range parts {

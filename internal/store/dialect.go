@@ -138,6 +138,8 @@ func postgresKind(err error) seaworthy.Kind {
 		switch {
 		case e.Code == "23505": // unique_violation
 			return seaworthy.KindConflict
+		case e.Code == "22021", e.Code == "22P05": // character_not_in_repertoire, untranslatable_character
+			return seaworthy.KindInvalid
 		case e.Code[:2] == "08", e.Code[:2] == "53", e.Code[:2] == "57", e.Code[:2] == "28", e.Code == "3D000", e.Code == "25006":
 			// connections, resources, shutdown, credentials, no such database, read-only
 			return seaworthy.KindUnavailable
@@ -165,6 +167,8 @@ func (d dialect) explain(err error) error {
 		return &seaworthy.Error{Kind: seaworthy.KindNotFound, Message: "there is no such record"}
 	}
 	switch d.kind(err) {
+	case seaworthy.KindInvalid:
+		return &seaworthy.Error{Kind: seaworthy.KindInvalid, Message: "a text holds NUL or what is no UTF-8"}
 	case seaworthy.KindConflict:
 		return &seaworthy.Error{Kind: seaworthy.KindConflict, Message: "there is one of that name already", Err: err}
 	case seaworthy.KindUnavailable:

@@ -217,6 +217,10 @@ func parseCodeowners(text string, known map[string]string) Imported {
 			continue
 		}
 		words := wordsOf(line)
+		if len(words) == 0 {
+			tell("this names no file")
+			continue
+		}
 		if _, err := fileMatcher(words[0]); err != nil {
 			tell("%v", err)
 			continue

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
@@ -42,7 +44,10 @@ func (u *UI) serve(rt route) http.Handler {
 		requestID(w)
 		v := &visit{}
 		r = withVisit(r, v)
-		err := u.enter(rt, v, r)
+		err := readable(r.URL.Path, r.URL.Query())
+		if err == nil {
+			err = u.enter(rt, v, r)
+		}
 		if err == nil && rt.method == http.MethodPost {
 			err = readForm(w, r)
 		} else if err == nil {
@@ -61,6 +66,20 @@ func (u *UI) serve(rt route) http.Handler {
 			u.fail(w, r, err)
 		}
 	})
+}
+
+// readable refuses what databases and people cannot read: text that is no UTF-8, or NUL.
+func readable(path string, values url.Values) error {
+	texts := []string{path}
+	for k, v := range values {
+		texts = append(append(texts, k), v...)
+	}
+	for _, s := range texts {
+		if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+			return seaworthy.Invalid("a text holds NUL or what is no UTF-8")
+		}
+	}
+	return nil
 }
 
 // enter finds out who asks and through which program, and whether they may.
@@ -104,7 +123,7 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 		}
 		return seaworthy.Invalid("the form could not be read: %v", err)
 	}
-	return nil
+	return readable("", r.PostForm)
 }
 
 // showAgain shows a form that was refused with what was wrong and what was entered. It
