@@ -23,7 +23,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 }
 
-func newMetrics(s *store.Store, log *slog.Logger) *metrics {
+func newMetrics(s *store.Store, log *slog.Logger, stamps bool) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -35,7 +35,7 @@ func newMetrics(s *store.Store, log *slog.Logger) *metrics {
 		}, []string{"method", "route"}),
 	}
 	m.registry.MustRegister(m.requests, m.seconds, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &state{s, log})
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &state{s, log, stamps})
 	return m
 }
 
@@ -60,8 +60,9 @@ func (m *metrics) handler() http.Handler {
 
 // state collects what the database knows, when it is asked for.
 type state struct {
-	store *store.Store
-	log   *slog.Logger
+	store  *store.Store
+	log    *slog.Logger
+	stamps bool // timestamps are asked for
 }
 
 // What state tells of.
@@ -110,6 +111,9 @@ func (c *state) Collect(out chan<- prometheus.Metric) {
 	}
 	list, _ := c.store.Jobs(ctx) // what answered a moment ago and does not now shows next time
 	for _, j := range list {
+		if j.Name == store.TimestampJob && !c.stamps {
+			continue // what it left from when there was an authority must not alarm anybody
+		}
 		gauge(descFailures, float64(j.Failures), j.Name)
 		if !j.RanAt.IsZero() {
 			gauge(descRan, float64(j.RanAt.Unix()), j.Name)

@@ -132,7 +132,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := s.openStamps(); err != nil {
 		return nil, err
 	}
-	s.metrics = newMetrics(s.store, s.log)
+	s.metrics = newMetrics(s.store, s.log, s.stamps != nil)
 	if err := s.wire(ctx); err != nil {
 		return nil, err
 	}
