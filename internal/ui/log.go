@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +27,20 @@ type logHealth struct {
 	Checkpoint *store.Checkpoint
 	Check      *store.SelfCheck
 	Witnesses  int
+	Overdue    bool // the self-check
+}
+
+// overdue is after how long a self-check, which runs daily, should have been done: whoever
+// wants it not to find something may keep it from running.
+const overdue = 48 * time.Hour
+
+// cosigned gives how far witnesses followed the log whose keys are known.
+func (u *UI) cosigned(ctx context.Context) (map[string]store.Cosigned, error) {
+	all, err := u.Store.LastCosigned(ctx)
+	maps.DeleteFunc(all, func(name string, _ store.Cosigned) bool {
+		return u.Witnesses != nil && !slices.Contains(u.Witnesses, name)
+	})
+	return all, err
 }
 
 func (u *UI) logHealth(ctx context.Context) (logHealth, error) {
@@ -45,8 +61,9 @@ func (u *UI) logHealth(ctx context.Context) (logHealth, error) {
 	}
 	if len(checks) > 0 {
 		h.Check = &checks[0]
+		h.Overdue = u.now().Sub(h.Check.FinishedAt) > overdue
 	}
-	cosigned, err := u.Store.LastCosigned(ctx)
+	cosigned, err := u.cosigned(ctx)
 	h.Witnesses = len(cosigned)
 	return h, err
 }
@@ -126,7 +143,7 @@ func (u *UI) log(w http.ResponseWriter, r *http.Request) error {
 	if p.Checkpoints, err = u.Store.Checkpoints(ctx, 5); err != nil {
 		return err
 	}
-	cosigned, err := u.Store.LastCosigned(ctx)
+	cosigned, err := u.cosigned(ctx)
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,10 @@ type Config struct {
 	Sealer audit.Sealer
 	LogKey string
 
+	// Witnesses names those whose keys this server knows; nil: whoever is said to have
+	// cosigned the log.
+	Witnesses []string
+
 	// Checks is the catalogue that this server was started with.
 	Checks []seaworthy.Check
 
