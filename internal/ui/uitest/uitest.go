@@ -55,6 +55,12 @@ type Site struct {
 // New makes an empty site with an owner, configured as the tests of it need.
 func New(t testing.TB, configure ...func(*ui.Config)) *Site {
 	t.Helper()
+	return NewWith(t, auth.Config{}, configure...)
+}
+
+// NewWith makes one that asks of accounts what rules say.
+func NewWith(t testing.TB, rules auth.Config, configure ...func(*ui.Config)) *Site {
+	t.Helper()
 	s := &Site{T: t, Now: time.Date(2026, 7, 1, 6, 0, 0, 0, time.UTC), Users: map[seaworthy.Role]seaworthy.User{}, clients: map[seaworthy.Role]*http.Client{}}
 	s.Store = storetest.Open(t, store.Config{Dir: t.TempDir(), Now: func() time.Time { return s.Now }})
 	folder, err := vault.OpenFolder(filepath.Join(t.TempDir(), "blobs"))
@@ -69,7 +75,8 @@ func New(t testing.TB, configure ...func(*ui.Config)) *Site {
 	// Passkeys are bound to a name, and an address is none.
 	s.URL = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
 
-	s.Auth, err = auth.New(auth.Config{Store: s.Store, BaseURL: s.URL, KeyFile: filepath.Join(t.TempDir(), "key")})
+	rules.Store, rules.BaseURL, rules.KeyFile = s.Store, s.URL, filepath.Join(t.TempDir(), "key")
+	s.Auth, err = auth.New(rules)
 	s.must(err)
 	private, public, err := note.GenerateKey(nil, "harbour.example/log")
 	s.must(err)
