@@ -12,19 +12,22 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/server"
 )
 
-// documented is the shell of docs/evidence.md.
-func documented(t *testing.T) string {
+// documented gives each shell of a page of the documentation.
+func documented(t *testing.T, page string) []string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/evidence.md")
+	text, err := os.ReadFile("../../docs/" + page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, block, found := strings.Cut(string(text), "```sh\n")
-	block, _, closed := strings.Cut(block, "```")
-	if !found || !closed {
-		t.Fatal("docs/evidence.md has no shell to verify a package with")
+	var out []string
+	for _, block := range strings.Split(string(text), "```sh\n")[1:] {
+		block, _, closed := strings.Cut(block, "```")
+		if !closed {
+			t.Fatalf("a shell of docs/%s has no end", page)
+		}
+		out = append(out, block)
 	}
-	return block
+	return out
 }
 
 // What the documentation shows is run as it stands there. It starts three processes for
@@ -35,7 +38,7 @@ func TestVerifyingWithStandardToolsAsDocumented(t *testing.T) {
 			t.Skipf("SKIPPED, what docs/evidence.md shows was not tried: there is no %s", tool)
 		}
 	}
-	script := documented(t)
+	script := documented(t, "evidence.md")[0]
 	w := newWorld(t, server.Config{})
 	w.begin()
 	w.upload("who may do what")
