@@ -86,15 +86,14 @@ func (a *API) take(ctx context.Context, source, encoding string, body io.Reader)
 		return nil, err
 	}
 	defer plain.Close()
-	began := a.Store.Now()
 	c := a.Ingest
 	c.Limits.Bytes = a.Limits.Report + 1<<20 // we say it first, with a status of its own
-	run, err := ingest.Report(ctx, c, who(ctx), source, plain)
+	run, fresh, err := ingest.Take(ctx, c, who(ctx), source, plain)
 	if err != nil {
 		return nil, unread(err)
 	}
 	out := &taken{Status: http.StatusCreated, Body: tidy(run)}
-	if run.ReceivedAt.Before(began) {
+	if !fresh {
 		out.Status = http.StatusOK // it was taken before
 	}
 	return out, nil

@@ -15,6 +15,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,8 +58,14 @@ type Config struct {
 // gives. A source that is not known is noted as undeclared. The run of a report that was
 // taken before is given again, and nothing changes.
 func Report(ctx context.Context, c Config, who seaworthy.Principal, source string, body io.Reader) (seaworthy.Run, error) {
+	run, _, err := Take(ctx, c, who, source, body)
+	return run, err
+}
+
+// Take is [Report], and tells whether the report is new.
+func Take(ctx context.Context, c Config, who seaworthy.Principal, source string, body io.Reader) (run seaworthy.Run, fresh bool, err error) {
 	if !who.Can(seaworthy.SendReports) {
-		return seaworthy.Run{}, seaworthy.Forbidden("%s may not send reports", who.Name)
+		return run, false, seaworthy.Forbidden("%s may not send reports", who.Name)
 	}
 	t := &taking{c: c, ctx: ctx}
 	defer t.close()
@@ -68,13 +75,35 @@ func Report(ctx context.Context, c Config, who seaworthy.Principal, source strin
 		return t.source.ID, err
 	}
 	if err := t.receive(body, resolve); err != nil {
-		return seaworthy.Run{}, err
+		return run, false, err
 	}
 	if err := t.keepRaw(); err != nil {
-		return seaworthy.Run{}, err
+		return run, false, err
 	}
-	err := c.Store.Write(ctx, who.Actor, t.take)
-	return t.run, err
+	err = c.Store.Write(ctx, who.Actor, t.take)
+	if t.noticing && isConflict(err) {
+		return t.again(who, source)
+	}
+	return t.run, t.fresh && err == nil, err
+}
+
+// again takes the report anew, from what was kept of it: its source was not known when it
+// was read, and another report made it known meanwhile.
+func (t *taking) again(who seaworthy.Principal, source string) (run seaworthy.Run, fresh bool, err error) {
+	if _, err := t.raw.Seek(0, io.SeekStart); err != nil {
+		return run, false, fmt.Errorf("read a temporary file: %w", err)
+	}
+	body, err := zstd.NewReader(t.raw, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return run, false, err
+	}
+	defer body.Close()
+	return Take(t.ctx, t.c, who, source, body)
+}
+
+func isConflict(err error) bool {
+	var told *seaworthy.Error
+	return errors.As(err, &told) && told.Kind == seaworthy.KindConflict
 }
 
 // taking is one report on its way into the store.
@@ -83,16 +112,19 @@ type taking struct {
 	ctx     context.Context
 	source  seaworthy.DeclaredSource
 	unknown bool // the source is noticed with this report
-	report  *report
-	raw     *os.File // the report as received, compressed
-	digest  string
-	blob    string
-	set     string // digest of all that could change findings
+	// noticing: a conflict is about the source that is noticed.
+	noticing bool
+	report   *report
+	raw      *os.File // the report as received, compressed
+	digest   string
+	blob     string
+	set      string // digest of all that could change findings
 
 	// Of the transaction.
 	tx    *store.Tx
 	state store.SourceState
 	run   seaworthy.Run
+	fresh bool // the run is of this report
 }
 
 // maxCompressed bounds the compressed report in the vault.
@@ -187,15 +219,17 @@ func (b *bounded) Read(p []byte) (int, error) {
 func (t *taking) take(tx *store.Tx) (err error) {
 	t.tx = tx
 	if t.unknown {
+		t.noticing = true
 		if err := t.notice(); err != nil {
 			return err
 		}
+		t.noticing = false
 	}
 	if t.state, err = tx.LockSource(t.source.ID); err != nil {
 		return err
 	}
 	run, taken, err := tx.RunOf(t.source.ID, t.digest)
-	if err != nil || taken {
+	if t.fresh = !taken; err != nil || taken {
 		t.run = run
 		return err
 	}

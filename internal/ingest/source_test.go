@@ -3,10 +3,13 @@
 package ingest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -142,29 +145,45 @@ func (q *queue) Put(ctx context.Context, r io.Reader, limit int64) (string, int6
 	return q.Vault.Put(ctx, r, limit)
 }
 
+// Reports of one source that come at once become one run, also where they are the first
+// that anybody hears of the source.
 func TestReportsOfOneSourceAtOnce(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
-		w.config.Vault = &queue{Vault: w.config.Vault}
-		w.declare(seaworthy.DeclaredSource{ID: "s1", Kind: seaworthy.KindCluster, Name: "prod"})
-		r := cluster(finding("privileged-container", api))
-		r.Source.Started = w.now
-		body := text(t, r)
-		runs := make([]seaworthy.Run, 6)
-		var wg sync.WaitGroup
-		for i := range runs {
-			wg.Go(func() {
-				var err error
-				if runs[i], err = w.try(t.Context(), robot, "s1", body); err != nil {
-					t.Errorf("report: %v", err)
+	for _, declared := range []bool{true, false} {
+		t.Run(fmt.Sprint("declared_", declared), func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				w.t = t
+				w.config.Vault = &queue{Vault: w.config.Vault}
+				if declared {
+					w.declare(seaworthy.DeclaredSource{ID: "s1", Kind: seaworthy.KindCluster, Name: "prod"})
 				}
+				r := cluster(finding("privileged-container", api))
+				r.Source.Started = w.now
+				body := text(t, r)
+				runs := make([]seaworthy.Run, 6)
+				var fresh atomic.Int32
+				var wg sync.WaitGroup
+				for i := range runs {
+					wg.Go(func() {
+						run, new, err := ingest.Take(t.Context(), w.config, robot, "", bytes.NewReader(body))
+						if err != nil {
+							t.Errorf("report: %v", err)
+						}
+						if runs[i] = run; new {
+							fresh.Add(1)
+						}
+					})
+				}
+				wg.Wait()
+				for _, run := range runs {
+					if run.ID != runs[0].ID {
+						t.Errorf("the same report became the runs %s and %s", runs[0].ID, run.ID)
+					}
+				}
+				if fresh.Load() != 1 {
+					t.Errorf("the report was new %d times", fresh.Load())
+				}
+				w.only()
 			})
-		}
-		wg.Wait()
-		for _, run := range runs {
-			if run.ID != runs[0].ID {
-				t.Errorf("the same report became the runs %s and %s", runs[0].ID, run.ID)
-			}
-		}
-		w.only()
-	})
+		})
+	}
 }

@@ -65,7 +65,7 @@ func (t *taking) notice() error {
 		return err
 	}
 	if slices.ContainsFunc(have, func(o seaworthy.DeclaredSource) bool { return o.Kind == t.source.Kind && o.Name == t.source.Name }) {
-		return seaworthy.Conflict("source %s was noticed at the same moment; send the report again", t.source.Name)
+		return seaworthy.Conflict("source %s was noticed at the same moment", t.source.Name) // see again
 	}
 	return t.tx.PutSource(&t.source)
 }

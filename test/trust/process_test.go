@@ -57,6 +57,7 @@ type process struct {
 	token    string
 	address  string
 	env      []string
+	args     []string
 	run      func(*exec.Cmd) // last word on how it is started
 
 	mu  sync.Mutex
@@ -145,6 +146,7 @@ func (p *process) command(args ...string) *exec.Cmd {
 func (p *process) begin() {
 	p.t.Helper()
 	cmd := p.command("serve", "--data", p.data, "--listen", p.address, "--base-url", "http://"+p.address, "--wait", "2s")
+	cmd.Args = append(cmd.Args, p.args...)
 	if err := cmd.Start(); err != nil {
 		p.t.Fatalf("start the server: %v", err)
 	}
