@@ -13,7 +13,6 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/api"
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
-	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/tlog"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
 	"github.com/seaworthy-dev/seaworthy/internal/ui"
@@ -48,13 +47,9 @@ func (s *Server) wire(ctx context.Context) error {
 		Store: s.store, Vault: s.vault, TempDir: taking,
 		SLA: triage.SLA, Owners: triage.Owners, Waivers: triage.Waivers, Requested: triage.Requested,
 	}
-	var stamp func(context.Context, store.Checkpoint) ([]byte, error)
-	if s.stamps != nil {
-		stamp = s.stampPackage
-	}
 	s.parts.api, err = api.New(api.Config{
 		Store: s.store, Vault: s.vault, Auth: s.auth, Audit: s.parts.audit, Triage: s.parts.triage, Ingest: s.parts.ingest, Log: s.log, Checks: c.Checks,
-		LogKey: s.public, Signer: s.signer, Stamp: stamp, Witnesses: witnesses, PrivateLog: c.PrivateLog, Version: c.Version,
+		LogKey: s.public, Signer: s.signer, Stamp: s.sealer().Stamp, Witnesses: witnesses, PrivateLog: c.PrivateLog, Version: c.Version,
 	})
 	if err != nil {
 		return err
