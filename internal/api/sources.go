@@ -33,6 +33,7 @@ func (a *API) sourceRoutes() {
 	route(a, operation{
 		method: http.MethodGet, path: "/api/v1/runs", action: seaworthy.ReadFindings, id: "list-runs", tag: "Sources",
 		summary: "Reports that were taken, newest first",
+		doc:     "A page holds 20 at most, since each says what came of every check.",
 	}, a.runs)
 	route(a, operation{
 		method: http.MethodGet, path: "/api/v1/runs/{id}", action: seaworthy.ReadFindings, id: "get-run", tag: "Sources",
@@ -171,6 +172,9 @@ func (a *API) putSource(tx *store.Tx, s *seaworthy.DeclaredSource, b SourceBody)
 	return tx.PutSource(s)
 }
 
+// mostRuns is how many runs a page holds at most: each says what came of every check.
+const mostRuns = 20
+
 func (a *API) runs(ctx context.Context, in *struct {
 	Paging
 	Through
@@ -180,7 +184,7 @@ func (a *API) runs(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	page, err := a.Store.Runs(ctx, store.RunFilter{Source: in.Source, Program: program, Cursor: in.Cursor, Limit: in.size()})
+	page, err := a.Store.Runs(ctx, store.RunFilter{Source: in.Source, Program: program, Cursor: in.Cursor, Limit: min(in.size(), mostRuns)})
 	if err != nil {
 		return nil, err
 	}

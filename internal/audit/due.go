@@ -27,6 +27,8 @@ type Due struct {
 	DueAt   time.Time `json:"dueAt"`
 	Overdue bool      `json:"overdue"`
 	Count   int       `json:"count"`
+	// More tells that so many were counted that Count is of the first only.
+	More bool `json:"more,omitempty"`
 	// Whose it is: a user, else a team, else the role that should.
 	OwnerUser string `json:"ownerUser,omitempty"`
 	Team      string `json:"team,omitempty"`
@@ -108,10 +110,10 @@ func (a *Audit) dueOccurrences(ctx context.Context, _ seaworthy.Program, control
 }
 
 func (a *Audit) dueFindings(ctx context.Context, program seaworthy.Program, _ map[string]seaworthy.TrackedControl, until time.Time) ([]Due, error) {
-	list, err := a.store.FindingsDue(ctx, program, until)
+	list, more, err := a.store.FindingsDue(ctx, program, until)
 	var out []Due
 	for _, f := range list {
-		d := Due{Kind: DueFindings, Title: a.checkTitle(f.Check), DueAt: f.DueAt, Count: f.Count, Check: f.Check, Team: f.Team, OwnerUser: f.Assignee}
+		d := Due{Kind: DueFindings, Title: a.checkTitle(f.Check), DueAt: f.DueAt, Count: f.Count, More: more, Check: f.Check, Team: f.Team, OwnerUser: f.Assignee}
 		out = append(out, d)
 	}
 	return out, err

@@ -17,12 +17,14 @@ type Honesty struct {
 	Open   int `json:"open"`
 	Waived int `json:"waived"`
 	// Waivers in force, and their age in days.
-	Waivers       int `json:"waivers"`
-	OldestWaiver  int `json:"oldestWaiver"`
-	MedianWaiver  int `json:"medianWaiver"`
-	PastExpiry    int `json:"pastExpiry"`    // still in force after their end: nobody asked again yet
-	NeverFixed    int `json:"neverFixed"`    // open for longer than 90 days and never fixed
-	OldestFinding int `json:"oldestFinding"` // age in days of the oldest open one
+	Waivers      int `json:"waivers"`
+	OldestWaiver int `json:"oldestWaiver"`
+	MedianWaiver int `json:"medianWaiver"`
+	PastExpiry   int `json:"pastExpiry"` // still in force after their end: nobody asked again yet
+	NeverFixed   int `json:"neverFixed"` // open for longer than 90 days and never fixed
+	// NeverFixedMore tells that there are more than the 10,000 that were counted.
+	NeverFixedMore bool `json:"neverFixedMore"`
+	OldestFinding  int  `json:"oldestFinding"` // for how many days the oldest open one has been open
 	// RunsMissed counts reports that were expected in the period and did not come.
 	RunsMissed int   `json:"runsMissed"`
 	Gaps       []Gap `json:"gaps"`
@@ -50,7 +52,7 @@ func (a *Audit) Honesty(ctx context.Context, program seaworthy.Program) (Honesty
 	if err != nil {
 		return Honesty{}, err
 	}
-	h := Honesty{Open: counts.Open, Waived: counts.Waived, NeverFixed: counts.OldOpen, ChecksOff: []string{}, Gaps: []Gap{}, Inactive: []seaworthy.TrackedControl{}}
+	h := Honesty{Open: counts.Open, Waived: counts.Waived, NeverFixed: counts.OldOpen, NeverFixedMore: counts.OldMore, ChecksOff: []string{}, Gaps: []Gap{}, Inactive: []seaworthy.TrackedControl{}}
 	if counts.Open > 0 {
 		h.OldestFinding = days(now.Sub(counts.OldestOpen))
 	}

@@ -38,29 +38,34 @@ type DueFindings struct {
 	DueAt                 time.Time // of the first
 }
 
-// most bounds how many findings are counted one by one.
-const most = 10000
-
 // FindingsDue counts the open findings of a program that are due before a time, by check
-// and who has to fix them. Beyond 10,000 findings the first due ones are counted.
-func (s *Store) FindingsDue(ctx context.Context, p seaworthy.Program, before time.Time) ([]DueFindings, error) {
+// and who has to fix them. Beyond 10,000 findings the first due ones are counted, and more
+// is true.
+func (s *Store) FindingsDue(ctx context.Context, p seaworthy.Program, before time.Time) (list []DueFindings, more bool, err error) {
 	w := where{}
 	w.add("status = ?", string(seaworthy.FindingOpen))
 	w.add("due_at > ?", 0)
 	w.add("due_at < ?", micros(before))
-	w.program(&p, "source_id", "namespace")
+	w.aside(&p)
 	now := w.arg(micros(s.Now()))
 	rows, err := s.read.QueryContext(ctx, `SELECT check_id, team, assignee, COUNT(*), SUM(CASE WHEN due_at < `+now+` THEN 1 ELSE 0 END), MIN(due_at)
-		FROM (SELECT check_id, team, assignee, due_at FROM findings`+w.sql()+` ORDER BY due_at, id LIMIT `+w.arg(most)+`) f
+		FROM (SELECT check_id, team, assignee, due_at FROM findings`+w.sql()+` ORDER BY due_at, id LIMIT `+w.arg(maxCounted+1)+`) f
 		GROUP BY check_id, team, assignee ORDER BY 6, 1, 2, 3`, w.args...)
-	return collect(s, rows, err, func(row interface{ Scan(...any) error }) (DueFindings, error) {
+	total := 0
+	list, err = collect(s, rows, err, func(row interface{ Scan(...any) error }) (DueFindings, error) {
 		var d DueFindings
 		var due int64
 		err := row.Scan(&d.Check, &d.Team, &d.Assignee, &d.Count, &d.Overdue, &due)
 		d.DueAt = moment(due)
+		total += d.Count
 		return d, err
 	})
+	return list, total > maxCounted, err
 }
+
+// aside limits a list of findings to what a program has in scope, and keeps databases
+// from reading it source by source: the order that the list is in is worth more.
+func (w *where) aside(p *seaworthy.Program) { w.program(p, "(source_id || '')", "namespace") }
 
 // WaiversInForce lists the approved waivers of the sources of a program, and of any
 // source, by when they end.
@@ -76,28 +81,72 @@ func (s *Store) WaiversInForce(ctx context.Context, p seaworthy.Program) ([]seaw
 // Honesty counts what makes numbers look better than they are.
 type Honesty struct {
 	Open, Waived int
-	// OldOpen are open findings that were first seen before a time and never fixed.
+	// OldOpen are open findings that were opened before a time and never fixed. Beyond
+	// 10,000 they are not counted; then OldMore is true.
 	OldOpen int
-	// OldestOpen is when the oldest of the open findings was first seen.
+	OldMore bool
+	// OldestOpen is since when the oldest of the open findings has been open.
 	OldestOpen time.Time
 }
 
 // Honesty counts findings of a program's scope.
 func (s *Store) Honesty(ctx context.Context, p seaworthy.Program, old time.Time) (Honesty, error) {
-	w := where{}
-	w.among("status", []string{string(seaworthy.FindingOpen), string(seaworthy.FindingWaived)})
-	w.program(&p, "source_id", "namespace")
 	var h Honesty
+	standing, err := s.standing(ctx, &p)
+	if err != nil {
+		return h, err
+	}
+	h.Open, h.Waived = standing[seaworthy.FindingOpen], standing[seaworthy.FindingWaived]
+	w := where{}
+	w.add("status = ? AND opened_at < ? AND regressions = ?", string(seaworthy.FindingOpen), micros(old), 0)
+	w.aside(&p)
+	if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM findings`+w.sql()+` LIMIT `+w.arg(maxCounted+1)+`) f`, w.args...).Scan(&h.OldOpen); err != nil {
+		return h, s.dialect.explain(err)
+	}
+	if h.OldMore = h.OldOpen > maxCounted; h.OldMore {
+		h.OldOpen = maxCounted
+	}
+	w = where{}
+	w.add("status = ? AND opened_at > ?", string(seaworthy.FindingOpen), 0)
+	w.aside(&p)
 	var oldest int64
-	before := w.arg(micros(old))
-	err := s.read.QueryRowContext(ctx, `SELECT
-		COALESCE(SUM(CASE WHEN status = 'open' THEN 1 ELSE 0 END), 0),
-		COALESCE(SUM(CASE WHEN status = 'waived' THEN 1 ELSE 0 END), 0),
-		COALESCE(SUM(CASE WHEN status = 'open' AND regressions = 0 AND first_seen_at < `+before+` THEN 1 ELSE 0 END), 0),
-		COALESCE(MIN(CASE WHEN status = 'open' THEN first_seen_at END), 0)
-		FROM findings`+w.sql(), w.args...).Scan(&h.Open, &h.Waived, &h.OldOpen, &oldest)
+	err = s.read.QueryRowContext(ctx, `SELECT opened_at FROM findings`+w.sql()+` ORDER BY opened_at, id LIMIT 1`, w.args...).Scan(&oldest)
+	if none(err) {
+		err = nil
+	}
 	h.OldestOpen = moment(oldest)
 	return h, s.dialect.explain(err)
+}
+
+// standing counts the findings in scope by status, as their counters have them.
+func (s *Store) standing(ctx context.Context, p *seaworthy.Program) (map[seaworthy.FindingStatus]int, error) {
+	out := map[seaworthy.FindingStatus]int{}
+	count := func(table string, sign int, w where) error {
+		rows, err := s.read.QueryContext(ctx, `SELECT status, SUM(count) FROM `+table+w.sql()+` GROUP BY status`, w.args...)
+		_, err = collect(s, rows, err, func(row interface{ Scan(...any) error }) (n int, err error) {
+			var status seaworthy.FindingStatus
+			err = row.Scan(&status, &n)
+			out[status] += sign * n
+			return n, err
+		})
+		return err
+	}
+	w := where{}
+	w.add("facet = ? AND value = ?", facetAll, "")
+	w.program(p, "source_id", "")
+	if err := count("finding_totals", 1, w); err != nil {
+		return nil, err
+	}
+	_, outside := scopeOf(p)
+	for source, names := range outside {
+		w := where{}
+		w.add("source_id = ?", source)
+		w.among("namespace", names)
+		if err := count("finding_counts", -1, w); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // ModesOf lists the checks that sources of a program have in a mode, as "check at

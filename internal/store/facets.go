@@ -36,6 +36,10 @@ type Facets struct {
 // FindingFacets counts what [Store.Findings] lists under the same filter. Counters are
 // exact; where none is kept, the first 10,000 findings are counted.
 func (s *Store) FindingFacets(ctx context.Context, f FindingFilter) (Facets, error) {
+	return s.counted(ctx, f, func() (Facets, error) { return s.countFacets(ctx, f) })
+}
+
+func (s *Store) countFacets(ctx context.Context, f FindingFilter) (Facets, error) {
 	t := tally{by: map[string]map[string]int{}}
 	var err error
 	switch {
@@ -102,6 +106,12 @@ func (s *Store) countAdHoc(ctx context.Context, t *tally, f FindingFilter) error
 	if err := s.resolve(ctx, &f); err != nil {
 		return err
 	}
+	if f.Waiver != "" {
+		if err := s.narrow(ctx, &f); err != nil {
+			return err
+		}
+	}
+	f.aside = true
 	w := f.where(s.Now())
 	return s.addPlaces(ctx, t, 1, maxCounted, `SELECT source_id, namespace, check_id, team, severity, status, 1 FROM findings`+w.sql()+
 		` LIMIT `+w.arg(maxCounted+1), w.args)
@@ -148,29 +158,29 @@ func (s *Store) countTotals(ctx context.Context, t *tally, f FindingFilter) erro
 	f.Program = nil
 	w := f.where(time.Time{})
 	w.program(p, "source_id", "")
-	rows, err := s.read.QueryContext(ctx, `SELECT facet, value, CASE WHEN facet = '' THEN source_id ELSE '' END AS of_source,
-		CASE WHEN facet = '' THEN severity ELSE 0 END AS of_severity, CASE WHEN facet = '' THEN status ELSE '' END AS of_status, SUM(count)
-		FROM finding_totals`+w.sql()+` GROUP BY facet, value, of_source, of_severity, of_status`, w.args...)
-	if err != nil {
+	// In the order of the index, so that nothing is sorted.
+	of := where{args: slices.Clone(w.args), conditions: append(slices.Clone(w.conditions), "facet IN ('check', 'namespace', 'team')")}
+	rows, err := s.read.QueryContext(ctx, `SELECT facet, value, SUM(count) FROM finding_totals`+of.sql()+` GROUP BY facet, value`, of.args...)
+	if _, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (n int, err error) {
+		var facet, value string
+		err = row.Scan(&facet, &value, &n)
+		t.add(facet, value, n)
+		return n, err
+	}); err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var facet, value, source, status string
-		var severity, n int
-		if err := rows.Scan(&facet, &value, &source, &severity, &status, &n); err != nil {
-			return err
-		}
-		if facet != facetAll {
-			t.add(facet, value, n)
-			continue
-		}
+	w.conditions = append(w.conditions, "facet = '' AND value = ''")
+	rows, err = s.read.QueryContext(ctx, `SELECT source_id, severity, status, count FROM finding_totals`+w.sql(), w.args...)
+	if _, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (n int, err error) {
+		var source, status string
+		var severity int
+		err = row.Scan(&source, &severity, &status, &n)
 		t.total += n
 		t.add("source", source, n)
 		t.add("severity", string(severityOf(severity)), n)
 		t.add("status", status, n)
-	}
-	if err := rows.Err(); err != nil || p == nil {
+		return n, err
+	}); err != nil || p == nil {
 		return err
 	}
 	in, out := scopeOf(p)

@@ -38,6 +38,12 @@ type FindingFilter struct {
 	Limit  int
 
 	text textPlan
+	// few is a statement that gives the ids of all findings that the list can have, where
+	// those are few and an index tells them.
+	few     string
+	fewArgs []any
+	// aside has the program looked at after everything else.
+	aside bool
 }
 
 // Sort is the order of a list of findings.
@@ -56,7 +62,11 @@ const noneOf = "-"
 // where is the condition of the list, without its cursor.
 func (f *FindingFilter) where(now time.Time) where {
 	w := where{}
-	amongOf(&w, "status", f.Status)
+	if f.few != "" {
+		w.conditions = append(w.conditions, f.few)
+		w.args = slices.Clone(f.fewArgs)
+	}
+	amongOf(&w, "status", f.statuses())
 	if len(f.Severities) > 0 {
 		ranks := make([]string, 0, len(f.Severities))
 		for _, s := range f.Severities {
@@ -90,8 +100,21 @@ func (f *FindingFilter) where(now time.Time) where {
 	if f.Text != "" {
 		f.text.condition(&w, f.Text)
 	}
-	w.program(f.Program, "source_id", "namespace")
+	if f.aside {
+		w.aside(f.Program)
+	} else {
+		w.program(f.Program, "source_id", "namespace")
+	}
 	return w
+}
+
+// statuses are those of the list. The indexes by time begin with the status: where a time
+// bounds the list, it names all.
+func (f *FindingFilter) statuses() []seaworthy.FindingStatus {
+	if len(f.Status) > 0 || f.OpenedFrom.IsZero() && f.OpenedTo.IsZero() {
+		return f.Status
+	}
+	return []seaworthy.FindingStatus{seaworthy.FindingOpen, seaworthy.FindingWaived, seaworthy.FindingFixed}
 }
 
 func amongOf[T ~string](w *where, column string, values []T) {
@@ -119,6 +142,9 @@ func likePrefix(s string) string {
 // Findings lists findings.
 func (s *Store) Findings(ctx context.Context, f FindingFilter) (Page[seaworthy.TrackedFinding], error) {
 	if err := s.resolve(ctx, &f); err != nil {
+		return Page[seaworthy.TrackedFinding]{}, err
+	}
+	if err := s.narrow(ctx, &f); err != nil {
 		return Page[seaworthy.TrackedFinding]{}, err
 	}
 	rest := &f

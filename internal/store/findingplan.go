@@ -20,7 +20,7 @@ const maxBranches = 96
 
 // branched tells whether the list is read in branches: few findings are read at once.
 func (f *FindingFilter) branched() bool {
-	return f.Object == "" && f.Waiver == "" && len(f.text.ids) == 0
+	return f.Object == "" && f.Waiver == "" && f.few == "" && len(f.text.ids) == 0
 }
 
 // without leaves out what the branches say; SQLite would follow it instead of them.
@@ -33,6 +33,8 @@ func (f FindingFilter) without(columns []string) *FindingFilter {
 			f.Assignees = nil
 		case "check_id":
 			f.Checks = nil
+		case "kind":
+			f.Kinds = nil
 		case "namespace":
 			f.Namespaces = nil
 		case "team":
@@ -55,7 +57,7 @@ func (f *FindingFilter) branches() (columns []string, rows [][]any) {
 		column string
 		values []string
 	}{
-		{"assignee", f.Assignees}, {"check_id", f.Checks}, {"namespace", f.Namespaces}, {"team", f.Teams}, {"source_id", f.Sources},
+		{"assignee", f.Assignees}, {"check_id", f.Checks}, {"namespace", f.Namespaces}, {"kind", f.Kinds}, {"team", f.Teams}, {"source_id", f.Sources},
 	} {
 		// Nobody and no team are most of all.
 		if len(c.values) > 0 && !slices.Contains(c.values, noneOf) && len(c.values)*len(statuses) <= maxBranches {
@@ -108,6 +110,37 @@ func (s *Store) readFindings(ctx context.Context, f *FindingFilter, w where, ord
 	}
 	rows, err := s.read.QueryContext(ctx, query, w.args...)
 	return collect(s, rows, err, scanFinding)
+}
+
+// maxNarrowed is up to how many findings a list is read through those that an index names.
+// Of more than that, a page is soon full when they are looked for in order.
+const maxNarrowed = 5000
+
+// narrow finds out whether few findings can be in the list by their waiver or by time.
+func (s *Store) narrow(ctx context.Context, f *FindingFilter) error {
+	w := where{}
+	switch {
+	case f.Waiver != "":
+		w.add("waiver_id = ? AND waiver_id <> ''", f.Waiver) // the index holds only those
+	case f.Sort != BySeverity:
+		return nil
+	case f.Overdue, !f.OpenedFrom.IsZero(), !f.OpenedTo.IsZero():
+		some := FindingFilter{Status: f.Status, Severities: f.Severities, Overdue: f.Overdue, OpenedFrom: f.OpenedFrom, OpenedTo: f.OpenedTo, Program: f.Program, aside: true}
+		w = some.where(s.Now())
+		var n int
+		probe := where{conditions: w.conditions, args: slices.Clone(w.args)}
+		if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM findings`+probe.sql()+` LIMIT `+probe.arg(maxNarrowed+1)+`) f`, probe.args...).Scan(&n); err != nil {
+			return s.dialect.explain(err)
+		}
+		if n > maxNarrowed {
+			return nil
+		}
+	default:
+		return nil
+	}
+	f.few, f.fewArgs = `id IN (SELECT id FROM findings`+w.sql()+`)`, w.args
+	f.Waiver, f.aside = "", true
+	return nil
 }
 
 // textPlan is what a text stands for, as far as that is few.

@@ -139,6 +139,12 @@ func (s *Store) LogEntry(ctx context.Context, index int64) (LogEntry, error) {
 func (s *Store) LogEntries(ctx context.Context, f LogFilter) ([]LogEntry, error) {
 	w := where{}
 	w.equal("kind", f.Kind)
+	if f.Subject != "" && f.Kind == "" {
+		// The index is by kind and subject: there are few kinds, found one after the other.
+		w.conditions = append(w.conditions, `kind IN (WITH RECURSIVE kinds(kind) AS (SELECT MIN(kind) FROM log_entries
+			UNION ALL SELECT (SELECT MIN(e.kind) FROM log_entries e WHERE e.kind > kinds.kind) FROM kinds WHERE kinds.kind IS NOT NULL)
+			SELECT kind FROM kinds WHERE kind IS NOT NULL)`)
+	}
 	w.equal("subject", f.Subject)
 	w.equal("actor", f.Actor)
 	if f.Before > 0 {

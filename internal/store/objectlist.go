@@ -48,7 +48,7 @@ func (s *Store) Objects(ctx context.Context, f ObjectFilter) (Page[CountedObject
 	if f.Name != "" {
 		w.add("name >= ? AND name < ?", f.Name, f.Name+"\U0010ffff")
 	}
-	w.program(f.Program, "source_id", "namespace")
+	w.aside(f.Program)
 	if f.Cursor != "" {
 		data, err := base64.RawURLEncoding.DecodeString(f.Cursor)
 		name, id, found := strings.Cut(string(data), "\x00")

@@ -13,9 +13,9 @@ import (
 
 var runs = records[seaworthy.Run]{
 	kind: "run", table: "runs", key: []string{"id"},
-	columns: []string{"id", "source_id", "started_at", "finished_at", "received_at", "complete", "digest"},
+	columns: []string{"id", "source_id", "started_at", "finished_at", "received_at", "complete", "digest", "opened", "fixed", "regressed"},
 	values: func(v *seaworthy.Run) []any {
-		return []any{v.ID, v.SourceID, micros(v.Header.Source.Started), micros(v.FinishedAt), micros(v.ReceivedAt), v.Complete, v.Digest}
+		return []any{v.ID, v.SourceID, micros(v.Header.Source.Started), micros(v.FinishedAt), micros(v.ReceivedAt), v.Complete, v.Digest, v.Opened, v.Fixed, v.Regressed}
 	},
 	subject: func(v *seaworthy.Run) string { return v.ID },
 }
@@ -92,6 +92,21 @@ func (s *Store) Runs(ctx context.Context, f RunFilter) (Page[seaworthy.Run], err
 	n := limit(f.Limit)
 	list, err := runs.list(ctx, s, s.read, w, "ORDER BY finished_at DESC, id DESC LIMIT "+w.arg(n+1))
 	return page(list, n, func(r seaworthy.Run) string { return cursor(micros(r.FinishedAt), r.ID) }), err
+}
+
+// RunChanges is what reports changed.
+type RunChanges struct{ Opened, Fixed, Regressed int }
+
+// RunChanges sums up the reports that finished in [from, to) of the sources in a program's
+// scope. A report says much, and is not read for it.
+func (s *Store) RunChanges(ctx context.Context, from, to time.Time, p *seaworthy.Program) (RunChanges, error) {
+	w := where{}
+	w.add("finished_at >= ? AND finished_at < ?", micros(from), micros(to))
+	w.program(p, "source_id", "")
+	var c RunChanges
+	err := s.read.QueryRowContext(ctx, `SELECT COALESCE(SUM(opened), 0), COALESCE(SUM(fixed), 0), COALESCE(SUM(regressed), 0) FROM runs`+w.sql(), w.args...).
+		Scan(&c.Opened, &c.Fixed, &c.Regressed)
+	return c, s.dialect.explain(err)
 }
 
 // Page is one page of a list, and where the next begins; empty: there is no next.

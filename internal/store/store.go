@@ -38,6 +38,7 @@ type Store struct {
 	write, read *sql.DB // one pool on PostgreSQL; on SQLite one writer and many readers
 	dialect     dialect
 	now         func() time.Time
+	facets      facetCache
 }
 
 // Open opens the database, making or migrating it as needed. A database of a newer

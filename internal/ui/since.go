@@ -20,8 +20,7 @@ const (
 type since struct {
 	At                      time.Time // zero: this is the first visit
 	Opened, Regressed, Shut int
-	More                    bool // more reports came than were counted
-	Needs                   int  // controls that needed somebody then; -1: not known
+	Needs                   int // controls that needed somebody then; -1: not known
 	Mentions                int
 }
 
@@ -52,16 +51,11 @@ func (u *UI) since(ctx context.Context, p *overviewPage, at time.Time) error {
 	if p.Since = (since{At: at, Needs: -1}); at.IsZero() {
 		return nil
 	}
-	runs, err := u.Store.Runs(ctx, store.RunFilter{From: at, To: p.Now.Add(time.Second), Program: p.Program, Limit: 1000})
+	c, err := u.Store.RunChanges(ctx, at, p.Now.Add(time.Second), p.Program)
 	if err != nil {
 		return err
 	}
-	for _, r := range runs.Items {
-		p.Since.Opened += r.Opened
-		p.Since.Regressed += r.Regressed
-		p.Since.Shut += r.Fixed
-	}
-	p.Since.More = runs.Next != ""
+	p.Since.Opened, p.Since.Regressed, p.Since.Shut = c.Opened, c.Regressed, c.Fixed
 	for _, d := range p.days {
 		if d.Day.AddDate(0, 0, 1).Before(at.AddDate(0, 0, 1)) {
 			p.Since.Needs = d.Counts.NeedsYou

@@ -19,6 +19,7 @@ CREATE TABLE log_entries (
   content TEXT
 );
 CREATE INDEX log_entries_subject_idx ON log_entries (kind, subject, idx);
+CREATE INDEX log_entries_kind_idx ON log_entries (kind, idx);
 CREATE INDEX log_entries_actor_idx ON log_entries (actor, idx);
 
 CREATE TABLE log_tiles (

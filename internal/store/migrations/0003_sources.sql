@@ -36,6 +36,10 @@ CREATE TABLE runs (
   received_at BIGINT NOT NULL,
   complete BOOLEAN NOT NULL,
   digest TEXT NOT NULL,
+  -- what the report changed
+  opened BIGINT NOT NULL,
+  fixed BIGINT NOT NULL,
+  regressed BIGINT NOT NULL,
   document TEXT NOT NULL,
   UNIQUE (source_id, digest)
 );
