@@ -218,6 +218,18 @@ func (a *Audit) ExportList(ctx context.Context, p seaworthy.Principal, q store.L
 	})
 }
 
+// aboutPopulation are lines that say how a population came about.
+func aboutPopulation(p seaworthy.Population) []string {
+	return []string{"Population: " + p.Name, "List: " + p.List, "Query: " + p.Query, fmt.Sprintf("Filters: %v", p.Filters),
+		"As of: " + p.AsOf.Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("Rows: %d", p.Count), "Reconciled: " + p.Reconciled,
+		"SHA-256 of the rows as JSON lines: " + p.Digest, "Frozen by: " + p.FrozenBy}
+}
+
+// aboutSample is a line that says how a sample was selected.
+func aboutSample(s seaworthy.Sample, p seaworthy.Population) string {
+	return fmt.Sprintf("Sample: %s of %d by %s %s, selected by %s", count(s.Size, "row"), p.Count, s.Method, s.Seed, s.SelectedBy)
+}
+
 // ExportPopulation writes a population, with a column that says which rows a sample
 // selected where there is one, and logs that it went out.
 func (a *Audit) ExportPopulation(ctx context.Context, p seaworthy.Principal, id, sample, format string, w io.Writer) error {
@@ -226,9 +238,7 @@ func (a *Audit) ExportPopulation(ctx context.Context, p seaworthy.Principal, id,
 		return err
 	}
 	columns := append([]string{"row"}, population.Columns...)
-	about := []string{"Population: " + population.Name, "List: " + population.List, "Query: " + population.Query, fmt.Sprintf("Filters: %v", population.Filters),
-		"As of: " + population.AsOf.Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("Rows: %d", population.Count), "Reconciled: " + population.Reconciled,
-		"SHA-256 of the rows as JSON lines: " + population.Digest, "Frozen by: " + population.FrozenBy}
+	about := aboutPopulation(population)
 	var s seaworthy.Sample
 	if sample != "" {
 		if s, err = a.store.Sample(ctx, sample); err != nil {
@@ -238,7 +248,7 @@ func (a *Audit) ExportPopulation(ctx context.Context, p seaworthy.Principal, id,
 			return seaworthy.NotFound("population %s has no sample %s", population.Name, sample)
 		}
 		columns = append(columns, "selected")
-		about = append(about, fmt.Sprintf("Sample: %s of %d by %s %s, selected by %s", count(s.Size, "row"), population.Count, s.Method, s.Seed, s.SelectedBy))
+		about = append(about, aboutSample(s, population))
 	}
 	table, err := NewTable(w, format, columns, about)
 	if err != nil {

@@ -239,8 +239,12 @@ func (e *export) file(name string, f func(io.Writer) error) error {
 
 // table writes one CSV file.
 func (e *export) table(name string, columns []string, f func(row func(...any) error) error) error {
+	return e.tableOf(name, "csv", columns, nil, f)
+}
+
+func (e *export) tableOf(name, format string, columns, about []string, f func(row func(...any) error) error) error {
 	return e.file(name, func(w io.Writer) error {
-		t, err := NewTable(w, "csv", columns, nil)
+		t, err := NewTable(w, format, columns, about)
 		if err != nil {
 			return err
 		}

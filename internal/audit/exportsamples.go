@@ -95,10 +95,17 @@ func (e *export) rows(base string, open func() (io.ReadCloser, error), head []by
 	})
 }
 
+// rowTable writes the rows for people to read: as CSV, and as a workbook where one sheet
+// takes them.
 func (e *export) rowTable(p seaworthy.Population, base string) error {
-	return e.table(base+".csv", append([]string{"row"}, p.Columns...), func(row func(...any) error) error {
+	columns := append([]string{"row"}, p.Columns...)
+	rows := func(row func(...any) error) error {
 		return e.audit.Frozen(e.ctx, p, func(n int, values []any) error { return row(append([]any{n}, values...)...) })
-	})
+	}
+	if err := e.table(base+".csv", columns, rows); err != nil || p.Count >= xlsxRows {
+		return err
+	}
+	return e.tableOf(base+".xlsx", "xlsx", columns, aboutPopulation(p), rows)
 }
 
 // fileName is the name of a population's files: what people called it, and its id.
@@ -128,23 +135,7 @@ func (e *export) sampleFiles() error {
 		if err := e.json(base+".meta.json", s); err != nil {
 			return err
 		}
-		err := e.table(base+".csv", append([]string{"row"}, p.Columns...), func(row func(...any) error) error {
-			err := e.audit.Frozen(e.ctx, p, func(n int, values []any) error {
-				if !s.Has(n) {
-					return nil
-				}
-				for _, key := range keysOf(p, values) {
-					e.items[key] = append(e.items[key], sampled{base, n})
-				}
-				return row(append([]any{n}, values...)...)
-			})
-			var told *seaworthy.Error
-			if errors.Is(err, vault.ErrAltered) || errors.As(err, &told) && told.Kind == seaworthy.KindNotFound {
-				return nil // told with the population
-			}
-			return err
-		})
-		if err != nil {
+		if err := e.sampleTables(s, p, base); err != nil {
 			return err
 		}
 	}
@@ -152,6 +143,36 @@ func (e *export) sampleFiles() error {
 		return nil
 	}
 	return e.table("03_samples/items.csv", []string{"sample", "row", "evidence_id", "title", "sha256", "path"}, e.itemEvidence)
+}
+
+// sampleTables writes the selected rows, and notes by what evidence may be about each.
+func (e *export) sampleTables(s seaworthy.Sample, p seaworthy.Population, base string) error {
+	columns := append([]string{"row"}, p.Columns...)
+	rows := func(row func(...any) error) error {
+		err := e.audit.Frozen(e.ctx, p, func(n int, values []any) error {
+			if !s.Has(n) {
+				return nil
+			}
+			return row(append([]any{n}, values...)...)
+		})
+		var told *seaworthy.Error
+		if errors.Is(err, vault.ErrAltered) || errors.As(err, &told) && told.Kind == seaworthy.KindNotFound {
+			return nil // told with the population
+		}
+		return err
+	}
+	err := e.table(base+".csv", columns, func(row func(...any) error) error {
+		return rows(func(values ...any) error {
+			for _, key := range keysOf(p, values[1:]) {
+				e.items[key] = append(e.items[key], sampled{base, values[0].(int)})
+			}
+			return row(values...)
+		})
+	})
+	if err != nil || s.Size >= xlsxRows {
+		return err
+	}
+	return e.tableOf(base+".xlsx", "xlsx", columns, append(aboutPopulation(p), aboutSample(s, p)), rows)
 }
 
 // keysOf says by what evidence may be about a row: itself, an occurrence, a report.

@@ -131,7 +131,7 @@ func (p *Package) File(name string) (io.Writer, error) {
 }
 
 func (p *Package) create(name string) (io.Writer, error) {
-	if strings.HasPrefix(name, EvidenceFolder) && path.Ext(name) == ".zst" || name == HashesFile {
+	if strings.HasPrefix(name, EvidenceFolder) && path.Ext(name) == ".zst" || path.Ext(name) == ".xlsx" || name == HashesFile {
 		return p.zip.create(name, stored) // does not get smaller
 	}
 	return p.zip.create(name, deflated)
