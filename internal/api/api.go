@@ -31,6 +31,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/trail"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
@@ -45,7 +46,9 @@ type Config struct {
 	Triage *triage.Triage
 	// Ingest says how reports are taken; its limits are those of Limits.
 	Ingest ingest.Config
-	Log    *slog.Logger
+	// Trail says how changes of clusters are taken.
+	Trail trail.Config
+	Log   *slog.Logger
 
 	// Checks is the catalogue that this server was started with.
 	Checks []seaworthy.Check

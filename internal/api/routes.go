@@ -22,6 +22,7 @@ func (a *API) route() {
 	a.evidenceRoutes()
 	a.listRoutes()
 	a.packageRoutes()
+	a.changeRoutes()
 	a.peopleRoutes()
 	a.settingRoutes()
 	a.logRoutes()

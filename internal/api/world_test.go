@@ -23,8 +23,10 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
+	"github.com/seaworthy-dev/seaworthy/internal/schema"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/store/storetest"
+	"github.com/seaworthy-dev/seaworthy/internal/trail"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
@@ -92,6 +94,7 @@ func newWorld(t *testing.T, sc store.Config, c api.Config) *world {
 	w.must(err)
 	c.Store, c.Vault, c.Auth, c.Audit, c.LogKey, c.Signer = w.store, w.vault, w.auth, w.audit, public, w.signer
 	c.Triage = triage.New(triage.Config{Store: w.store})
+	c.Trail = trail.Config{Store: w.store, Key: []byte("key"), Kinds: schema.KindOf}
 	c.Ingest = ingest.Config{
 		Store: w.store, Vault: w.vault, TempDir: t.TempDir(), SLA: triage.SLA, Owners: triage.Owners, Waivers: triage.Waivers, Requested: triage.Requested,
 	}

@@ -5,7 +5,9 @@ package auth
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -23,6 +25,7 @@ import (
 type sealer struct {
 	aead cipher.AEAD
 	path string
+	key  []byte
 }
 
 // openKey reads the key of a file: 64 hexadecimal digits. It makes the file when absent.
@@ -46,7 +49,7 @@ func openKey(path string) (sealer, error) {
 	if err != nil {
 		return sealer{}, fmt.Errorf("use the key of %s: %w", path, err)
 	}
-	return sealer{aead, path}, nil
+	return sealer{aead, path, key}, nil
 }
 
 // makeKey writes a new key beside and links it into place, so that of two servers that
@@ -88,4 +91,14 @@ func (s sealer) open(purpose string, sealed []byte) ([]byte, error) {
 		return nil, fmt.Errorf("open what was sealed with the key of %s: %w", s.path, err)
 	}
 	return plain, nil
+}
+
+// Derive makes a key for another purpose of the one that seals secrets: 32 bytes, the same
+// for every server that shares the key file (HKDF with SHA-256, RFC 5869).
+func (a *Auth) Derive(purpose string) ([]byte, error) {
+	key, err := hkdf.Key(sha256.New, a.keys.key, nil, "seaworthy.dev/"+purpose, 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive a key: %w", err)
+	}
+	return key, nil
 }

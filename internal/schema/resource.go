@@ -4,9 +4,12 @@ package schema
 
 import (
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	kschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
 )
 
 // clusterScoped lists the built-in kinds that live outside namespaces.
@@ -173,3 +176,18 @@ func moderniseIngress(o object) {
 		})
 	})
 }
+
+// kinds maps the resources of built-in kinds to their kinds, by group.
+var kinds = sync.OnceValue(func() map[string]string {
+	out := map[string]string{"apiextensions.k8s.io/customresourcedefinitions": "CustomResourceDefinition"}
+	for gvk := range scheme.Scheme.AllKnownTypes() {
+		if gvk.Version != runtime.APIVersionInternal && !strings.HasSuffix(gvk.Kind, "List") {
+			out[gvk.Group+"/"+resourceOf(gvk).Resource] = gvk.Kind
+		}
+	}
+	return out
+})
+
+// KindOf names the kind of a resource such as apps and deployments; empty for one that is
+// not built in.
+func KindOf(group, resource string) string { return kinds()[group+"/"+resource] }

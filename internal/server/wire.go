@@ -13,7 +13,9 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/api"
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
+	"github.com/seaworthy-dev/seaworthy/internal/schema"
 	"github.com/seaworthy-dev/seaworthy/internal/tlog"
+	"github.com/seaworthy-dev/seaworthy/internal/trail"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
 	"github.com/seaworthy-dev/seaworthy/internal/ui"
 )
@@ -47,8 +49,13 @@ func (s *Server) wire(ctx context.Context) error {
 		Store: s.store, Vault: s.vault, TempDir: taking,
 		SLA: triage.SLA, Owners: triage.Owners, Waivers: triage.Waivers, Requested: triage.Requested,
 	}
+	key, err := s.auth.Derive("trail")
+	if err != nil {
+		return err
+	}
 	s.parts.api, err = api.New(api.Config{
-		Store: s.store, Vault: s.vault, Auth: s.auth, Audit: s.parts.audit, Triage: s.parts.triage, Ingest: s.parts.ingest, Log: s.log, Checks: c.Checks,
+		Store: s.store, Vault: s.vault, Auth: s.auth, Audit: s.parts.audit, Triage: s.parts.triage, Ingest: s.parts.ingest,
+		Trail: trail.Config{Store: s.store, Key: key, Kinds: schema.KindOf}, Log: s.log, Checks: c.Checks,
 		LogKey: s.public, Signer: s.signer, Stamp: s.sealer().Stamp, Witnesses: witnesses, PrivateLog: c.PrivateLog, Version: c.Version,
 	})
 	if err != nil {

@@ -29,6 +29,9 @@ const lot = 500
 // Config says with what observations are taken.
 type Config struct {
 	Store *store.Store
+	// Key is what digests of Secrets are keyed with; Kinds names the kind of a resource.
+	Key   []byte
+	Kinds func(group, resource string) string
 	// Own tells which objects make up the trail in a cluster; nil: none.
 	Own changes.Own
 	// Told is told of each change that was new or became remarkable, in its transaction,

@@ -23,8 +23,10 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/api"
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
+	"github.com/seaworthy-dev/seaworthy/internal/changes"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/trail"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
 	"github.com/seaworthy-dev/seaworthy/internal/ui/uitest"
 )
@@ -61,7 +63,7 @@ func newWorldWith(t *testing.T, text string) *world {
 	w.must(err)
 	w.triage = triage.New(triage.Config{Store: w.Store})
 	w.api, err = api.New(api.Config{
-		Store: w.Store, Vault: w.Vault, Auth: w.Auth, Audit: w.Audit, Triage: w.triage, LogKey: public, Signer: signer, Checks: w.Checks,
+		Store: w.Store, Vault: w.Vault, Auth: w.Auth, Audit: w.Audit, Triage: w.triage, Trail: trail.Config{Store: w.Store, Key: []byte("key")}, LogKey: public, Signer: signer, Checks: w.Checks,
 		PrivateLog: true,
 		Ingest: ingest.Config{Store: w.Store, Vault: w.Vault, TempDir: filepath.Join(t.TempDir()),
 			SLA: triage.SLA, Owners: triage.Owners, Waivers: triage.Waivers, Requested: triage.Requested},
@@ -180,6 +182,23 @@ func (w *world) records(name, team string, program seaworthy.Program) {
 	token, _, err := w.Auth.CreateToken(ctx, who, auth.NewToken{Name: "token of " + name, Role: seaworthy.Reporter, Source: "src-" + team})
 	w.must(err)
 	w.keep("token", token.ID)
+	tracking := trail.Config{Store: w.Store, Key: []byte("key")}
+	source, err := w.Store.Source(ctx, "src-"+team)
+	w.must(err)
+	seen := changes.Observation{Sighting: seaworthy.Sighting{By: seaworthy.SeenByAudit, ID: "audit-" + name, At: w.Now}, Verb: seaworthy.VerbUpdate, Outcome: seaworthy.OutcomePersisted}
+	seen.Object.Object = seaworthy.Object{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "ns-" + team, Name: name}
+	seen.Actor = seaworthy.Actor{Username: "user of " + name, UserAgent: name}
+	_, err = trail.Take(ctx, tracking, who, source, []changes.Observation{seen})
+	w.must(err)
+	changed, err := w.Store.Changes(ctx, store.ChangeFilter{Source: source.ID})
+	w.must(err)
+	w.keep("change", changed.Items[0].ID)
+	deployed, err := trail.Record(ctx, tracking, who, seaworthy.Deployment{SourceID: source.ID, Namespaces: []string{"other"}, Ticket: name})
+	w.must(err)
+	w.keep("deployment", deployed.ID)
+	exempt, err := trail.PutRule(ctx, w.Store, who, seaworthy.ChangeRule{SourceID: source.ID, Name: "rule for " + name, Kinds: []string{"Nothing"}})
+	w.must(err)
+	w.keep("change-rule", exempt.ID)
 	rule, err := w.triage.PutRule(ctx, who, seaworthy.OwnershipRule{Namespace: "ns-" + team, Team: team})
 	w.must(err)
 	w.keep("rule", rule.ID)

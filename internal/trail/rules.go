@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trail
+
+import (
+	"context"
+	"slices"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// Cluster gives the cluster of an id or a name, of which the principal may report.
+func Cluster(ctx context.Context, s *store.Store, who seaworthy.Principal, source string) (seaworthy.DeclaredSource, error) {
+	all, err := s.Sources(ctx)
+	if err != nil {
+		return seaworthy.DeclaredSource{}, err
+	}
+	i := slices.IndexFunc(all, func(o seaworthy.DeclaredSource) bool { return o.ID == source })
+	if i < 0 {
+		i = slices.IndexFunc(all, func(o seaworthy.DeclaredSource) bool { return o.Kind == seaworthy.KindCluster && o.Name == source })
+	}
+	if who.Source != "" && (i < 0 || all[i].ID != who.Source) {
+		return seaworthy.DeclaredSource{}, seaworthy.Forbidden("this token reports for another source")
+	}
+	if i < 0 {
+		return seaworthy.DeclaredSource{}, seaworthy.NotFound("there is no cluster %s; declare it, or send a report of it first", source)
+	}
+	v := all[i]
+	switch {
+	case v.Kind != seaworthy.KindCluster:
+		return v, seaworthy.Invalid("%s is no cluster", v.Name)
+	case (v.Declared || v.Team != "") && !who.Owns(v.Team):
+		return v, seaworthy.Forbidden("source %s belongs to another team", v.Name)
+	case !v.RetiredAt.IsZero():
+		return v, seaworthy.Conflict("source %s was retired on %s", v.Name, v.RetiredAt.Format("2006-01-02"))
+	}
+	return v, nil
+}
+
+// PutRule adds a rule of changes.
+func PutRule(ctx context.Context, s *store.Store, who seaworthy.Principal, r seaworthy.ChangeRule) (seaworthy.ChangeRule, error) {
+	if !who.Can(seaworthy.ManageSources) {
+		return r, seaworthy.Forbidden("%s may not change rules", who.Name)
+	}
+	if err := r.Validate(); err != nil {
+		return r, err
+	}
+	if r.SourceID != "" {
+		if _, err := s.Source(ctx, r.SourceID); err != nil {
+			return r, err
+		}
+	}
+	err := s.Write(ctx, who.Actor, func(tx *store.Tx) error {
+		r.ID = tx.NewID()
+		return tx.PutChangeRule(&r)
+	})
+	return r, err
+}
+
+// DropRule removes a rule of changes.
+func DropRule(ctx context.Context, s *store.Store, who seaworthy.Principal, id string) error {
+	if !who.Can(seaworthy.ManageSources) {
+		return seaworthy.Forbidden("%s may not change rules", who.Name)
+	}
+	return s.Write(ctx, who.Actor, func(tx *store.Tx) error {
+		all, err := tx.ChangeRules()
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(r seaworthy.ChangeRule) bool { return r.ID == id })
+		if i < 0 {
+			return seaworthy.NotFound("there is no rule %s", id)
+		}
+		return tx.DropChangeRule(&all[i])
+	})
+}
