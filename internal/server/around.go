@@ -52,6 +52,7 @@ func (s *Server) recovered(p any, w *answer, id string) {
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(http.StatusInternalServerError)
+	// Who went away needs no answer.
 	_, _ = io.WriteString(w, `{"title":"Internal Server Error","status":500,"detail":"internal error","instance":"urn:request:`+id+`"}`+"\n")
 }
 
@@ -137,7 +138,7 @@ func (a *answer) Write(p []byte) (int, error) {
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}
-	_ = a.deadlines.SetWriteDeadline(time.Now().Add(a.patience))
+	_ = a.deadlines.SetWriteDeadline(time.Now().Add(a.patience)) // as above
 	n, err := a.ResponseWriter.Write(p)
 	a.bytes += int64(n)
 	return n, err

@@ -73,7 +73,7 @@ func (f *Folder) Put(_ context.Context, name string, r io.Reader, _ int64) (err 
 	}
 	defer func() {
 		if err != nil {
-			_ = f.root.Remove(temp)
+			_ = f.root.Remove(temp) // the next start sweeps it up
 		}
 	}()
 	if _, err = io.Copy(w, r); err != nil {

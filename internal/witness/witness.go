@@ -141,7 +141,7 @@ func (w *Witness) remember(signed []byte) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(f.Name())
+			_ = os.Remove(f.Name()) // the first error is the one to tell
 		}
 	}()
 	_, err = f.Write(signed)

@@ -57,7 +57,7 @@ func launch(binary, dir string, args ...string) (*process, error) {
 // stop asks the process to end and insists after a while. Its data is thrown away, so
 // nothing is lost by insisting.
 func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // one that has ended is what we want
 	select {
 	case <-p.done:
 	case <-time.After(5 * time.Second):
