@@ -3,6 +3,7 @@
 package attack
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -77,7 +78,7 @@ func (w *world) narrowed() []string {
 	out := []string{"", "?program=" + w.theirs.ID, "?program=" + w.mine.ID}
 	for _, q := range []string{"source=src-other", "team=other", "namespace=" + hidden + "-ns", "check=privileged-container", "deleted=true", "group=namespace", "status=waived",
 		"kind=finding&subject=" + w.ids["finding"][2], "q=z", "q=privileged", "list=users", "list=findings&source=src-other", "list=log", "list=actions", "list=program-versions",
-		"list=sources", "list=tokens", "list=check-versions", "list=runs", "list=gaps", "list=waivers", "list=evidence", "list=occurrences", "list=finding-events", "actor=user:" + w.Users[seaworthy.Owner].ID} {
+		"list=sources", "list=tokens", "list=check-versions", "list=runs", "list=gaps", "list=waivers", "list=evidence", "list=occurrences", "list=finding-events", "scope=source:src-other", "scope=team:other", "view=" + w.ids["view"][1], "actor=user:" + w.Users[seaworthy.Owner].ID} {
 		out = append(out, "?"+q)
 	}
 	return out
@@ -135,6 +136,52 @@ func TestABoundAuditorReadsNothingOfOthers(t *testing.T) {
 	for _, path := range []string{"/api/v1/findings", "/findings", "/sources", "/api/v1/comments?kind=finding&subject=" + w.ids["finding"][2], "/waivers", "/api/v1/tokens"} {
 		if body := w.do(seaworthy.Owner, http.MethodGet, path+map[bool]string{true: "", false: "?program=" + w.theirs.ID}[strings.HasPrefix(path, "/api")], nil).Body.String(); !strings.Contains(body, hidden) {
 			t.Errorf("GET %s as the owner tells nothing of %s: the test can find nothing", path, hidden)
+		}
+	}
+}
+
+// Nor do they freeze, sample or export what lies outside.
+func TestABoundAuditorFreezesNothingOfOthers(t *testing.T) {
+	w := newWorld(t)
+	theirs, population := w.theirs.ID, w.ids["population"][1]
+	before := w.said()
+	for path, body := range map[string]string{
+		"/api/v1/populations":                            `{"name":"n","program":"` + theirs + `","list":"findings"}`,
+		"/api/v1/populations/" + population + "/samples": `{"seed":"s","size":1}`,
+		"/api/v1/programs/" + theirs + "/packages":       `{}`,
+	} {
+		if a := w.do(seaworthy.Auditor, http.MethodPost, path, []byte(body)); a.Code != http.StatusNotFound && a.Code != http.StatusForbidden {
+			t.Errorf("POST %s of another program: status %d: %.200s", path, a.Code, a.Body)
+		}
+	}
+	for path, values := range map[string]url.Values{
+		"/lists?program=" + theirs:         {"name": {"n"}, "list": {"findings"}},
+		"/lists/" + population + "/sample": {"seed": {"s"}, "size": {"1"}},
+	} {
+		if a := w.form(seaworthy.Auditor, path, values); a.Code != http.StatusNotFound && a.Code != http.StatusForbidden {
+			t.Errorf("POST %s of another program: status %d: %.300s", path, a.Code, a.Body)
+		}
+	}
+	if after := w.said(); after != before {
+		t.Errorf("%d entries of the log came of it", after-before)
+	}
+	// What is frozen of their own program holds nothing of others.
+	for _, list := range store.ListNames() {
+		if complete["lists/"+list] != "" {
+			continue
+		}
+		a := w.do(seaworthy.Auditor, http.MethodPost, "/api/v1/populations", encode(t, map[string]string{"name": "n", "program": w.mine.ID, "list": list}))
+		var made struct{ ID string }
+		if a.Code != http.StatusCreated || json.Unmarshal(a.Body.Bytes(), &made) != nil {
+			if a.Code != http.StatusForbidden {
+				t.Errorf("freezing %s: status %d: %.200s", list, a.Code, a.Body)
+			}
+			continue
+		}
+		for _, path := range []string{"/api/v1/populations/" + made.ID + "/rows", "/lists/" + made.ID, "/lists/" + made.ID + "/export?format=csv"} {
+			if body := w.do(seaworthy.Auditor, http.MethodGet, path, nil).Body.String(); strings.Contains(body, hidden) {
+				t.Errorf("GET %s of the frozen list %s holds what lies outside", path, list)
+			}
 		}
 	}
 }
