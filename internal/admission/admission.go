@@ -21,9 +21,9 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	admissionregistration "k8s.io/api/admissionregistration/v1"
@@ -85,7 +85,8 @@ type Config struct {
 // Guard judges requests. It is immutable and safe for concurrent use.
 type Guard struct {
 	cfg     Config
-	alone   sync.Pool // of *scan.Alone
+	config  *scan.Config
+	idle    chan *scan.Alone // those that judge nothing at the moment
 	dec     *snapshot.Decoder
 	modes   [][]int        // by check: indices into cfg.Modes that speak of it here
 	index   map[string]int // check id → index in modes
@@ -120,9 +121,26 @@ func New(cfg Config) (*Guard, error) {
 	for _, k := range cfg.Catalogue.Checks {
 		g.replica[k.ID] = cfg.Catalogue.ByReplicas(k.ID)
 	}
-	config := &scan.Config{Catalogue: cfg.Catalogue, Target: cfg.Target, Frameworks: cfg.Frameworks, Now: cfg.Now}
-	g.alone.New = func() any { return scan.NewAlone(config, cfg.Source) }
+	g.config = &scan.Config{Catalogue: cfg.Catalogue, Target: cfg.Target, Frameworks: cfg.Frameworks, Now: cfg.Now}
+	g.idle = make(chan *scan.Alone, 2*runtime.GOMAXPROCS(0))
 	return g, nil
+}
+
+// borrow gives one that judges, for one goroutine at a time.
+func (g *Guard) borrow() *scan.Alone {
+	select {
+	case a := <-g.idle:
+		return a
+	default:
+		return scan.NewAlone(g.config, g.cfg.Source)
+	}
+}
+
+func (g *Guard) giveBack(a *scan.Alone) {
+	select {
+	case g.idle <- a:
+	default:
+	}
 }
 
 // invalidSchema is the check of a manifest's fields and types.

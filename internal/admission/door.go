@@ -3,6 +3,7 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -27,10 +29,12 @@ type Door struct {
 	seen  func(*Request)
 	log   *slog.Logger
 	now   func() time.Time
-	room  chan struct{}
+	room  *semaphore.Weighted
 }
 
-// DoorConfig says what a door does beside answering.
+// DoorConfig says what a door does beside answering. A door does not know who knocks: the
+// API server shows no credential by default. Whoever mounts it gives it a path that only
+// the webhook configuration tells, so that nobody else makes up sightings.
 type DoorConfig struct {
 	// Seen is told of every request that is no dry-run, once it is decided and before it
 	// is answered: nothing is let through that was not seen. It is called from many
@@ -38,17 +42,14 @@ type DoorConfig struct {
 	Seen func(*Request)
 	Log  *slog.Logger
 	Now  func() time.Time // nil: time.Now
-	// AtOnce bounds how many reviews are read and judged at once; others wait for their
-	// turn. 0 means 64.
-	AtOnce int
+	// Room bounds the bytes of reviews that are read and judged at once; others wait for
+	// their turn. 0 means 64 MB.
+	Room int64
 }
 
 // NewDoor makes a door where the guard stands.
 func NewDoor(g *Guard, cfg DoorConfig) *Door {
-	d := &Door{seen: cfg.Seen, log: cfg.Log, now: cfg.Now, room: make(chan struct{}, max(cfg.AtOnce, 0))}
-	if cfg.AtOnce <= 0 {
-		d.room = make(chan struct{}, 64)
-	}
+	d := &Door{seen: cfg.Seen, log: cfg.Log, now: cfg.Now, room: semaphore.NewWeighted(max(cmp.Or(cfg.Room, 4*maxBody), maxBody))}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
@@ -66,15 +67,21 @@ func (d *Door) Swap(g *Guard) *Guard { return d.guard.Swap(g) }
 // Guard gives the guard that stands there.
 func (d *Door) Guard() *Guard { return d.guard.Load() }
 
+// leastRoom is what the smallest review takes while it is judged.
+const leastRoom = 128 << 10
+
 // ServeHTTP answers one AdmissionReview.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	select {
-	case d.room <- struct{}{}:
-		defer func() { <-d.room }()
-	case <-r.Context().Done():
+	size := r.ContentLength
+	if size < 0 || size > maxBody {
+		size = maxBody
+	}
+	size = max(size, leastRoom)
+	if err := d.room.Acquire(r.Context(), size); err != nil {
 		http.Error(w, "the request ended before its turn came", http.StatusServiceUnavailable)
 		return
 	}
+	defer d.room.Release(size)
 	review, status, err := read(w, r)
 	if err != nil {
 		d.log.Warn("admission review refused", "error", err, "from", r.RemoteAddr)

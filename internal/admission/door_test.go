@@ -218,7 +218,7 @@ func TestSecretsStayOut(t *testing.T) {
 // TestSwap changes the guard while requests come: each is answered by one or the other.
 func TestSwap(t *testing.T) {
 	strict, lax := guard(t, denying(), only("privileged-container")), guard(t, admission.Config{Default: admission.Audit}, only("privileged-container"))
-	d := admission.NewDoor(strict, admission.DoorConfig{AtOnce: 2})
+	d := admission.NewDoor(strict, admission.DoorConfig{Room: 1})
 	body := asked{object: parse(t, bad)}.body(t)
 	var wait sync.WaitGroup
 	for range 4 {

@@ -83,14 +83,14 @@ func (g *Guard) Review(ctx context.Context, r *Review) (d *Decision) {
 	}
 	at := g.place(ctx, r)
 	d.Spared = g.spared(r)
-	alone := g.alone.Get().(*scan.Alone)
+	alone := g.borrow()
 	for _, s := range subjects {
 		if err := g.judge(ctx, alone, r, at, s, d); err != nil {
 			g.fail(d, r, err)
 			return d
 		}
 	}
-	g.alone.Put(alone) // not after a panic
+	g.giveBack(alone) // not after a panic
 	slices.SortStableFunc(d.Verdicts, func(a, b Verdict) int {
 		return cmp.Or(cmp.Compare(a.Check.Severity.Rank(), b.Check.Severity.Rank()), cmp.Compare(a.Check.ID, b.Check.ID))
 	})

@@ -21,6 +21,7 @@ type place struct {
 	asked bool
 	found map[string]any
 	err   error
+	set   labels.Set // once somebody asked for it
 }
 
 func (g *Guard) place(ctx context.Context, r *Review) *place {
@@ -55,8 +56,8 @@ func (p *place) object() (map[string]any, error) {
 
 // labels gives the labels of the namespace, nil where the object is in none.
 func (p *place) labels() (labels.Set, error) {
-	if p.namespace == "" {
-		return nil, nil
+	if p.namespace == "" || p.set != nil {
+		return p.set, nil
 	}
 	object := p.itself
 	if object == nil {
@@ -73,5 +74,6 @@ func (p *place) labels() (labels.Set, error) {
 			set[k] = s
 		}
 	}
+	p.set = set
 	return set, nil
 }
