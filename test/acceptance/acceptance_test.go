@@ -6,7 +6,6 @@
 package acceptance
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -71,27 +70,8 @@ const (
 
 func load(t *testing.T) (inputs string, cases []testCase) {
 	t.Helper()
-	root := others.Need(t, "acceptance")
-	f, err := os.Open(filepath.Join(root, "cases.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var c testCase
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatal(err)
-		}
-		if c.Wave == "1" {
-			cases = append(cases, c)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(root, "inputs"), cases
+	inputs, cases = others.Cases[testCase](t)
+	return inputs, slices.DeleteFunc(cases, func(c testCase) bool { return c.Wave != "1" })
 }
 
 type score struct{ ok, n int }

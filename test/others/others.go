@@ -6,6 +6,9 @@
 package others
 
 import (
+	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -30,6 +33,28 @@ func Need(t testing.TB, name string) string {
 		t.Skipf("SKIPPED, %s of other people is not judged: %s", name, why)
 	}
 	return path
+}
+
+// Cases gives the cases of other tools' test suites, each read into a T, and the folder of
+// what they are about.
+func Cases[T any](t testing.TB) (inputs string, cases []T) {
+	t.Helper()
+	root := Need(t, "acceptance")
+	f, err := os.Open(filepath.Join(root, "cases.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for d := json.NewDecoder(f); ; {
+		var c T
+		switch err := d.Decode(&c); {
+		case errors.Is(err, io.EOF):
+			return filepath.Join(root, "inputs"), cases
+		case err != nil:
+			t.Fatalf("read case %d: %v", len(cases)+1, err)
+		}
+		cases = append(cases, c)
+	}
 }
 
 // find gives the path of something, and why it is not there.

@@ -3,8 +3,6 @@
 package all_test
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -64,21 +62,9 @@ var misses = map[string]string{
 // TestAcceptance runs the analyzers over cases that others wrote. Checks of scope
 // single+cross are scored by the scan, which has their policies too.
 func TestAcceptance(t *testing.T) {
-	root := others.Need(t, "acceptance")
-	file, err := os.Open(filepath.Join(root, "cases.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	inputs := filepath.Join(root, "inputs")
+	inputs, cases := others.Cases[acceptanceCase](t)
 	scores := map[string]*[2]int{}
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var c acceptanceCase
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatal(err)
-		}
+	for _, c := range cases {
 		check, scored := c.Check, c.Wave == "1"
 		if ours := neighbours[check]; ours != "" {
 			check, scored = ours, false
@@ -107,9 +93,6 @@ func TestAcceptance(t *testing.T) {
 		default:
 			t.Logf("neighbour %s (%s, %s): %s", c.ID, c.Check, c.Input, why)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
 	}
 	total := [2]int{}
 	var out []string

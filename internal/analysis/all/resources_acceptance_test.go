@@ -3,11 +3,7 @@
 package all_test
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,12 +28,7 @@ var resourceParams = map[string]map[string]string{
 // TestResourceAcceptance runs the analyzers of resources over cases that others wrote
 // and prints the score of each check and every miss. All have to hold.
 func TestResourceAcceptance(t *testing.T) {
-	root := others.Need(t, "acceptance")
-	file, err := os.Open(filepath.Join(root, "cases.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
+	inputs, cases := others.Cases[acceptanceCase](t)
 	by := map[string]*analysis.Analyzer{}
 	for _, a := range all.Analyzers {
 		for _, c := range a.Checks {
@@ -47,13 +38,7 @@ func TestResourceAcceptance(t *testing.T) {
 		}
 	}
 	scores := map[string]*[2]int{}
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var c acceptanceCase
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatal(err)
-		}
+	for _, c := range cases {
 		a := by[c.Check]
 		if a == nil || c.Wave != "1" {
 			continue
@@ -64,14 +49,11 @@ func TestResourceAcceptance(t *testing.T) {
 			scores[c.Check] = score
 		}
 		score[1]++
-		if why := resourceCase(t, filepath.Join(root, "inputs"), a, c); why != "" {
+		if why := resourceCase(t, inputs, a, c); why != "" {
 			t.Errorf("MISS %s (%s, %s): %s", c.ID, c.Check, c.Input, why)
 			continue
 		}
 		score[0]++
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
 	}
 	var out []string
 	total := [2]int{}
