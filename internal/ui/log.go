@@ -94,6 +94,7 @@ type logPage struct {
 	Kinds       []string
 	Next        string
 	Base        string
+	Key         string // of the log, public
 }
 
 // stampHealth says how the timestamps of an authority stand.
@@ -132,7 +133,7 @@ var logKinds = []string{"action", "check", "control", "events", "evidence", "gap
 
 func (u *UI) log(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	p := logPage{page: u.page(r, "Log"), Kinds: logKinds, Base: u.Auth.BaseURL()}
+	p := logPage{page: u.page(r, "Log"), Kinds: logKinds, Base: u.Auth.BaseURL(), Key: u.LogKey}
 	var err error
 	if p.Health, err = u.logHealth(ctx); err != nil {
 		return err

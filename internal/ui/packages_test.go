@@ -75,6 +75,9 @@ func TestPackagesFromThePage(t *testing.T) {
 	if body := s.Read(res); res.StatusCode != http.StatusBadRequest || !strings.Contains(body, "as of the future") {
 		t.Errorf("a package as of the future: %d", res.StatusCode)
 	}
+	if _, page := s.Get(s.Client(seaworthy.Owner), "/log"); !strings.Contains(html.UnescapeString(page), s.LogKey) {
+		t.Error("the page about the log does not show its public key")
+	}
 	sealed, err := s.Store.LogEntries(t.Context(), store.LogFilter{Kind: vault.SealKind})
 	if err != nil || len(sealed) != 4 {
 		t.Errorf("%d packages are sealed, %v, want 4", len(sealed), err)
