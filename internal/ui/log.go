@@ -129,7 +129,8 @@ type witnessRow struct {
 }
 
 // logKinds are the kinds of entry that the filter offers.
-var logKinds = []string{"action", "check", "control", "events", "evidence", "gap", "occurrence", "population", "program", "run", "sample", "source", "team", "token", "user", "waiver"}
+var logKinds = []string{"action", "check", "control", "events", "evidence", "gap", "occurrence", "package", "population", "program", "readiness", "run", "sample", "self-check", "setting",
+	"source", "team", "token", "user", "waiver"}
 
 func (u *UI) log(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
