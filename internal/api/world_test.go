@@ -78,7 +78,7 @@ func newWorld(t *testing.T, sc store.Config, c api.Config) *world {
 	w.must(err)
 	t.Cleanup(func() { _ = folder.Close() })
 	w.vault = vault.New(folder, folder)
-	w.auth, err = auth.New(auth.Config{Store: w.store, BaseURL: base, KeyFile: t.TempDir() + "/secret.key"})
+	w.auth, err = auth.New(auth.Config{Store: w.store, BaseURL: base, KeyFile: t.TempDir() + "/secret.key", HashMemory: 64})
 	w.must(err)
 	cs, err := controls.List()
 	w.must(err)

@@ -44,6 +44,9 @@ type Config struct {
 	ExternalOnly bool
 	// Idle and Lifetime end sessions; zero: 12 hours and 7 days.
 	Idle, Lifetime time.Duration
+	// HashMemory is how much memory the hash of a password takes, in KiB, which is what
+	// makes guessing dear; zero: 32 MiB. Tests that are not about it take less.
+	HashMemory uint32
 	// Address tells where a request comes from, behind proxies that are trusted; nil: the
 	// address of the connection.
 	Address func(*http.Request) string
@@ -83,7 +86,7 @@ func New(c Config) (*Auth, error) {
 		return nil, err
 	}
 	a := &Auth{
-		store: c.Store, logger: c.Logger, base: base, secure: base.Scheme == "https", keys: keys, hasher: newHasher(),
+		store: c.Store, logger: c.Logger, base: base, secure: base.Scheme == "https", keys: keys, hasher: newHasher(c.HashMemory),
 		required: c.RequireSecondFactor, externalOnly: c.ExternalOnly, idle: c.Idle, lifetime: c.Lifetime, address: c.Address, passkeys: passkeys,
 	}
 	if a.logger == nil {

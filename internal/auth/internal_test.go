@@ -72,7 +72,7 @@ func TestEverySignInTakesTheSamePath(t *testing.T) {
 }
 
 func TestAStormOfSignInsIsBounded(t *testing.T) {
-	h := newHasher()
+	h := newHasher(0)
 	var now, most atomic.Int64
 	release := make(chan struct{})
 	h.derive = func(string, phc) []byte {
@@ -120,7 +120,7 @@ func TestOldHashesAreMadeAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		const password = "walrus under the pier"
-		cheap := fresh()
+		cheap := newHasher(0).fresh()
 		cheap.memory, cheap.time = 64, 1
 		cheap.key = a.hasher.derive(password, cheap)
 		err = s.Write(t.Context(), "system", func(tx *store.Tx) error {
@@ -206,7 +206,7 @@ func FuzzParseToken(f *testing.F) {
 }
 
 func FuzzParsePHC(f *testing.F) {
-	f.Add(fresh().String())
+	f.Add(newHasher(0).fresh().String())
 	f.Add("$argon2id$v=19$m=4294967295,t=1,p=1$c2FsdHNhbHQ$a2V5a2V5a2V5a2V5a2V5")
 	f.Add("$argon2id$v=19$m=+1,t=01,p=1$c2FsdHNhbHQ$a2V5")
 	f.Fuzz(func(t *testing.T, text string) {

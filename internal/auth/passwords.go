@@ -3,6 +3,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -34,28 +35,31 @@ const waiting = 64
 type hasher struct {
 	slots  chan struct{}
 	queue  chan struct{}
+	memory uint32 // in KiB
 	derive func(password string, h phc) []byte
 	dummy  phc // costs what every hash costs, and no password has it
 }
 
-func newHasher() hasher {
+// newHasher makes one whose hashes take so much memory in KiB; zero: hashMemory.
+func newHasher(memory uint32) hasher {
 	h := hasher{
-		slots: make(chan struct{}, max(1, min(4, runtime.GOMAXPROCS(0)))),
-		queue: make(chan struct{}, waiting),
+		memory: cmp.Or(memory, hashMemory),
+		slots:  make(chan struct{}, max(1, min(4, runtime.GOMAXPROCS(0)))),
+		queue:  make(chan struct{}, waiting),
 		derive: func(password string, h phc) []byte {
 			return argon2.IDKey([]byte(password), h.salt, h.time, h.memory, h.threads, uint32(len(h.key)))
 		},
 	}
-	h.dummy = fresh()
+	h.dummy = h.fresh()
 	rand.Read(h.dummy.key)
 	return h
 }
 
 // fresh is a hash yet to be computed.
-func fresh() phc {
-	h := phc{memory: hashMemory, time: hashTime, threads: hashThreads, salt: make([]byte, 16), key: make([]byte, 32)}
-	rand.Read(h.salt)
-	return h
+func (h hasher) fresh() phc {
+	p := phc{memory: h.memory, time: hashTime, threads: hashThreads, salt: make([]byte, 16), key: make([]byte, 32)}
+	rand.Read(p.salt)
+	return p
 }
 
 func (h hasher) run(ctx context.Context, password string, p phc) ([]byte, error) {
@@ -76,7 +80,7 @@ func (h hasher) run(ctx context.Context, password string, p phc) ([]byte, error)
 
 // hash makes the hash of a new password.
 func (h hasher) hash(ctx context.Context, password string) ([]byte, error) {
-	p := fresh()
+	p := h.fresh()
 	key, err := h.run(ctx, password, p)
 	if err != nil {
 		return nil, err
@@ -98,7 +102,7 @@ func (h hasher) verify(ctx context.Context, password string, kept []byte) (ok, o
 		return false, false, err
 	}
 	ok = subtle.ConstantTimeCompare(key, p.key) == 1 && known
-	return ok, ok && (p.memory != hashMemory || p.time != hashTime || p.threads != hashThreads), nil
+	return ok, ok && (p.memory != h.memory || p.time != hashTime || p.threads != hashThreads), nil
 }
 
 const (

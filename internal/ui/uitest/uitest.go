@@ -75,7 +75,7 @@ func NewWith(t testing.TB, rules auth.Config, configure ...func(*ui.Config)) *Si
 	// Passkeys are bound to a name, and an address is none.
 	s.URL = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
 
-	rules.Store, rules.BaseURL, rules.KeyFile = s.Store, s.URL, filepath.Join(t.TempDir(), "key")
+	rules.Store, rules.BaseURL, rules.KeyFile, rules.HashMemory = s.Store, s.URL, filepath.Join(t.TempDir(), "key"), 64
 	s.Auth, err = auth.New(rules)
 	s.must(err)
 	private, public, err := note.GenerateKey(nil, "harbour.example/log")
