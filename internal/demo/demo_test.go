@@ -155,7 +155,7 @@ func (f *filled) aroundThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := ready.Counts; c.AsExpected < 60 || c.NeedsYou < 8 || c.NeedsYou > 45 {
+	if c := ready.Counts; c.AsExpected < 60 || c.NeedsYou < 3 || c.Deviated < 3 || c.NeedsYou+c.Deviated > 45 {
 		t.Errorf("readiness is %+v: too good or too bad to believe", c)
 	}
 	trend, err := a.Trend(ctx, programs[0].ID, 90)
