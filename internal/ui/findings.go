@@ -152,7 +152,7 @@ func (u *UI) findings(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.Columns = []column{
-		oneWay(p.Q, "", "Severity", "descending"), {Text: "Finding"}, {Text: "Object"}, {Text: "Source"}, {Text: "Owner"},
+		oneWay(p.Q, "", "Severity", "descending"), {Text: "Finding"}, {Text: "Object"}, {Text: "Source", Class: "from"}, {Text: "Owner"},
 		oneWay(p.Q, "age", "Age", "ascending"), oneWay(p.Q, "due", "Due", "ascending"),
 	}
 	p.Grouped = p.grouped()

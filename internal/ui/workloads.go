@@ -95,6 +95,37 @@ type workloadPage struct {
 	Excerpt      []codeLine
 	Labels       []string
 	Since, Until time.Time
+	Turns        []turn // the latest first
+	Earlier      int    // turns that are not shown
+}
+
+// turn is when an object began or ceased to be as a check wants it, and why.
+type turn struct {
+	At                      time.Time
+	Check, Href, Cause, Run string
+	Good                    bool
+}
+
+// mostTurns is how many turns a page shows.
+const mostTurns = 15
+
+// turns lists when the story turned, the latest first.
+func (u *UI) turns(p *workloadPage, story []store.Span) {
+	for i, s := range story {
+		first := i == 0 || story[i-1].Check != s.Check
+		if first && s.Compliant {
+			continue // it was so when it was first seen
+		}
+		t := turn{At: s.From, Check: u.checkTitle(s.Check), Href: p.To("/checks/", s.Check), Cause: string(s.Cause), Good: s.Compliant}
+		if s.RunID != "" {
+			t.Run = p.To("/runs/", s.RunID)
+		}
+		p.Turns = append(p.Turns, t)
+	}
+	slices.SortStableFunc(p.Turns, func(a, b turn) int { return b.At.Compare(a.At) })
+	if n := len(p.Turns); n > mostTurns {
+		p.Turns, p.Earlier = p.Turns[:mostTurns], n-mostTurns
+	}
 }
 
 // storyRow is one stretch of the story, for the table behind the picture.
@@ -172,6 +203,7 @@ func (u *UI) story(r *http.Request, p *workloadPage) error {
 			rows[len(rows)-1] = append(rows[len(rows)-1], interval{s.From, end, class, row.Check + ": " + row.Says + " from " + s.From.Format("2 Jan 2006") + " to " + end.Format("2 Jan 2006")})
 		}
 	}
+	u.turns(p, all)
 	p.Spans = newSpans("story", "When the object was as each check wants it", p.Since, p.Until, titles, hrefs, rows)
 	return nil
 }
