@@ -103,6 +103,8 @@ func (a *API) take(ctx context.Context, source, encoding string, body io.Reader)
 func unread(err error) error {
 	var timeout net.Error
 	switch {
+	case kindOf(err) == seaworthy.KindUnavailable: // a connection to the database may end in the middle too
+		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return seaworthy.Invalid("the body ends in the middle")
 	case errors.As(err, &timeout) && timeout.Timeout() && kindOf(err) == seaworthy.KindInternal:

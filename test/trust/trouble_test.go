@@ -5,16 +5,19 @@
 package trust
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -53,9 +56,7 @@ func TestDiskFull(t *testing.T) {
 	if status, said := p.get("/healthz"); status != http.StatusOK {
 		t.Errorf("the server is not alive with a full disk: %d %s", status, said)
 	}
-	p.kill()
-	p.env = nil
-	p.start()
+	p.makeRoom()
 	if _, status, said := p.send("prod", refused); status != http.StatusCreated {
 		t.Errorf("with room again the report is answered with %d: %s", status, said)
 	}
@@ -70,6 +71,23 @@ func TestDiskFull(t *testing.T) {
 	}
 	if len(kept) != len(taken)+1 {
 		t.Errorf("%d reports are there, %d were taken", len(kept), len(taken)+1)
+	}
+}
+
+// makeRoom gives the running server its disk back. Without util-linux, another server
+// finds it.
+func (p *process) makeRoom() {
+	p.t.Helper()
+	p.env = nil
+	prlimit, err := exec.LookPath("prlimit")
+	if err != nil {
+		p.t.Log("there is no prlimit: the server is started anew with room")
+		p.kill()
+		p.start()
+		return
+	}
+	if out, err := exec.Command(prlimit, "--fsize=unlimited:", "--pid", strconv.Itoa(p.cmd.Process.Pid)).CombinedOutput(); err != nil {
+		p.t.Fatalf("prlimit: %v\n%s", err, out)
 	}
 }
 
@@ -280,6 +298,55 @@ func TestDatabaseGoneAndBack(t *testing.T) {
 		}
 		if kept := p.check(); len(kept) != 2 {
 			t.Errorf("%d reports are there", len(kept))
+		}
+	})
+}
+
+// A database that comes and goes while reports come: what was accepted is there, once.
+func TestDatabaseThatComesAndGoes(t *testing.T) {
+	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
+		if c.Database == "" {
+			return
+		}
+		u, err := url.Parse(c.Database)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := newGate(t, u.Host)
+		u.Host = g.l.Addr().String()
+		p := newProcess(t, u.String())
+		p.start()
+		ctx, cancel := context.WithCancel(t.Context())
+		a := &accepted{runs: map[string]string{}}
+		var loops sync.WaitGroup
+		for n := range 3 {
+			loops.Go(func() { p.reporting(ctx, fmt.Sprint("cluster-", n), a) })
+		}
+		times := 15
+		if testing.Short() {
+			times = 3
+		}
+		for range times {
+			before := a.count()
+			for give := time.Now().Add(time.Minute); a.count() < before+3; time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(give) {
+					t.Fatalf("with its database back the server takes no reports\n%s", p.out)
+				}
+			}
+			g.set(true)
+			time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
+			g.set(false)
+		}
+		cancel()
+		loops.Wait()
+		if err := p.stop(); err != nil {
+			t.Errorf("the server does not stop when asked to: %v\n%s", err, p.out)
+		}
+		kept := p.check()
+		for digest, run := range a.runs {
+			if got := kept[digest]; len(got) != 1 || got[0] != run {
+				t.Errorf("the report %s was taken as run %s; there are the runs %v", digest, run, got)
+			}
 		}
 	})
 }
