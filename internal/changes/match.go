@@ -91,6 +91,9 @@ func contradicts(c *seaworthy.Change, d *seaworthy.Deployment) string {
 		return "it does not name this object"
 	}
 	if len(d.Images) > 0 {
+		if len(c.Images) == 0 && len(d.Namespaces)+len(d.Objects) == 0 {
+			return "it covers only what runs its images"
+		}
 		for _, image := range c.Images {
 			if !slices.ContainsFunc(d.Images, func(covered string) bool { return sameImage(covered, image) }) {
 				return "it does not cover image " + image

@@ -200,6 +200,7 @@ func TestMatch(t *testing.T) {
 		"another namespace":               {deployment: func(d *seaworthy.Deployment) { d.Namespaces = []string{"web"} }, want: seaworthy.MatchOutOfBand},
 		"another image":                   {deployment: func(d *seaworthy.Deployment) { d.Images = []string{"cart@sha256:b"} }, want: seaworthy.MatchOutOfBand},
 		"another identity":                {deployment: func(d *seaworthy.Deployment) { d.Identity = "robot" }, want: seaworthy.MatchOutOfBand},
+		"images alone":                    {change: func(c *seaworthy.Change) { c.Images, c.Object.Kind = nil, "ConfigMap" }, deployment: func(d *seaworthy.Deployment) { d.Namespaces = nil }, want: seaworthy.MatchOutOfBand},
 		"an exec":                         {change: func(c *seaworthy.Change) { c.Verb = "exec" }, want: seaworthy.MatchOutOfBand},
 		"recorded afterwards":             {deployment: func(d *seaworthy.Deployment) { d.RecordedAt = start.Add(time.Hour) }, want: seaworthy.MatchClaimed, late: true},
 		"a rule that asks for nothing":    {rules: []seaworthy.ChangeRule{{Name: "scaling", Kinds: []string{"Deploy*"}, Paths: []string{"spec.replicas"}}}, deployment: func(d *seaworthy.Deployment) { d.SourceID = "" }, want: seaworthy.MatchExempt},
@@ -208,10 +209,10 @@ func TestMatch(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := change()
+			c.Images = []string{"registry/cart@sha256:a"}
 			if test.change != nil {
 				test.change(&c)
 			}
-			c.Images = []string{"registry/cart@sha256:a"}
 			changes.Match(&c, test.rules, []seaworthy.Deployment{deployment(test.deployment)})
 			if c.Match != test.want || c.Late != test.late || c.MatchWhy == "" {
 				t.Errorf("%s (late %t, %s), want %s (%t)", c.Match, c.Late, c.MatchWhy, test.want, test.late)

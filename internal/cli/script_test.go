@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -48,6 +49,7 @@ func TestScripts(t *testing.T) {
 			e.Values[processKey{}] = &process{}
 			e.Setenv("NO_COLOR", "")
 			e.Setenv("KUBECONFIG", "")
+			e.Setenv("NOW", time.Now().UTC().Format(time.RFC3339))
 			return nil
 		},
 	})
