@@ -66,8 +66,8 @@ var picked = map[string]string{
 func TestEveryColumnIsProved(t *testing.T) {
 	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
 		f := newForger(t, c)
-		for _, table := range f.tables() {
-			if outside[table] != "" {
+		for i, table := range f.tables() {
+			if outside[table] != "" || testing.Short() && i%4 > 0 { // the full tests forge all
 				continue
 			}
 			t.Run(table, func(t *testing.T) {
