@@ -21,6 +21,7 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/client"
+	"github.com/seaworthy-dev/seaworthy/frameworks"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/server"
 )
@@ -28,7 +29,11 @@ import (
 // serve runs a real server whose connections a test can trouble, and gives a token.
 func serve(t *testing.T, trouble func(http.Handler) http.Handler) (address, token string) {
 	t.Helper()
-	s, err := server.Open(t.Context(), server.Config{Data: t.TempDir(), BaseURL: "http://seaworthy.example.com", Log: slog.New(slog.DiscardHandler)})
+	known, err := frameworks.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := server.Open(t.Context(), server.Config{Data: t.TempDir(), BaseURL: "http://seaworthy.example.com", Frameworks: known, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
