@@ -18,14 +18,14 @@ type searchPage struct {
 	Findings []findingRow
 	Objects  []workloadRow
 	Controls []link
-	Places   []link // clusters and repositories
+	Clusters []link // and repositories
 	Others   []link // requirements, checks, evidence, reports, entries of the log
 	More     string
 }
 
 // Empty tells whether nothing was found.
 func (p searchPage) Empty() bool {
-	return len(p.Findings)+len(p.Objects)+len(p.Controls)+len(p.Others)+len(p.Places) == 0
+	return len(p.Findings)+len(p.Objects)+len(p.Controls)+len(p.Others)+len(p.Clusters) == 0
 }
 
 // search looks for what begins with a text: names of objects and findings; for what has it
@@ -109,8 +109,8 @@ func (u *UI) searchPlaces(r *http.Request, p *searchPage, hit func(...string) bo
 		return err
 	}
 	for _, s := range sources {
-		if hit(s.Name) && len(p.Places) < 10 && seesPlace(r, "source", s.ID, s.ID, "") == nil {
-			p.Places = append(p.Places, link{s.Name, p.To("/sources/", s.ID)})
+		if hit(s.Name) && len(p.Clusters) < 10 && seesPlace(r, "source", s.ID, s.ID, "") == nil {
+			p.Clusters = append(p.Clusters, link{s.Name, p.To("/sources/", s.ID)})
 		}
 	}
 	return nil
