@@ -135,6 +135,7 @@ var quiet = []condition{
 		`request.userInfo.username.matches("^system:(serviceaccount:kube-system:(endpoint|endpointslice|endpointslicemirroring)-controller|kube-controller-manager|apiserver)$"))`},
 	{"no-work-of-nodes", `!(request.userInfo.username.startsWith("system:node:") && ` +
 		`(request.resource.resource in ["nodes", "csinodes", "podcertificaterequests"] && request.operation == "UPDATE" || has(request.subResource) && request.subResource == "token"))`},
+	{"no-addresses-of-services", `!(request.resource.group == "networking.k8s.io" && request.resource.resource == "ipaddresses" && request.userInfo.username == "system:apiserver")`},
 	{"no-placing-of-pods", `!(has(request.subResource) && request.subResource == "binding" && request.userInfo.username == "system:kube-scheduler")`},
 }
 
