@@ -83,7 +83,8 @@ func (a *API) due(ctx context.Context, in *struct {
 // honesty are the measures, and how long it took to fix what was fixed in the period.
 type honesty struct {
 	audit.Honesty
-	Fixed []store.FixTime `json:"fixed" nullable:"false" doc:"What was fixed since the period began, by severity, and how long the median finding was open."`
+	Fixed     []store.FixTime `json:"fixed" nullable:"false" doc:"What was fixed since the period began, by severity, and how long the median finding was open."`
+	FixedMore bool            `json:"fixedMore" doc:"More was fixed than the latest 10,000 that were measured."`
 }
 
 func (a *API) honesty(ctx context.Context, in *ByID) (*one[honesty], error) {
@@ -95,11 +96,11 @@ func (a *API) honesty(ctx context.Context, in *ByID) (*one[honesty], error) {
 	if err != nil {
 		return nil, err
 	}
-	fixed, err := a.Store.FixTimes(ctx, program, program.From)
+	fixed, more, err := a.Store.FixTimes(ctx, program, program.From)
 	if err != nil {
 		return nil, err
 	}
-	return record(honesty{h, fixed})
+	return record(honesty{h, fixed, more})
 }
 
 // media are the types of the forms.

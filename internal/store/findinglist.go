@@ -42,6 +42,9 @@ type FindingFilter struct {
 	// those are few and an index tells them.
 	few     string
 	fewArgs []any
+	// many tells that most findings may be in the list by time: they are looked for in its
+	// order.
+	many bool
 	// aside has the program looked at after everything else.
 	aside bool
 }
@@ -91,11 +94,15 @@ func (f *FindingFilter) where(now time.Time) where {
 		w.add("status = ?", string(seaworthy.FindingOpen))
 		w.add("due_at > 0 AND due_at < ?", micros(now))
 	}
+	opened := "opened_at"
+	if f.many { // in another order than by time
+		opened = "(opened_at + 0)"
+	}
 	if !f.OpenedFrom.IsZero() {
-		w.add("opened_at >= ?", micros(f.OpenedFrom))
+		w.add(opened+" >= ?", micros(f.OpenedFrom))
 	}
 	if !f.OpenedTo.IsZero() {
-		w.add("opened_at < ?", micros(f.OpenedTo))
+		w.add(opened+" < ?", micros(f.OpenedTo))
 	}
 	if f.Text != "" {
 		f.text.condition(&w, f.Text)
@@ -111,7 +118,7 @@ func (f *FindingFilter) where(now time.Time) where {
 // statuses are those of the list. The indexes by time begin with the status: where a time
 // bounds the list, it names all.
 func (f *FindingFilter) statuses() []seaworthy.FindingStatus {
-	if len(f.Status) > 0 || f.OpenedFrom.IsZero() && f.OpenedTo.IsZero() {
+	if len(f.Status) > 0 || f.many || f.OpenedFrom.IsZero() && f.OpenedTo.IsZero() {
 		return f.Status
 	}
 	return []seaworthy.FindingStatus{seaworthy.FindingOpen, seaworthy.FindingWaived, seaworthy.FindingFixed}

@@ -133,6 +133,7 @@ func (s *Store) narrow(ctx context.Context, f *FindingFilter) error {
 			return s.dialect.explain(err)
 		}
 		if n > maxNarrowed {
+			f.many = true
 			return nil
 		}
 	default:

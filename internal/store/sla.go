@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -101,33 +102,31 @@ type FixTime struct {
 
 // FixTimes measures what was fixed since a time, worst first; severities of which nothing
 // was are absent. What closed because a check, a parameter or the scope changed was not
-// fixed.
-func (s *Store) FixTimes(ctx context.Context, p *seaworthy.Program, from time.Time) ([]FixTime, error) {
-	out := []FixTime{}
-	for _, severity := range seaworthy.Severities {
-		f, err := s.fixTime(ctx, p, from, severity)
-		if err != nil {
-			return nil, s.dialect.explain(fmt.Errorf("measure what was fixed: %w", err))
-		}
-		if f.Count > 0 {
-			out = append(out, f)
-		}
-	}
-	return out, nil
-}
-
-// fixTime finds the median where the database has it in order, without reading the rest.
-func (s *Store) fixTime(ctx context.Context, p *seaworthy.Program, from time.Time, severity seaworthy.Severity) (FixTime, error) {
+// fixed. Where more was fixed than 10,000, the latest so many are measured, and more is
+// true.
+func (s *Store) FixTimes(ctx context.Context, p *seaworthy.Program, from time.Time) (list []FixTime, more bool, err error) {
 	w := where{}
-	w.add("closed_at > 0 AND closed_at >= ? AND status = ? AND severity = ?", micros(from), string(seaworthy.FindingFixed), rank(severity))
-	amongOf(&w, "cause", []seaworthy.Cause{seaworthy.CauseObjectChanged, seaworthy.CauseObjectDeleted, seaworthy.CauseObjectGone})
-	w.program(p, "source_id", "namespace")
-	f := FixTime{Severity: severity}
-	if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM findings`+w.sql(), w.args...).Scan(&f.Count); err != nil || f.Count == 0 {
-		return f, err
+	w.add("closed_at > 0 AND closed_at >= ? AND status = ?", micros(from), string(seaworthy.FindingFixed))
+	amongOf(&w, "(cause || '')", []seaworthy.Cause{seaworthy.CauseObjectChanged, seaworthy.CauseObjectDeleted, seaworthy.CauseObjectGone})
+	w.aside(p)
+	rows, err := s.read.QueryContext(ctx, `SELECT severity, closed_at - opened_at FROM findings`+w.sql()+` ORDER BY closed_at DESC LIMIT `+w.arg(maxCounted+1), w.args...)
+	took, n := map[int][]int64{}, 0
+	if _, err = collect(s, rows, err, func(row interface{ Scan(...any) error }) (severity int, err error) {
+		var us int64
+		err = row.Scan(&severity, &us)
+		if n++; n <= maxCounted {
+			took[severity] = append(took[severity], us)
+		}
+		return severity, err
+	}); err != nil {
+		return nil, false, fmt.Errorf("measure what was fixed: %w", err)
 	}
-	var us int64
-	err := s.read.QueryRowContext(ctx, `SELECT closed_at - opened_at AS took FROM findings`+w.sql()+` ORDER BY took LIMIT 1 OFFSET `+w.arg((f.Count-1)/2), w.args...).Scan(&us)
-	f.Median = time.Duration(us) * time.Microsecond
-	return f, err
+	list = []FixTime{}
+	for _, severity := range seaworthy.Severities {
+		if all := took[rank(severity)]; len(all) > 0 {
+			slices.Sort(all)
+			list = append(list, FixTime{severity, len(all), time.Duration(all[(len(all)-1)/2]) * time.Microsecond})
+		}
+	}
+	return list, n > maxCounted, nil
 }

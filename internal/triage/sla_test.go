@@ -94,12 +94,12 @@ func TestBreachesAndFixTimesAreCounts(t *testing.T) {
 		fix(w, ids[3], seaworthy.CauseParameterChanged) // not fixed: it is judged otherwise
 		w.now = w.now.Add(60 * aDay)
 		began := w.now.Add(-98 * aDay)
-		fixed, err := w.store.FixTimes(ctx, nil, began)
+		fixed, _, err := w.store.FixTimes(ctx, nil, began)
 		w.must(err)
 		if len(fixed) != 1 || fixed[0] != (store.FixTime{Severity: seaworthy.High, Count: 1, Median: 8 * aDay}) {
 			w.Errorf("fixed %+v, want one of high severity after eight days", fixed)
 		}
-		if later, err := w.store.FixTimes(ctx, nil, w.now); err != nil || len(later) != 0 {
+		if later, _, err := w.store.FixTimes(ctx, nil, w.now); err != nil || len(later) != 0 {
 			w.Errorf("fixed since now: %+v, %v", later, err)
 		}
 	})

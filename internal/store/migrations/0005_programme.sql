@@ -111,7 +111,7 @@ CREATE TABLE readiness_days (
 
 -- What judging looks for: reports that came in since, and what was fixed since.
 CREATE INDEX runs_received_idx ON runs (received_at);
-CREATE INDEX findings_closed_idx ON findings (closed_at) WHERE closed_at > 0;
+CREATE INDEX findings_closed_idx ON findings (closed_at, status, severity, opened_at, cause, source_id, namespace) WHERE closed_at > 0;
 
 -- Decisions that are events and no records: exports, retention, erasures.
 CREATE TABLE actions (
