@@ -49,9 +49,10 @@ image: ## Build a container image, asking no registry: make image IMAGE=name
 bench: ## Measure scans of 400 and 10,000 workloads
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench
 
-soak: ## Fuzz every target for FUZZTIME (default 10m) each, and kill the server KILLS (default 300) times on each database
+soak: ## Fuzz every target for FUZZTIME (default 10m) each, and kill the server KILLS (default 300) times on each database; with FINDINGS=1000000 measure reads of as many
 	SEAWORTHY_KILLS=$(or $(KILLS),300) test/postgres/start go test -v -count=1 -timeout 60m -run TestKilledAtAnyMoment ./test/trust
 	.ci/fuzz $(or $(FUZZTIME),10m)
+	$(if $(FINDINGS),SEAWORTHY_BENCH=1 SEAWORTHY_FINDINGS=$(FINDINGS) test/postgres/start go test -v -count=1 -timeout 4h -run TestReads ./test/volume)
 
 vet: ## gofmt and go vet, as for every change
 	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build unix
+
 package volume
 
 import (
@@ -23,6 +25,8 @@ var noExample = map[string]string{
 	"/welcome/{secret}":                         "links are used once",
 	"/sign-in/provider":                         "leads to a provider of single sign-on",
 	"/sign-in/callback":                         "comes from a provider of single sign-on",
+	"/sign-in":                                  "sends on who is signed in",
+	"/api/v1/comments":                          "needs to know of what, and is asked with it below",
 	"/account/app":                              "shows a secret that is made for each who asks",
 	"/sign-in/second-factor":                    "belongs to a sign-in that is not done",
 	"/api/v1/uploads/{id}":                      "belongs to an upload that is not done",
@@ -52,7 +56,7 @@ func (b *browser) pages() []address {
 	seen := map[string]bool{} // by route and what narrows it
 	given := map[string]bool{}
 	queue := []string{"/"}
-	for _, p := range []string{"/sign-in", "/search?q=app", "/search?q=checkout-api", "/findings?q=checkout", "/findings?q=container", "/findings?q=zzz", "/findings?q=ledger-web-9",
+	for _, p := range []string{"/search?q=app", "/search?q=checkout-api", "/findings?q=checkout", "/findings?q=container", "/findings?q=zzz", "/findings?q=ledger-web-9",
 		"/findings?kind=Ingress", "/findings?kind=ClusterRole", "/findings?kind=Deployment", "/findings?assignee=user-07", "/findings?assignee=-", "/findings?waiver=" + waiverID(3, 2) + "&status=all",
 		"/findings?status=overdue&severity=low", "/findings?control=workload-isolation", "/findings?requirement=CC6.1", "/findings?group=namespace&status=all",
 		"/workloads?q=ledger", "/workloads?namespace=" + space(80), "/workloads?all=yes&gone=yes", "/evidence?control=access-review", "/log?kind=waiver", "/log?kind=events", "/log?actor=system",
@@ -162,7 +166,7 @@ func (b *browser) lists() []address {
 		path := b.fill(route)
 		out = append(out, address{route, path})
 		for _, p := range get.Parameters {
-			if p.In != "query" || p.Name == "cursor" {
+			if p.In != "query" || p.Name == "cursor" || p.Name == "limit" {
 				continue
 			}
 			enum := append(p.Schema.Enum, p.Schema.Items.Enum...)
@@ -184,9 +188,10 @@ func (b *browser) lists() []address {
 			out = append(out, address{route, path + "?cursor=" + url.QueryEscape(page.Next)})
 		}
 	}
-	for _, p := range []string{"/api/v1/findings?kind=ClusterRole", "/api/v1/findings?text=container", "/api/v1/findings?text=checkout&status=open", "/api/v1/findings?status=open&program=" + b.site.program.ID,
+	for _, p := range []string{"/api/v1/comments?kind=finding&subject=" + b.first("/api/v1/findings"), "/api/v1/findings?kind=ClusterRole", "/api/v1/findings?text=container", "/api/v1/findings?text=checkout&status=open", "/api/v1/findings?status=open&program=" + b.site.program.ID,
 		"/api/v1/findings?status=open&status=waived&team=" + teamID(3) + "&sort=age"} {
-		out = append(out, address{"/api/v1/findings", p})
+		route, _, _ := strings.Cut(p, "?")
+		out = append(out, address{route, p})
 	}
 	slices.SortFunc(out, func(a, b address) int { return strings.Compare(a.path, b.path) })
 	return out

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build unix
+
 // Package volume measures what a server answers when it has much to look at: a made-up
 // company of many clusters, a million open findings and ten million steps in their lives,
 // on each database.
