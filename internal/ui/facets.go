@@ -35,7 +35,7 @@ func (u *UI) facets(ctx context.Context, p *findingsPage, names names, f store.F
 	p.Facets = []facet{
 		status,
 		p.facet("Severity", "severity", counts.Severities, func(v string) string { return meanings[v].word }),
-		p.facet("Cluster or repository", "source", counts.Sources, names.source),
+		p.facet("Cluster or repository", "source", counts.Sources, func(v string) string { return unhosted(names.source(v)) }),
 		p.facet("Namespace", "namespace", counts.Namespaces, func(v string) string { return v }),
 		p.facet("Owner", "team", counts.Teams, func(v string) string {
 			if v == "" {

@@ -16,14 +16,15 @@ import (
 // funcs is all that templates can call besides the methods of what they show.
 func (u *UI) funcs() template.FuncMap {
 	return template.FuncMap{
-		"static": u.static.url,
-		"icon":   icon,
-		"mark":   mark,
-		"glyph":  glyph,
-		"ago":    func(t time.Time) template.HTML { return ago(t, u.now()) },
-		"age":    func(t time.Time) template.HTML { return age(t, u.now()) },
-		"day":    day,
-		"at":     at,
+		"static":   u.static.url,
+		"icon":     icon,
+		"mark":     mark,
+		"glyph":    glyph,
+		"ago":      func(t time.Time) template.HTML { return ago(t, u.now()) },
+		"unhosted": unhosted,
+		"age":      func(t time.Time) template.HTML { return age(t, u.now()) },
+		"day":      day,
+		"at":       at,
 		"num": func(n any) (string, error) {
 			switch n := n.(type) {
 			case int:
@@ -230,4 +231,12 @@ func stamp(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339)
+}
+
+// unhosted is the name of a source without the host of a repository, where space is scarce.
+func unhosted(name string) string {
+	if host, rest, ok := strings.Cut(name, "/"); ok && strings.Contains(host, ".") {
+		return rest
+	}
+	return name
 }

@@ -42,10 +42,16 @@ func (u *UI) sourceRows(ctx context.Context, p page, names names) ([]sourceRow, 
 	if err != nil {
 		return nil, err
 	}
-	views, err := u.Store.SourceViews(ctx, nil)
+	// What is in scope counts as the program counts it: without what it leaves out.
+	inside, err := u.Store.SourceViews(ctx, p.Program)
 	if err != nil {
 		return nil, err
 	}
+	whole, err := u.Store.SourceViews(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	views := append(inside, whole...)
 	var out []sourceRow
 	for _, s := range all {
 		outside := !program.HasSource(s.Source.ID)
