@@ -321,6 +321,23 @@ func rematch(tx *store.Tx, c Config, source string, from, to time.Time) error {
 	return nil
 }
 
+// MayExplain says why somebody may not explain a change; nil: they may.
+func MayExplain(who seaworthy.Principal, c *seaworthy.Change) error {
+	switch {
+	case !who.Can(seaworthy.WorkFindings):
+		return seaworthy.Forbidden("%s may not explain changes", who.Name)
+	case c.Match != seaworthy.MatchOutOfBand:
+		return seaworthy.Conflict("the change is not out of band: %s", c.MatchWhy)
+	case c.Explained != nil:
+		return seaworthy.Conflict("the change has been explained")
+	case c.Actor.Person != "" && c.Actor.Person == who.Person():
+		return seaworthy.Forbidden("you made the change: somebody else has to explain it")
+	case c.Actor.Person == "" && who.Role == seaworthy.Engineer:
+		return seaworthy.Forbidden("nobody knows which person made the change, so it is explained by a compliance manager or an owner")
+	}
+	return nil
+}
+
 // maxNote bounds an explanation.
 const maxNote = 10_000
 
@@ -329,8 +346,6 @@ func Explain(ctx context.Context, s *store.Store, who seaworthy.Principal, id, n
 	var out seaworthy.Change
 	note = strings.TrimSpace(note)
 	switch {
-	case !who.Can(seaworthy.WorkFindings):
-		return out, seaworthy.Forbidden("%s may not explain changes", who.Name)
 	case note == "":
 		return out, seaworthy.Invalid("say why the change was made")
 	case len(note) > maxNote:
@@ -340,15 +355,8 @@ func Explain(ctx context.Context, s *store.Store, who seaworthy.Principal, id, n
 		if out, err = tx.Change(id); err != nil {
 			return err
 		}
-		switch {
-		case out.Match != seaworthy.MatchOutOfBand:
-			return seaworthy.Conflict("the change is not out of band: %s", out.MatchWhy)
-		case out.Explained != nil:
-			return seaworthy.Conflict("the change has been explained")
-		case out.Actor.Person != "" && out.Actor.Person == who.Person():
-			return seaworthy.Forbidden("you made the change: somebody else has to explain it")
-		case out.Actor.Person == "" && who.Role == seaworthy.Engineer:
-			return seaworthy.Forbidden("nobody knows which person made the change, so it is explained by a compliance manager or an owner")
+		if err := MayExplain(who, &out); err != nil {
+			return err
 		}
 		out.Explained = &seaworthy.Explanation{By: who.Actor, At: tx.At, Note: note}
 		return tx.PutChange(&out)

@@ -13,6 +13,8 @@ var icons = map[string]string{
 	"findings":    `<path d="M8 1.8 14.4 13H1.6z"/><path d="M8 6.2v3.2M8 11.3v.1"/>`,
 	"workload":    `<path d="m8 1.8 5.6 3.1v6.2L8 14.2l-5.6-3.1V4.9z"/><path d="M2.4 4.9 8 8l5.6-3.1M8 8v6.2"/>`,
 	"check":       `<path d="M3 2.5h10v11H3z"/><path d="m5.5 8 1.8 1.8L10.8 6"/>`,
+	"timeline":    `<path d="M4 2v12M4 4.5h9M4 8h6M4 11.5h8"/>`,
+	"deploy":      `<path d="M8 13.5v-8M4.8 8.7 8 5.5l3.2 3.2M2.5 2.5h11"/>`,
 	"source":      `<path d="M2 3h12v4H2zM2 9h12v4H2z"/><path d="M4.5 5h.1M4.5 11h.1"/>`,
 	"waiver":      `<path d="M3.5 14V2.5M3.5 3h8l-1.8 2.8L11.5 8.5h-8"/>`,
 	"requirement": `<path d="M3 2h7l3 3v9H3z"/><path d="M5.5 7h5M5.5 10h5"/>`,
@@ -133,6 +135,10 @@ var meanings = map[string]meaning{
 	"not due yet":  {"dots", "low", "Not due yet"},
 	"not required": {"dash", "none", "Not required"},
 	"no data":      {"gap", "warn", "No data"},
+
+	"verified":    {"done", "good", "Verified"},
+	"claimed":     {"half", "low", "Claimed"},
+	"out-of-band": {"bang", "bad", "Out of band"},
 
 	"out":      {"dash", "none", "Out of scope"},
 	"current":  {"done", "good", "Current"},

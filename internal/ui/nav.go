@@ -32,6 +32,10 @@ var navGroups = []navGroup{
 		{Text: "Clusters & repositories", Href: "/sources", Icon: "source", action: seaworthy.ReadFindings},
 		{Text: "Waivers", Href: "/waivers", Icon: "waiver", action: seaworthy.ReadFindings},
 	}},
+	{"Changes", []navItem{
+		{Text: "Timeline", Href: "/changes", Icon: "timeline", action: seaworthy.ReadFindings},
+		{Text: "Deployments", Href: "/deployments", Icon: "deploy", action: seaworthy.ReadFindings},
+	}},
 	{"Compliance", []navItem{
 		{Text: "Requirements", Href: "/requirements", Icon: "requirement", action: seaworthy.ReadProgramme},
 		{Text: "Controls", Href: "/controls", Icon: "control", action: seaworthy.ReadProgramme, also: []string{"/occurrences"}},

@@ -16,8 +16,10 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
+	"github.com/seaworthy-dev/seaworthy/internal/changes"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/trail"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
 )
 
@@ -120,6 +122,34 @@ func (s *Site) declare(team string) {
 	})
 }
 
+// change has a cluster changed: by a pipeline that said so, and by somebody who did not.
+func (s *Site) change() {
+	ctx, who := s.T.Context(), s.Owner()
+	all, err := s.Store.Sources(ctx)
+	s.must(err)
+	i := slices.IndexFunc(all, func(v seaworthy.DeclaredSource) bool { return v.Kind == seaworthy.KindCluster })
+	c := trail.Config{Store: s.Store}
+	_, err = trail.Record(ctx, c, who, seaworthy.Deployment{SourceID: all[i].ID, Namespaces: []string{"shop"}, Images: []string{"cart:2", Hostile}, Ticket: "SHOP-12 " + Hostile})
+	s.must(err)
+	object := func(version, image string) map[string]any {
+		return map[string]any{
+			"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": Hostile, "namespace": "shop", "uid": "u", "resourceVersion": version},
+			"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "app", "image": image}}}}},
+		}
+	}
+	see := func(id, image, before string) changes.Observation {
+		o := changes.Observation{
+			Sighting: seaworthy.Sighting{By: seaworthy.SeenByWebhook, ID: id, At: s.Now}, Verb: seaworthy.VerbUpdate, Outcome: seaworthy.OutcomeUnknown,
+			Actor:  seaworthy.Actor{Username: Hostile, UserAgent: Hostile, SourceIPs: []string{Hostile}, Impersonator: Hostile},
+			Before: object(id, before), After: object(id+"0", image),
+		}
+		o.Describe()
+		return o
+	}
+	_, err = trail.Take(ctx, c, who, all[i], []changes.Observation{see("1", "cart:2", "cart:1"), see("2", Hostile+"3", "cart:2"), see("3", "cart:2", Hostile+"3")})
+	s.must(err)
+}
+
 // work is what people do with what was found.
 func (s *Site) work(program seaworthy.Program) {
 	ctx, who := s.T.Context(), s.Owner()
@@ -142,6 +172,7 @@ func (s *Site) work(program seaworthy.Program) {
 	s.must(err)
 	_, err = s.Audit.Freeze(ctx, who, audit.FreezeRequest{Name: "Findings of the period", Program: program.ID, List: "findings"})
 	s.must(err)
+	s.change()
 	_, err = t.PutRule(ctx, who, seaworthy.OwnershipRule{Namespace: "checkout", Team: "team-1"})
 	s.must(err)
 	_, err = t.PutRule(ctx, who, seaworthy.OwnershipRule{Label: "team"})

@@ -256,7 +256,12 @@ func (s *Site) Pages() map[string]string {
 		"control-machine": "/controls/workload-isolation", "evidence": "/evidence", "new-evidence": "/evidence/new", "programs": "/programs", "program-new": "/programs/new",
 		"log": "/log", "entry": "/log/40", "people": "/people", "person": "/people/" + s.Users[seaworthy.Owner].ID, "person-new": "/people/new",
 		"tokens": "/tokens", "account": "/account", "app": "/account/app", "ownership": "/ownership", "sign-on": "/sign-on", "retention": "/retention",
-		"search": "/search?q=pay", "error": "/nothing", "scope": "/scope",
+		"search": "/search?q=pay", "error": "/nothing", "scope": "/scope", "timeline": "/changes", "deployments": "/deployments",
+	}
+	changed, err := s.Store.Changes(ctx, store.ChangeFilter{Limit: 1})
+	s.must(err)
+	for _, c := range changed.Items {
+		out["change"], out["timeline-narrowed"] = "/changes/"+c.ID, "/changes?match=out-of-band&open=yes&kind=Deployment"
 	}
 	programs, err := s.Store.Programs(ctx)
 	s.must(err)

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ui
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/trail"
+)
+
+// trailRow is a change in a list.
+type trailRow struct {
+	seaworthy.Change
+	Source, Person, What, Href string
+	Attempt                    bool // it did not persist
+	Open                       bool // somebody has to explain it
+}
+
+// did says what a verb did, in the past.
+var did = map[string]string{
+	seaworthy.VerbCreate: "made", seaworthy.VerbUpdate: "changed", seaworthy.VerbDelete: "deleted", seaworthy.VerbExec: "ran a command in",
+	seaworthy.VerbAttach: "attached to", seaworthy.VerbPortForward: "forwarded a port of", seaworthy.VerbProxy: "went through", seaworthy.VerbRead: "read",
+}
+
+func (u *UI) trailRow(p page, n names, c seaworthy.Change) trailRow {
+	row := trailRow{Change: c, Source: n.source(c.SourceID), Person: n.user(c.Actor.Person), What: p0(did[c.Verb], c.Verb), Href: p.To("/changes/", c.ID), Open: c.Unexplained()}
+	row.Attempt = c.Outcome == seaworthy.OutcomeDenied || c.Outcome == seaworthy.OutcomeFailed
+	return row
+}
+
+// Who is the actor as the cluster knows it.
+func (r trailRow) Who() string { return p0(r.Actor.Username, "unknown") }
+
+// Images in a few words: the first, and how many more.
+func (r trailRow) Edited() string {
+	switch n := len(r.Edits) + r.EditsLeftOut; {
+	case n == 0:
+		return ""
+	case n == 1:
+		return r.Edits[0].Path
+	default:
+		return r.Edits[0].Path + " and " + count(n-1, "more edit")
+	}
+}
+
+// matches are how changes stand to an approval, the worst first.
+var matches = []seaworthy.Match{seaworthy.MatchOutOfBand, seaworthy.MatchClaimed, seaworthy.MatchVerified, seaworthy.MatchExempt}
+
+// changesPage is what pages/changes.html needs.
+type changesPage struct {
+	page
+	Rows    []trailRow
+	Matches []facetItem
+	Open    facetItem
+	Chosen  []chosen
+	Next    string
+	Folded  int // of the last seven days
+	Seen    bool
+}
+
+// most is how far changes are counted.
+const mostChanges = 10_000
+
+func (u *UI) timeline(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	p := changesPage{page: u.page(r, "Timeline")}
+	n, err := u.names(ctx)
+	if err != nil {
+		return err
+	}
+	f := store.ChangeFilter{
+		Source: p.Q.Get("source"), Namespace: p.Q.Get("namespace"), Kind: p.Q.Get("kind"), Name: p.Q.Get("name"), Actor: p.Q.Get("actor"),
+		Verb: p.Q.Get("verb"), Program: p.Program, Limit: 50,
+	}
+	counts, err := u.Store.CountChanges(ctx, f, mostChanges)
+	if err != nil {
+		return err
+	}
+	for _, m := range matches {
+		it := toggled(p.Q, "match", string(m), meanings[string(m)].word, min(counts[m], mostChanges))
+		if counts[m] > mostChanges {
+			it.N += "+"
+		}
+		p.Matches = append(p.Matches, it)
+	}
+	p.Open = toggled(p.Q, "open", "yes", "To be explained", 0)
+	f.Cursor, f.Unexplained = p.Q.Get("after"), p.Q.Get("open") == "yes"
+	if m := p.Q.Get("match"); m != "" {
+		f.Approvals = []string{m}
+	}
+	list, err := u.Store.Changes(ctx, f)
+	if err != nil {
+		return err
+	}
+	for _, c := range list.Items {
+		p.Rows = append(p.Rows, u.trailRow(p.page, n, c))
+	}
+	if list.Next != "" {
+		p.Next = p.Q.After(list.Next)
+	}
+	p.Chosen = p.chosen(n)
+	if p.Folded, err = u.folded(ctx, p.page, f.Source); err != nil {
+		return err
+	}
+	return u.render(w, r, "changes", p)
+}
+
+// chosen lists the filters that are set beside the chips.
+func (p changesPage) chosen(n names) []chosen {
+	var out []chosen
+	for _, key := range []string{"source", "namespace", "kind", "name", "actor", "verb"} {
+		v := p.Q.Get(key)
+		if v == "" {
+			continue
+		}
+		if key == "source" {
+			v = n.source(v)
+		}
+		out = append(out, chosen{key + " " + v, p.Q.With(key, "")})
+	}
+	return out
+}
+
+// folded counts what clusters in scope did by themselves in the last seven days.
+func (u *UI) folded(ctx context.Context, p page, source string) (int, error) {
+	days, err := u.Store.Folded(ctx, source, p.Now.Add(-7*24*time.Hour), p.Now)
+	total := 0
+	for _, d := range days {
+		if p.Program != nil && !p.Program.HasSource(d.SourceID) {
+			continue
+		}
+		for _, n := range d.Counts {
+			total += n
+		}
+	}
+	return total, err
+}
+
+// changePage is what pages/change.html needs.
+type changePage struct {
+	page
+	Change     trailRow
+	Deployment *seaworthy.Deployment
+	Explainer  string
+	MayExplain error // why not; nil: they may
+	Versions   []entryRow
+}
+
+func (u *UI) change(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	c, err := u.Store.Change(ctx, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := seesPlace(r, "change", c.ID, c.SourceID, c.Object.Namespace); err != nil {
+		return err
+	}
+	n, err := u.names(ctx)
+	if err != nil {
+		return err
+	}
+	p := changePage{page: u.page(r, c.Object.Name, link{"Timeline", "/changes"})}
+	p.Change = u.trailRow(p.page, n, c)
+	if c.MatchID != "" {
+		d, err := u.Store.Deployment(ctx, c.MatchID)
+		if err != nil {
+			return err
+		}
+		p.Deployment = &d
+	}
+	if c.Explained != nil {
+		p.Explainer = n.actor(c.Explained.By)
+	}
+	p.MayExplain = trail.MayExplain(p.Who, &c)
+	if p.Versions, err = u.history(ctx, p.page, n, "change", c.ID); err != nil {
+		return err
+	}
+	return u.render(w, r, "change", p)
+}
+
+func (u *UI) explainChange(w http.ResponseWriter, r *http.Request) error {
+	c, err := trail.Explain(r.Context(), u.Store, visitOf(r).who, r.PathValue("id"), r.PostFormValue("note"))
+	if err != nil {
+		return err
+	}
+	return u.done(w, r, "/changes/"+c.ID, "explained")
+}
+
+// deploymentRow is a deployment in a list.
+type deploymentRow struct {
+	seaworthy.Deployment
+	Source, Covers, Why, Who string
+}
+
+// deploymentsPage is what pages/deployments.html needs.
+type deploymentsPage struct {
+	page
+	Rows []deploymentRow
+	Next string
+}
+
+func (u *UI) deployments(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	p := deploymentsPage{page: u.page(r, "Deployments")}
+	n, err := u.names(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := u.Store.Deployments(ctx, p.Q.Get("source"), p.Program, p.Q.Get("after"), 50)
+	if err != nil {
+		return err
+	}
+	for _, d := range list.Items {
+		p.Rows = append(p.Rows, deploymentRow{
+			Deployment: d, Source: n.source(d.SourceID), Who: n.actor(d.RecordedBy),
+			Covers: strings.Join(append(append([]string{}, d.Namespaces...), d.Images...), ", "),
+			Why:    strings.Join(nonEmpty(d.Ticket, d.PullURL, d.Commit), ", "),
+		})
+	}
+	if list.Next != "" {
+		p.Next = p.Q.After(list.Next)
+	}
+	return u.render(w, r, "deployments", p)
+}
+
+func nonEmpty(list ...string) []string {
+	var out []string
+	for _, s := range list {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
