@@ -87,6 +87,9 @@ func (s *story) run(ctx context.Context) error {
 	s.oneOff()
 	s.work()
 	s.decisions()
+	if err := s.changes(); err != nil {
+		return err
+	}
 	slices.SortStableFunc(s.events, func(a, b event) int { return a.at.Compare(b.at) })
 	for i := 0; i < len(s.events); i++ { // events bring other events
 		e := s.events[i]

@@ -5,6 +5,7 @@ package trail
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
@@ -74,4 +75,14 @@ func DropRule(ctx context.Context, s *store.Store, who seaworthy.Principal, id s
 		}
 		return tx.DropChangeRule(&all[i])
 	})
+}
+
+// Ours tells whether an object belongs to Seaworthy itself, as it is installed by default:
+// what is in its namespace, and what is of the whole cluster under its name.
+func Ours(o *seaworthy.ChangedObject) bool {
+	if o.Namespace != "" {
+		return o.Namespace == "seaworthy"
+	}
+	return o.Kind == "Namespace" && o.Name == "seaworthy" || strings.HasPrefix(o.Name, "seaworthy-") || o.Name == "seaworthy" ||
+		strings.HasSuffix(o.Name, ".seaworthy.dev")
 }

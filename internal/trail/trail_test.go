@@ -259,3 +259,19 @@ func kindOf(err error) seaworthy.Kind {
 	}
 	return 0
 }
+
+func TestOurs(t *testing.T) {
+	for _, test := range []struct {
+		kind, namespace, name string
+		want                  bool
+	}{
+		{"Deployment", "seaworthy", "agent", true}, {"Namespace", "", "seaworthy", true}, {"ClusterRole", "", "seaworthy-agent", true},
+		{"ValidatingWebhookConfiguration", "", "seaworthy", true}, {"ValidatingAdmissionPolicy", "", "privileged-container.seaworthy.dev", true},
+		{"Deployment", "shop", "seaworthy", false}, {"ClusterRole", "", "seaworthiness", false},
+	} {
+		o := seaworthy.ChangedObject{Object: seaworthy.Object{Kind: test.kind, Namespace: test.namespace, Name: test.name}}
+		if got := trail.Ours(&o); got != test.want {
+			t.Errorf("%s: %t, want %t", o.Object, got, test.want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ package ui
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,35 +18,48 @@ import (
 type trailRow struct {
 	seaworthy.Change
 	Source, Person, What, Href string
-	Attempt                    bool // it did not persist
-	Open                       bool // somebody has to explain it
+	Who, Account               string // the actor in short, and what it is where it is no person
+	Attempt                    bool   // it did not persist
+	Open                       bool   // somebody has to explain it
 }
 
 // did says what a verb did, in the past.
 var did = map[string]string{
-	seaworthy.VerbCreate: "made", seaworthy.VerbUpdate: "changed", seaworthy.VerbDelete: "deleted", seaworthy.VerbExec: "ran a command in",
-	seaworthy.VerbAttach: "attached to", seaworthy.VerbPortForward: "forwarded a port of", seaworthy.VerbProxy: "went through", seaworthy.VerbRead: "read",
+	seaworthy.VerbCreate: "Made", seaworthy.VerbUpdate: "Changed", seaworthy.VerbDelete: "Deleted", seaworthy.VerbExec: "Command run inside",
+	seaworthy.VerbAttach: "Attached to", seaworthy.VerbPortForward: "Port forwarded", seaworthy.VerbProxy: "Gone through", seaworthy.VerbRead: "Read",
 }
 
 func (u *UI) trailRow(p page, n names, c seaworthy.Change) trailRow {
 	row := trailRow{Change: c, Source: n.source(c.SourceID), Person: n.user(c.Actor.Person), What: p0(did[c.Verb], c.Verb), Href: p.To("/changes/", c.ID), Open: c.Unexplained()}
 	row.Attempt = c.Outcome == seaworthy.OutcomeDenied || c.Outcome == seaworthy.OutcomeFailed
+	row.Who = p0(c.Actor.Username, "unknown")
+	if parts := strings.Split(c.Actor.Username, ":"); len(parts) == 4 && parts[1] == "serviceaccount" {
+		row.Who, row.Account = parts[3], "service account in "+parts[2]
+	}
+	if row.Attempt {
+		row.What = "Tried, and it " + map[bool]string{true: "was denied", false: "failed"}[c.Outcome == seaworthy.OutcomeDenied] + ": " + strings.ToLower(row.What)
+	}
 	return row
 }
 
-// Who is the actor as the cluster knows it.
-func (r trailRow) Who() string { return p0(r.Actor.Username, "unknown") }
-
-// Images in a few words: the first, and how many more.
+// Edited says in a few words what an update changed.
 func (r trailRow) Edited() string {
 	switch n := len(r.Edits) + r.EditsLeftOut; {
-	case n == 0:
+	case n == 0 || r.Verb != seaworthy.VerbUpdate:
 		return ""
 	case n == 1:
 		return r.Edits[0].Path
 	default:
 		return r.Edits[0].Path + " and " + count(n-1, "more edit")
 	}
+}
+
+// Why says how it stands, as a sentence.
+func (r trailRow) Why() string {
+	if r.MatchWhy == "" {
+		return ""
+	}
+	return strings.ToUpper(r.MatchWhy[:1]) + r.MatchWhy[1:] + "."
 }
 
 // matches are how changes stand to an approval, the worst first.
@@ -55,15 +69,15 @@ var matches = []seaworthy.Match{seaworthy.MatchOutOfBand, seaworthy.MatchClaimed
 type changesPage struct {
 	page
 	Rows    []trailRow
+	First   []trailRow // what nobody approved and nobody has explained
 	Matches []facetItem
 	Open    facetItem
 	Chosen  []chosen
 	Next    string
 	Folded  int // of the last seven days
-	Seen    bool
 }
 
-// most is how far changes are counted.
+// mostChanges is how far changes are counted.
 const mostChanges = 10_000
 
 func (u *UI) timeline(w http.ResponseWriter, r *http.Request) error {
@@ -104,6 +118,16 @@ func (u *UI) timeline(w http.ResponseWriter, r *http.Request) error {
 		p.Next = p.Q.After(list.Next)
 	}
 	p.Chosen = p.chosen(n)
+	if p.Q.Get("match")+p.Q.Get("open")+p.Q.Get("after") == "" {
+		f.Unexplained, f.Limit = true, 5
+		first, err := u.Store.Changes(ctx, f)
+		if err != nil {
+			return err
+		}
+		for _, c := range first.Items {
+			p.First = append(p.First, u.trailRow(p.page, n, c))
+		}
+	}
 	if p.Folded, err = u.folded(ctx, p.page, f.Source); err != nil {
 		return err
 	}
@@ -194,7 +218,8 @@ func (u *UI) explainChange(w http.ResponseWriter, r *http.Request) error {
 // deploymentRow is a deployment in a list.
 type deploymentRow struct {
 	seaworthy.Deployment
-	Source, Covers, Why, Who string
+	Source, Who string
+	Covers      []string
 }
 
 // deploymentsPage is what pages/deployments.html needs.
@@ -216,24 +241,15 @@ func (u *UI) deployments(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, d := range list.Items {
-		p.Rows = append(p.Rows, deploymentRow{
-			Deployment: d, Source: n.source(d.SourceID), Who: n.actor(d.RecordedBy),
-			Covers: strings.Join(append(append([]string{}, d.Namespaces...), d.Images...), ", "),
-			Why:    strings.Join(nonEmpty(d.Ticket, d.PullURL, d.Commit), ", "),
-		})
+		row := deploymentRow{Deployment: d, Source: n.source(d.SourceID), Who: n.actor(d.RecordedBy)}
+		for _, o := range d.Objects {
+			row.Covers = append(row.Covers, o.String())
+		}
+		row.Covers = slices.Concat(row.Covers, d.Namespaces, d.Images)
+		p.Rows = append(p.Rows, row)
 	}
 	if list.Next != "" {
 		p.Next = p.Q.After(list.Next)
 	}
 	return u.render(w, r, "deployments", p)
-}
-
-func nonEmpty(list ...string) []string {
-	var out []string
-	for _, s := range list {
-		if s != "" {
-			out = append(out, s)
-		}
-	}
-	return out
 }
