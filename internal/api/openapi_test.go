@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -21,6 +22,7 @@ import (
 
 // validator holds answers to the description of the API.
 type validator struct {
+	mu       sync.Mutex // a compiler serves one at a time
 	compiler *jsonschema.Compiler
 	paths    map[string]map[string]struct {
 		Responses map[string]struct{ Content map[string]json.RawMessage }
@@ -92,7 +94,9 @@ func (v *validator) check(method, path string, rec *httptest.ResponseRecorder) e
 	}
 	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace
 	pointer := "#/paths/" + escape(path) + "/" + strings.ToLower(method) + "/responses/" + at + "/content/" + escape(kind) + "/schema"
+	v.mu.Lock()
 	schema, err := v.compiler.Compile(document + pointer)
+	v.mu.Unlock()
 	if err != nil {
 		return err
 	}
