@@ -117,7 +117,7 @@ func (u *UI) sourcesOf(r *http.Request) (sourcesPage, error) {
 		"owner": func(a, b sourceRow) int { return fold(a.TeamName, b.TeamName) }, "open": func(a, b sourceRow) int { return worse(a.Counts, b.Counts) },
 	}.sort(rows, p.Q)
 	p.Columns = []column{
-		p.Q.by("name", "Name", ""), p.Q.by("state", "State", ""), {Text: "Scope"}, {Text: "Environment"}, p.Q.by("report", "Last report", ""), {Text: "Expected"}, p.Q.by("owner", "Owner", ""), p.Q.by("open", "Open findings", ""),
+		p.Q.by("name", "Name", ""), p.Q.by("state", "State", ""), {Text: "Scope"}, p.Q.by("report", "Last report", ""), {Text: "Expected"}, p.Q.by("owner", "Owner", ""), p.Q.by("open", "Open findings", ""),
 	}
 	for _, s := range rows {
 		if !strings.Contains(strings.ToLower(s.Source.Name), text) {
