@@ -61,7 +61,7 @@ func (w *world) edits() map[string]edit {
 		"DELETE /api/v1/teams/{id}": {"teams/" + dropped.ID, func(int) any { return nil }},
 		"PATCH /api/v1/users/{id}":  {"users/" + user.User.ID, func(n int) any { return map[string]any{"name": named(n)} }},
 		"PUT /api/v1/sources/{id}": {"sources/" + source.ID, func(n int) any {
-			return map[string]any{"environment": "production", "every": (1 + n) * 3_600_000_000_000}
+			return map[string]any{"environment": "production", "every": (2 + n) * 3_600_000_000_000} // one hour is what it is
 		}},
 		"PUT /api/v1/programs/{id}": {"programs/" + program.ID, func(n int) any {
 			return map[string]any{"name": named(n), "type": "II", "from": program.From, "to": program.To, "categories": []string{"security"}}
