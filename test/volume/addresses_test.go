@@ -134,7 +134,7 @@ func (b *browser) values() map[string]string {
 		"source": sourceID(3), "namespace": space(80), "team": teamID(7), "check": b.site.company.checks[20].ID, "control": "workload-isolation", "assignee": "user-07",
 		"kind": "Ingress", "object": f.ObjectID, "waiver": waiverID(3, 2), "text": "ledger-web-9", "overdue": "true", "program": b.site.program.ID,
 		"opened-from": "2026-07-01T00:00:00Z", "opened-to": "2026-02-01T00:00:00Z", "limit": "1000", "name": "ledger", "from": "2026-06-01T00:00:00Z", "to": "2026-06-08T00:00:00Z",
-		"subject": f.ID, "actor": "system", "page": "findings", "fingerprint": f.Fingerprint, "as-of": "2026-04-01T00:00:00Z", "days": "90", "due-from": "2026-06-01T00:00:00Z", "due-to": "2026-06-08T00:00:00Z", "until": "2026-08-01T00:00:00Z",
+		"subject": f.ID, "verb": "delete", "actor": "system", "page": "findings", "fingerprint": f.Fingerprint, "as-of": "2026-04-01T00:00:00Z", "days": "90", "due-from": "2026-06-01T00:00:00Z", "due-to": "2026-06-08T00:00:00Z", "until": "2026-08-01T00:00:00Z",
 		"occurrence": b.first("/api/v1/occurrences"), "sample": b.first(b.fill("/api/v1/populations/{id}/samples")),
 	}
 }

@@ -34,6 +34,7 @@ func (s *site) load() {
 		s.now = began.Add(days*day + 10*time.Hour)
 		s.open()
 		s.signedIn()
+		s.trail()
 		return
 	}
 	started := time.Now()
@@ -54,6 +55,7 @@ func (s *site) load() {
 	s.objects()
 	s.must(s.bulk.close())
 	s.afterwards()
+	s.trail()
 	s.must(os.WriteFile(done, nil, 0o600))
 	s.t.Logf("loaded in %s", time.Since(started).Round(time.Second))
 }
