@@ -43,15 +43,17 @@ func (u *UI) sourceRows(ctx context.Context, p page, names names) ([]sourceRow, 
 		return nil, err
 	}
 	// What is in scope counts as the program counts it: without what it leaves out.
-	inside, err := u.Store.SourceViews(ctx, p.Program)
+	views, err := u.Store.SourceViews(ctx, p.Program)
 	if err != nil {
 		return nil, err
 	}
-	whole, err := u.Store.SourceViews(ctx, nil)
-	if err != nil {
-		return nil, err
+	if slices.ContainsFunc(all, func(s audit.SourceStanding) bool { return !program.HasSource(s.Source.ID) }) && p.Program != nil {
+		whole, err := u.Store.SourceViews(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, whole...)
 	}
-	views := append(inside, whole...)
 	var out []sourceRow
 	for _, s := range all {
 		outside := !program.HasSource(s.Source.ID)
