@@ -20,6 +20,7 @@ CREATE INDEX changes_at_idx ON changes (at, id);
 CREATE INDEX changes_source_idx ON changes (source_id, at);
 CREATE INDEX changes_object_idx ON changes (source_id, kind, namespace, name, at);
 CREATE INDEX changes_actor_idx ON changes (actor, at);
+CREATE INDEX changes_approval_idx ON changes (approval, source_id, namespace, at);
 CREATE INDEX changes_unexplained_idx ON changes (at, id) WHERE unexplained;
 
 -- What has been seen of each change: the same sighting never counts twice, however late it
