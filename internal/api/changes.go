@@ -114,6 +114,7 @@ func (a *API) recordDeployment(ctx context.Context, in *struct {
 		Ticket     string             `json:"ticket,omitempty" maxLength:"500"`
 		From       time.Time          `json:"from,omitzero" doc:"Now when absent."`
 		Until      time.Time          `json:"until,omitzero" doc:"Half an hour after from when absent; a day at most."`
+		Lasts      time.Duration      `json:"lasts,omitempty" minimum:"1" doc:"In the place of until, for who does not trust the own clock."`
 	}
 }) (*made[seaworthy.Deployment], error) {
 	source, err := trail.Cluster(ctx, a.Trail.Store, who(ctx), in.Source)
@@ -121,6 +122,12 @@ func (a *API) recordDeployment(ctx context.Context, in *struct {
 		return nil, err
 	}
 	b := in.Body
+	if b.Lasts > 0 && b.Until.IsZero() {
+		if b.From.IsZero() {
+			b.From = a.Store.Now()
+		}
+		b.Until = b.From.Add(b.Lasts)
+	}
 	d, err := trail.Record(ctx, a.Trail, who(ctx), seaworthy.Deployment{
 		SourceID: source.ID, Namespaces: b.Namespaces, Images: b.Images, Objects: b.Objects, Identity: b.Identity, Repository: b.Repository,
 		Commit: b.Commit, PullURL: b.PullURL, Ticket: b.Ticket, From: b.From, Until: b.Until,

@@ -103,8 +103,7 @@ func (p *program) recordDeployment(ctx context.Context, o deployOptions) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	body := map[string]any{"until": now.Add(o.lasts).UTC()}
+	body := map[string]any{"lasts": o.lasts}
 	for name, list := range map[string][]string{"namespaces": o.namespaces, "images": o.images} {
 		if len(list) > 0 {
 			body[name] = list

@@ -27,7 +27,7 @@ type Email struct {
 	// Implicit TLS (port 465) instead of STARTTLS. Plain sends without either, for a relay
 	// on the same machine.
 	Implicit, Plain bool
-	// Roots, when given, replace the system's.
+	// TLS and Dial, when given, replace what is usual.
 	TLS  *tls.Config
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }

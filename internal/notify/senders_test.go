@@ -52,7 +52,11 @@ func receive(t *testing.T) *receiver {
 	r := &receiver{status: http.StatusOK, answer: `{"ok":true,"ts":"1700.1"}`}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.header, r.path = req.Header.Clone(), req.URL.Path
-		r.body, _ = io.ReadAll(req.Body)
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		r.body = body
 		if r.after != "" {
 			w.Header().Set("Retry-After", r.after)
 		}

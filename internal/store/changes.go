@@ -71,15 +71,13 @@ func (t *Tx) SightedChange(source string, s seaworthy.Sighting) (string, error) 
 // maxCandidates is how many changes of one object are looked at.
 const maxCandidates = 100
 
-// ChangesOf lists the latest changes of objects of that kind and name since a time, oldest
-// first.
-func (t *Tx) ChangesOf(source string, o *seaworthy.ChangedObject, since time.Time) ([]seaworthy.Change, error) {
+// ChangesOf lists the latest changes of objects of that kind and name, oldest first.
+func (t *Tx) ChangesOf(source string, o *seaworthy.ChangedObject) ([]seaworthy.Change, error) {
 	w := where{}
 	w.add("source_id = ?", source)
 	w.add("kind = ?", o.Kind)
 	w.add("namespace = ?", o.Namespace)
 	w.add("name = ?", o.Name)
-	w.add("at >= ?", micros(since))
 	list, err := changes.list(t.ctx, t.store, t.tx, w, "ORDER BY at DESC, id DESC LIMIT "+w.arg(maxCandidates))
 	slices.Reverse(list)
 	return list, err

@@ -204,18 +204,14 @@ func flag(c *seaworthy.Change, f seaworthy.Flag) {
 	}
 }
 
-// object gives what is on record of the object of an observation, as far back as matters:
-// an object that takes long to go was asked to go at any time.
+// object gives what is on record of the object of an observation, the latest changes of it:
+// one that takes long to go was asked to go at any time.
 func (t *taking) object(o *changes.Observation) (*object, error) {
 	key := strings.Join([]string{o.Object.Group(), o.Object.Kind, o.Object.Namespace, o.Object.Name}, "\x00")
 	if of := t.objects[key]; of != nil {
 		return of, nil
 	}
-	since := o.At.Add(-RevertWindow)
-	if o.Verb == seaworthy.VerbDelete && o.By == seaworthy.SeenByWatch {
-		since = time.Time{}
-	}
-	list, err := t.tx.ChangesOf(t.source.ID, &o.Object, since)
+	list, err := t.tx.ChangesOf(t.source.ID, &o.Object)
 	if err != nil {
 		return nil, err
 	}
@@ -321,11 +317,14 @@ func rematch(tx *store.Tx, c Config, source string, from, to time.Time) error {
 	return nil
 }
 
-// MayExplain says why somebody may not explain a change; nil: they may.
-func MayExplain(who seaworthy.Principal, c *seaworthy.Change) error {
+// MayExplain says why somebody may not explain a change of a cluster that is a team's; nil:
+// they may.
+func MayExplain(who seaworthy.Principal, c *seaworthy.Change, team string) error {
 	switch {
 	case !who.Can(seaworthy.WorkFindings):
 		return seaworthy.Forbidden("%s may not explain changes", who.Name)
+	case team != "" && !who.Owns(team):
+		return seaworthy.Forbidden("the cluster belongs to another team")
 	case c.Match != seaworthy.MatchOutOfBand:
 		return seaworthy.Conflict("the change is not out of band: %s", c.MatchWhy)
 	case c.Explained != nil:
@@ -355,7 +354,11 @@ func Explain(ctx context.Context, s *store.Store, who seaworthy.Principal, id, n
 		if out, err = tx.Change(id); err != nil {
 			return err
 		}
-		if err := MayExplain(who, &out); err != nil {
+		cluster, err := tx.LockedSource(out.SourceID)
+		if err != nil {
+			return err
+		}
+		if err := MayExplain(who, &out, cluster.Team); err != nil {
 			return err
 		}
 		out.Explained = &seaworthy.Explanation{By: who.Actor, At: tx.At, Note: note}

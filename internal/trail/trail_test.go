@@ -230,6 +230,35 @@ func TestOnceHoweverItArrives(t *testing.T) {
 	})
 }
 
+// TestALateEnd: an object that went days after it was asked to, told together with
+// something older, is one deletion.
+func TestALateEnd(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		prepare(t, s)
+		asked := edit(s, 3, -72*time.Hour, seaworthy.SeenByWebhook, "alice@example.com", "a", "b")
+		asked.Verb, asked.After, asked.Object.Content = seaworthy.VerbDelete, nil, ""
+		take(t, s, asked)
+		gone := edit(s, 9, 0, seaworthy.SeenByWatch, "", "a", "b")
+		gone.Verb, gone.After, gone.Object.Content = seaworthy.VerbDelete, nil, ""
+		got := take(t, s, edit(s, 5, -time.Second, seaworthy.SeenByWatch, "", "c", "d"), gone)
+		if want := (trail.Taken{New: 1, More: 1}); got != want {
+			t.Errorf("took %+v, want %+v: %+v", got, want, recorded(t, s))
+		}
+	})
+}
+
+// TestOtherTeams: an engineer explains nothing in a cluster of another team.
+func TestOtherTeams(t *testing.T) {
+	c := seaworthy.Change{Match: seaworthy.MatchOutOfBand, Actor: seaworthy.Actor{Person: "u9"}}
+	who := alice
+	who.Teams = []string{"shop"}
+	for team, want := range map[string]seaworthy.Kind{"": 0, "shop": 0, "platform": seaworthy.KindForbidden} {
+		if err := trail.MayExplain(who, &c, team); kindOf(err) != want || want == 0 && err != nil {
+			t.Errorf("in a cluster of team %q: %v, want %d", team, err, want)
+		}
+	}
+}
+
 func TestWhoMaySend(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		prepare(t, s)

@@ -200,7 +200,7 @@ func (u *UI) change(w http.ResponseWriter, r *http.Request) error {
 	if c.Explained != nil {
 		p.Explainer = n.actor(c.Explained.By)
 	}
-	p.MayExplain = trail.MayExplain(p.Who, &c)
+	p.MayExplain = trail.MayExplain(p.Who, &c, n.sources[c.SourceID].Team)
 	if p.Versions, err = u.history(ctx, p.page, n, "change", c.ID); err != nil {
 		return err
 	}
