@@ -344,7 +344,7 @@ func (u *UI) evidenceFile(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")
 	if _, err := io.Copy(w, body); err != nil {
 		return fmt.Errorf("send evidence %s: %w", e.ID, err)

@@ -103,7 +103,7 @@ func (d *fileAnswer) Write(b []byte) (int, error) {
 		h := d.Header()
 		h.Set("Content-Type", d.media)
 		h.Set("Content-Disposition", `attachment; filename="`+d.name+`"`)
-		h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
 		h.Set("Cache-Control", "no-store")
 	}
 	return d.ResponseWriter.Write(b)
