@@ -29,13 +29,14 @@ import (
 // Observation is a sighting with everything that it tells.
 type Observation struct {
 	seaworthy.Sighting
-	Verb    string
-	Object  seaworthy.ChangedObject
-	Actor   seaworthy.Actor
-	Outcome seaworthy.Outcome
+	Verb    string                  `json:"verb"`
+	Object  seaworthy.ChangedObject `json:"object"`
+	Actor   seaworthy.Actor         `json:"actor"`
+	Outcome seaworthy.Outcome       `json:"outcome"`
 	// Before and After are the object as JSON has it, after [Redact]; nil where the place
 	// does not tell, or where there is none.
-	Before, After map[string]any
+	Before map[string]any `json:"before,omitempty"`
+	After  map[string]any `json:"after,omitempty"`
 }
 
 // lastApplied holds the whole manifest once more, for a Secret with its values.
