@@ -48,6 +48,7 @@ type Config struct {
 	Inputs            Inputs           `yaml:"inputs" doc:"How inputs are read"`
 	Helm              Helm             `yaml:"helm" doc:"How charts are rendered"`
 	Cluster           Cluster          `yaml:"cluster" doc:"How a live cluster is read"`
+	Agent             Agent            `yaml:"agent" doc:"What an agent does in its cluster"`
 
 	file string
 }
@@ -118,6 +119,9 @@ func Load(file string) (*Config, error) {
 		}
 	}
 	c.Baseline, c.Cluster.Kubeconfig = relative(dir, c.Baseline), relative(dir, c.Cluster.Kubeconfig)
+	for _, f := range c.Agent.files() {
+		*f = relative(dir, *f)
+	}
 	return c, nil
 }
 
@@ -200,6 +204,7 @@ func (c *Config) Validate(name func(path, flag string) string) error {
 			}
 		}
 	}
+	c.Agent.validate(bad)
 	if len(problems) > 0 {
 		return seaworthy.Invalid("%s", strings.Join(problems, "\n"))
 	}
