@@ -13,6 +13,11 @@ import (
 const (
 	GapSilent     = "silent"     // no report came when one was expected
 	GapIncomplete = "incomplete" // the report could not see everything
+	GapAgent      = "agent"      // no heartbeat of an agent came
+	GapWatch      = "watch"      // nothing watched, or the watch broke
+	GapWebhook    = "webhook"    // the API server did not reach the webhook
+	GapAudit      = "audit"      // no audit events came, or some were lost
+	GapMessages   = "messages"   // messages of an agent did not arrive
 )
 
 var gaps = records[seaworthy.Gap]{
@@ -23,8 +28,16 @@ var gaps = records[seaworthy.Gap]{
 	subject: func(v *seaworthy.Gap) string { return v.ID },
 }
 
+// GapKinds lists them.
+var GapKinds = []string{GapSilent, GapIncomplete, GapAgent, GapWatch, GapWebhook, GapAudit, GapMessages}
+
 // PutGap opens, changes or closes a gap.
 func (t *Tx) PutGap(v *seaworthy.Gap) error { return gaps.put(t, v) }
+
+// Gap gives a gap as the transaction sees it.
+func (t *Tx) Gap(id string) (seaworthy.Gap, error) {
+	return gaps.one(t.ctx, t.store, t.tx, id, byID(id))
+}
 
 // OpenGaps lists the gaps of a source that last; of all sources when it is empty.
 func (t *Tx) OpenGaps(source string) ([]seaworthy.Gap, error) {

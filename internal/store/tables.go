@@ -5,7 +5,7 @@ package store
 // tables are all tables whose rows the log proves, record by record. Findings are proved
 // through their events; see verifyfindings.go.
 var tables = []table{
-	teams, users, tokens,
+	teams, users, tokens, agents, enrolments,
 	sources, sourceStates{}, runs, runChecks{}, checks, gaps,
 	waivers, comments, ownershipRules,
 	changes, changeSightings{}, deployments, changeRules, foldedChanges,

@@ -27,10 +27,14 @@ func fillAll(t *testing.T, s *store.Store, findings int) {
 }
 
 func fillPeople(tx *store.Tx) error {
+	gone := seaworthy.Enrolment{ID: tx.NewID(), SourceID: "s1", CreatedAt: tx.At}
 	return errors.Join(
 		tx.PutTeam(&seaworthy.Team{ID: "shop", Name: "Shop", CreatedAt: tx.At}),
 		tx.PutUser(&seaworthy.User{ID: "u1", Email: "u1@example.com", Name: "Ü 1", Role: seaworthy.Engineer, Teams: []string{"shop"}, CreatedAt: tx.At}),
 		tx.PutToken(&seaworthy.Token{ID: "t1", Name: "ci", UserID: "u1", Role: seaworthy.Reporter, Teams: []string{}, CreatedAt: tx.At}),
+		tx.PutAgent(&seaworthy.Agent{ID: "a1", SourceID: "s1", PublicKey: "k", EnrolledAt: tx.At, EnrolledBy: "user:u1"}),
+		tx.PutEnrolment(&seaworthy.Enrolment{ID: "e1", SourceID: "s1", CreatedAt: tx.At, CreatedBy: "user:u1", ExpiresAt: tx.At.Add(time.Hour)}),
+		tx.PutEnrolment(&gone), tx.DropEnrolment(&gone),
 		tx.SetSetting("sla", `{"high":"24h0m0s"}`),
 		tx.SetJudgedUntil(tx.At),
 		tx.Action("export", "program p", nil),

@@ -36,6 +36,12 @@ var outside = map[string]string{
 	"attempts":         "as credentials",
 	"uploads":          "reports on their way: one is taken whole, and as it was sent, or not at all",
 	"upload_pieces":    "as uploads",
+
+	"enrolment_secrets": "as credentials",
+	"agent_streams":     "how far messages were taken: what is taken twice changes nothing, and the agent's own count tells of what is left out",
+	"agent_instances":   "what agents last said of themselves; what follows of their silence is in gaps",
+	"live_sources":      "as agent_instances: whoever alters it has a silence noticed late, which the agent's own messages tell of",
+	"unseen_findings":   "what is left out where an agent and the server compare: altered, they differ and a whole report is asked for",
 }
 
 // unproved are changes to proved tables that the self-check cannot know of: a column, or
