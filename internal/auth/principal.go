@@ -14,8 +14,9 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
-// FromRequest tells who makes a request: by the token of its Authorization header, or
-// else by the session of its cookie. The rights are those of this moment.
+// FromRequest tells who makes a request: by the token of its Authorization header, which
+// may be one that an agent signed, or else by the session of its cookie. The rights are
+// those of this moment.
 //
 // The error is of [seaworthy.KindUnauthenticated] when it is nobody; a [StageError] when
 // somebody is on the way to being signed in.
@@ -41,6 +42,9 @@ var errToken = &seaworthy.Error{Kind: seaworthy.KindUnauthenticated, Message: "t
 
 // fromToken tells on whose behalf a token speaks.
 func (a *Auth) fromToken(ctx context.Context, text string) (seaworthy.Principal, error) {
+	if ofAgent(text) {
+		return a.fromAgent(ctx, text)
+	}
 	id, secret, ok := parseToken(text)
 	if !ok {
 		return seaworthy.Principal{}, errToken
