@@ -67,6 +67,7 @@ type Cluster struct {
 	namespaces []string
 	secrets    bool
 	rest       *rest.RESTClient
+	watches    *rest.RESTClient // the same without a limit on how long an answer takes
 	discovery  *discovery.DiscoveryClient
 }
 
@@ -108,6 +109,12 @@ func New(config *rest.Config, name string, o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, invalid("read the client configuration of "+name, err)
 	}
+	lasting := *client
+	lasting.Timeout = 0
+	watches, err := rest.UnversionedRESTClientForConfigAndClient(config, &lasting)
+	if err != nil {
+		return nil, invalid("read the client configuration of "+name, err)
+	}
 	disco, err := discovery.NewDiscoveryClientForConfigAndClient(config, client)
 	if err != nil {
 		return nil, invalid("read the client configuration of "+name, err)
@@ -118,7 +125,7 @@ func New(config *rest.Config, name string, o Options) (*Cluster, error) {
 	}
 	return &Cluster{
 		name: cmp.Or(name, host), host: host, timeout: config.Timeout,
-		namespaces: o.Namespaces, secrets: o.Secrets, rest: raw, discovery: disco,
+		namespaces: o.Namespaces, secrets: o.Secrets, rest: raw, watches: watches, discovery: disco,
 	}, nil
 }
 

@@ -240,15 +240,11 @@ func (l *listing) handOn(r resource, items []map[string]any) error {
 		var problems []seaworthy.Problem
 		for i, m := range items {
 			items[i] = nil // what was emitted is the receiver's to keep or drop
-			o, err := dec.Decode(m, snapshot.Origin{})
+			o, err := r.decode(dec, m, owned[i])
 			if err != nil {
-				problems = append(problems, seaworthy.Problem{Object: r.String() + " " + place(m), Message: fmt.Sprintf("decode: %v", err)})
+				problems = append(problems, r.undecoded(m, err))
 				continue
 			}
-			if o.ReplacedAPI == "" {
-				o.Resource = r.GroupVersionResource
-			}
-			o.Namespaced, o.Owner = r.namespaced, owned[i]
 			if err := emit(o); err != nil {
 				return problems, err
 			}
@@ -261,12 +257,35 @@ func (l *listing) handOn(r resource, items []map[string]any) error {
 	return nil
 }
 
+// decode makes the object of what was listed, once it is tidy.
+func (r resource) decode(dec *snapshot.Decoder, m map[string]any, owner *seaworthy.Object) (*snapshot.Object, error) {
+	o, err := dec.Decode(m, snapshot.Origin{})
+	if err != nil {
+		return nil, err
+	}
+	if o.ReplacedAPI == "" {
+		o.Resource = r.GroupVersionResource
+	}
+	o.Namespaced, o.Owner = r.namespaced, owner
+	return o, nil
+}
+
+// undecoded is what a report says of an object that could not be understood.
+func (r resource) undecoded(m map[string]any, err error) seaworthy.Problem {
+	return seaworthy.Problem{Object: r.String() + " " + place(m), Message: fmt.Sprintf("decode: %v", err)}
+}
+
 // learn takes in what a CustomResourceDefinition says.
 func (l *listing) learn(crd map[string]any) {
 	l.dec.Learn(crd)
+	l.crds[defined(crd)] = true
+}
+
+// defined is the resource that a CustomResourceDefinition defines.
+func defined(crd map[string]any) kschema.GroupResource {
 	spec, _ := crd["spec"].(map[string]any)
 	names, _ := spec["names"].(map[string]any)
 	group, _ := spec["group"].(string)
 	plural, _ := names["plural"].(string)
-	l.crds[kschema.GroupResource{Group: group, Resource: plural}] = true
+	return kschema.GroupResource{Group: group, Resource: plural}
 }

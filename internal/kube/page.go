@@ -3,6 +3,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,49 +38,61 @@ type query struct {
 
 // page is one answer: a part of a list.
 type page struct {
-	items []map[string]any
-	token string
-	bytes int64
+	items   []map[string]any
+	token   string
+	version string // of the list
+	bytes   int64
 }
 
-// pages lists a resource in one namespace, or everywhere, to its end. A list that
-// outlives its token goes on with the one that the server offers, or starts again without
-// what was already seen.
+// pages lists a resource in one namespace, or everywhere, to its end, and hands on what
+// each page brings that none before did.
 func (l *listing) pages(ctx context.Context, r resource, namespace string) error {
-	q := query{limit: pageLimit}
-	switch r.Resource {
-	case "configmaps", "secrets", "customresourcedefinitions":
-		q.limit = firstLimit
-	}
 	seen := map[string]bool{}
-	restarts := 0
-	for {
-		p, err := l.page(ctx, r, namespace, q)
-		if status := apierrors.APIStatus(nil); errors.As(err, &status) && apierrors.IsResourceExpired(err) && q.token != "" {
-			if restarts++; restarts > attempts {
-				return err
-			}
-			q.token = status.Status().Continue
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		fresh := p.items[:0]
-		for _, m := range p.items {
+	_, err := l.all(ctx, r, namespace, "", func(items []map[string]any) error {
+		fresh := items[:0]
+		for _, m := range items {
 			if id := identity(m); !seen[id] {
 				seen[id] = true
 				fresh = append(fresh, m)
 			}
 		}
-		if n := int64(len(p.items)); n > 0 {
+		return l.handOn(r, fresh)
+	})
+	return err
+}
+
+// all asks for a list to its end and gives the version that it is of. A list that outlives
+// its token goes on with the one that the server offers, or starts again: an object may
+// then come twice. A name limits it to one object.
+func (c *Cluster) all(ctx context.Context, r resource, namespace, name string, take func([]map[string]any) error) (version string, err error) {
+	q := query{limit: pageLimit, name: name}
+	switch r.Resource {
+	case "configmaps", "secrets", "customresourcedefinitions":
+		q.limit = firstLimit
+	}
+	restarts := 0
+	for {
+		p, err := c.page(ctx, r, namespace, q)
+		if status := apierrors.APIStatus(nil); errors.As(err, &status) && apierrors.IsResourceExpired(err) && q.token != "" {
+			if restarts++; restarts > attempts {
+				return "", err
+			}
+			q.token = status.Status().Continue
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		version = cmp.Or(version, p.version) // what a later page shows anew, a watch from there shows again
+		n, next := int64(len(p.items)), p.token
+		if n > 0 {
 			q.limit = int(min(max(pageBytes*n/max(p.bytes, 1), minLimit), pageLimit))
 		}
-		if err := l.handOn(r, fresh); err != nil {
-			return err
+		if err := take(p.items); err != nil {
+			return "", err
 		}
-		if q.token = p.token; q.token == "" {
-			return nil
+		if q.token = next; q.token == "" {
+			return version, nil
 		}
 	}
 }
@@ -102,9 +115,9 @@ func place(m map[string]any) string {
 }
 
 // page asks for one page, more than once where that may help.
-func (l *listing) page(ctx context.Context, r resource, namespace string, q query) (*page, error) {
+func (c *Cluster) page(ctx context.Context, r resource, namespace string, q query) (*page, error) {
 	for attempt := 1; ; attempt++ {
-		p, err := l.ask(ctx, r, namespace, q)
+		p, err := c.ask(ctx, r, namespace, q)
 		if err == nil || attempt == attempts || !passing(err) || ctx.Err() != nil {
 			return p, err
 		}
@@ -129,8 +142,8 @@ func passing(err error) bool {
 	return !answered(err) // the connection broke
 }
 
-func (l *listing) ask(ctx context.Context, r resource, namespace string, q query) (*page, error) {
-	req := l.rest.Get().AbsPath(r.path(namespace)).SetHeader("Accept", "application/json").Param("limit", strconv.Itoa(q.limit))
+func (c *Cluster) ask(ctx context.Context, r resource, namespace string, q query) (*page, error) {
+	req := c.rest.Get().AbsPath(r.path(namespace)).SetHeader("Accept", "application/json").Param("limit", strconv.Itoa(q.limit))
 	if q.token != "" {
 		req = req.Param("continue", q.token)
 	}
@@ -152,8 +165,8 @@ func (l *listing) ask(ctx context.Context, r resource, namespace string, q query
 }
 
 // get asks for one object.
-func (l *listing) get(ctx context.Context, path string) (map[string]any, error) {
-	b, err := l.rest.Get().AbsPath(path).SetHeader("Accept", "application/json").Do(ctx).Raw()
+func (c *Cluster) get(ctx context.Context, path string) (map[string]any, error) {
+	b, err := c.rest.Get().AbsPath(path).SetHeader("Accept", "application/json").Do(ctx).Raw()
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +210,7 @@ func readPage(body io.Reader, r resource) (*page, error) {
 			if err := dec.Decode(&meta); err != nil {
 				return nil, err
 			}
-			p.token = meta.Continue
+			p.token, p.version = meta.Continue, meta.ResourceVersion
 		default:
 			var skipped json.RawMessage
 			if err := dec.Decode(&skipped); err != nil {

@@ -87,6 +87,8 @@ type resource struct {
 	namespaced bool
 	// optional resources may be forbidden without that being an error of the report.
 	optional bool
+	// polled resources cannot be watched; they are listed again and again.
+	polled bool
 }
 
 // String names the resource as kubectl does: deployments.apps.
@@ -177,7 +179,7 @@ func (s *served) plan(secrets bool) []resource {
 				continue
 			}
 			for _, r := range list.APIResources {
-				res := resource{kschema.GroupVersionResource{Group: g.Name, Version: v.Version, Resource: r.Name}, r.Kind, r.Namespaced, false}
+				res := resource{kschema.GroupVersionResource{Group: g.Name, Version: v.Version, Resource: r.Name}, r.Kind, r.Namespaced, false, !slices.Contains(r.Verbs, "watch")}
 				if !slices.Contains(r.Verbs, "list") || strings.Contains(r.Name, "/") || chosen[r.Name] || !res.wanted(secrets) {
 					continue
 				}
@@ -188,10 +190,13 @@ func (s *served) plan(secrets bool) []resource {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b resource) int {
-		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Resource, b.Resource))
-	})
+	slices.SortStableFunc(out, resource.compare)
 	return out
+}
+
+// compare orders resources as they are listed.
+func (r resource) compare(o resource) int {
+	return cmp.Or(cmp.Compare(r.rank(), o.rank()), cmp.Compare(r.Group, o.Group), cmp.Compare(r.Resource, o.Resource))
 }
 
 // version prefers, for kinds of Kubernetes itself, a version whose types this build has.
