@@ -5,6 +5,8 @@ package output
 import (
 	"errors"
 	"io"
+	"iter"
+	"slices"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
@@ -19,11 +21,15 @@ type jsonReport struct {
 	passes   int
 	spool    spool
 	encoder  findingWriter
-	objects  func() []seaworthy.SeenObject
+	objects  iter.Seq[seaworthy.SeenObject]
 }
 
 func newJSON(w io.Writer, o Options) Handler {
-	return &jsonReport{jsonWriter: newJSONWriter(w), objects: o.Objects}
+	objects := o.EachObject
+	if o.Objects != nil {
+		objects = func(yield func(seaworthy.SeenObject) bool) { slices.Values(o.Objects())(yield) }
+	}
+	return &jsonReport{jsonWriter: newJSONWriter(w), objects: objects}
 }
 
 // Start implements [Handler].
@@ -73,7 +79,13 @@ func (j *jsonReport) End(t *seaworthy.Trailer) error {
 		j.endList(n)
 	}
 	if j.objects != nil {
-		elements(j.jsonWriter, "objects", j.objects(), func(o seaworthy.SeenObject) seaworthy.SeenObject { return o })
+		j.text(",\n  \"objects\": [")
+		n := 0
+		for o := range j.objects {
+			j.element(n, j.encode(o))
+			n++
+		}
+		j.endList(n)
 	}
 	j.field(",\n", "finished", t.Finished)
 	elements(j.jsonWriter, "checks", t.Checks, func(c seaworthy.CheckResult) seaworthy.CheckResult {

@@ -16,6 +16,7 @@ package output
 import (
 	"errors"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 
@@ -57,6 +58,8 @@ type Options struct {
 	// Objects gives what was seen, at the end of the scan, for JSON to list; nil: it is
 	// not listed.
 	Objects func() []seaworthy.SeenObject
+	// EachObject gives the same one by one, where they are too many to be held.
+	EachObject iter.Seq[seaworthy.SeenObject]
 }
 
 // Format is one way to write a report.

@@ -55,15 +55,21 @@ func (v *Inventory) add(o *snapshot.Object) {
 	if o.Owner != nil { // judged through its owner
 		return
 	}
+	seen := Seen(o)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.objects = append(v.objects, seen)
+}
+
+// Seen is what a server keeps of an object, which has not been released yet.
+func Seen(o *snapshot.Object) seaworthy.SeenObject {
 	seen := seaworthy.SeenObject{Object: o.Object, Workload: o.Template != nil, File: o.Source.File, Labels: map[string]string{}, Excerpt: excerpt(o)}
 	meta, _ := o.Written["metadata"].(map[string]any)
 	labels, _ := meta["labels"].(map[string]any)
 	for k, l := range labels {
 		seen.Labels[k], _ = l.(string)
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.objects = append(v.objects, seen)
+	return seen
 }
 
 // excerptLines bounds what is kept of an object for people to look at.
