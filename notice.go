@@ -53,6 +53,7 @@ func (k NoticeKind) Urgent() bool {
 type Notice struct {
 	ID         string         `json:"id"`
 	Kind       NoticeKind     `json:"kind"`
+	Also       []NoticeKind   `json:"also,omitempty"` // what it is besides
 	At         time.Time      `json:"at"` // when it happened
 	Severity   Severity       `json:"severity,omitempty"`
 	SourceID   string         `json:"sourceId,omitempty"`
@@ -67,6 +68,12 @@ type Notice struct {
 	// Thread joins notices about one thing, where a destination has threads.
 	Thread string `json:"thread,omitempty"`
 }
+
+// Kinds are all that a notice is about, the foremost first.
+func (n *Notice) Kinds() []NoticeKind { return append([]NoticeKind{n.Kind}, n.Also...) }
+
+// Urgent tells whether the notice is never held back.
+func (n *Notice) Urgent() bool { return slices.ContainsFunc(n.Kinds(), NoticeKind.Urgent) }
 
 // NoticeDetail is one line of a notice.
 type NoticeDetail struct {
@@ -92,9 +99,17 @@ type Destination struct {
 	URL       string    `json:"url,omitempty"`     // of a webhook; those of Slack and Teams are secrets
 	Channel   string    `json:"channel,omitempty"` // of a bot
 	To        []string  `json:"to,omitempty"`      // addresses of e-mail
+	// People has e-mail go to those whom a notice is for, where it is for somebody; to To
+	// only else.
+	People    bool      `json:"people,omitempty"`
 	Disabled  bool      `json:"disabled,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
+	// RemovedAt is when somebody removed it. It is told of that, and of nothing after.
+	RemovedAt time.Time `json:"removedAt,omitzero"`
 }
+
+// Active tells whether notices go there.
+func (d *Destination) Active() bool { return !d.Disabled && d.RemovedAt.IsZero() }
 
 // How often a rule lets notices that can wait go out.
 const (
@@ -135,6 +150,8 @@ type Delivery struct {
 	DestinationID string    `json:"destinationId"`
 	RuleID        string    `json:"ruleId,omitempty"`
 	NoticeIDs     []string  `json:"noticeIds"` // several in a digest
+	Title         string    `json:"title"`     // of the message
+	Digest        bool      `json:"digest,omitempty"`
 	State         string    `json:"state"`
 	CreatedAt     time.Time `json:"createdAt"`
 	NextAt        time.Time `json:"nextAt,omitzero"` // of the next attempt

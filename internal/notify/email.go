@@ -87,7 +87,7 @@ func (s Email) message(m *Message) (*mail.Msg, error) {
 	if err := msg.To(s.To...); err != nil {
 		return nil, fmt.Errorf("the receivers' addresses: %w", err)
 	}
-	msg.Subject(shortened(oneLine(heading(m)), 200))
+	msg.Subject(shortened(oneLine(m.Heading()), 200))
 	msg.SetDateWithValue(m.At)
 	msg.SetMessageIDWithValue(m.ID + "@seaworthy") // the same at each attempt
 	msg.SetGenHeader(mail.HeaderPrecedence, "bulk")
@@ -110,7 +110,7 @@ type htmlContent struct {
 }
 
 func htmlData(m *Message) htmlContent {
-	out := htmlContent{Heading: heading(m), Footer: footer(m)}
+	out := htmlContent{Heading: m.Heading(), Footer: footer(m)}
 	for i := range m.Notices {
 		n := &m.Notices[i]
 		out.Notices = append(out.Notices, htmlNotice{oneLine(n.Title), m.link(n), n.Details})

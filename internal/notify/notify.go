@@ -40,7 +40,7 @@ func Plan(n *seaworthy.Notice, rules []seaworthy.NoticeRule, now time.Time) []Pl
 		if !Wants(r, n) {
 			continue
 		}
-		at, digest := when(r, n.Kind, now)
+		at, digest := when(r, n.Urgent(), now)
 		for _, d := range r.Destinations {
 			p := Planned{Destination: d, Rule: r.ID, At: at, Digest: digest}
 			if k := slices.IndexFunc(out, func(o Planned) bool { return o.Destination == d }); k < 0 {
@@ -59,7 +59,7 @@ func Wants(r *seaworthy.NoticeRule, n *seaworthy.Notice) bool {
 		return false // goes where it was asked for
 	}
 	any := func(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
-	return (len(r.Kinds) == 0 || slices.Contains(r.Kinds, n.Kind)) &&
+	return (len(r.Kinds) == 0 || slices.ContainsFunc(n.Kinds(), func(k seaworthy.NoticeKind) bool { return slices.Contains(r.Kinds, k) })) &&
 		any(r.Sources, n.SourceID) && any(r.Teams, n.Team) &&
 		(r.Severity == "" || n.Severity == "" || n.Severity.Rank() <= r.Severity.Rank()) &&
 		(len(r.Namespaces) == 0 || slices.ContainsFunc(r.Namespaces, func(p string) bool {
@@ -69,8 +69,8 @@ func Wants(r *seaworthy.NoticeRule, n *seaworthy.Notice) bool {
 }
 
 // when says from when on a notice may go out by a rule.
-func when(r *seaworthy.NoticeRule, kind seaworthy.NoticeKind, now time.Time) (time.Time, string) {
-	if kind.Urgent() {
+func when(r *seaworthy.NoticeRule, urgent bool, now time.Time) (time.Time, string) {
+	if urgent {
 		return now, ""
 	}
 	zone := location(r.Zone)

@@ -97,7 +97,7 @@ func slackMessage(m *Message) map[string]any {
 	plain := func(s string) map[string]any { return map[string]any{"type": "plain_text", "text": s} }
 	blocks := []any{}
 	if m.Digest {
-		blocks = append(blocks, map[string]any{"type": "header", "text": plain(shortened(heading(m), 150))})
+		blocks = append(blocks, map[string]any{"type": "header", "text": plain(shortened(m.Heading(), 150))})
 	}
 	for i := range m.Notices {
 		n := &m.Notices[i]
@@ -112,7 +112,7 @@ func slackMessage(m *Message) map[string]any {
 		blocks = append(blocks, section)
 	}
 	blocks = append(blocks, map[string]any{"type": "context", "elements": []any{plain(footer(m))}})
-	return map[string]any{"text": escapeSlack(heading(m)), "blocks": blocks}
+	return map[string]any{"text": escapeSlack(m.Heading()), "blocks": blocks}
 }
 
 func slackText(text string) map[string]any {

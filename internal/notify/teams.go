@@ -40,7 +40,7 @@ func teamsCard(m *Message) map[string]any {
 		}
 		return out
 	}
-	body := []any{text(shortened(heading(m), 300), map[string]any{"weight": "Bolder", "size": "Medium"})}
+	body := []any{text(shortened(m.Heading(), 300), map[string]any{"weight": "Bolder", "size": "Medium"})}
 	var actions []any
 	for i := range m.Notices {
 		n := &m.Notices[i]

@@ -10,8 +10,8 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 )
 
-// heading says in one line what a message is about.
-func heading(m *Message) string {
+// Heading says in one line what a message is about.
+func (m *Message) Heading() string {
 	if !m.Digest && len(m.Notices) == 1 {
 		return m.Notices[0].Title
 	}

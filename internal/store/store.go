@@ -31,6 +31,9 @@ type Config struct {
 	Dir      string
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+	// Told sees what each transaction logs, as its last part: what it writes is written with
+	// it, and its error ends both. As the transaction, it may run more than once.
+	Told func(*Tx, []Logged) error
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -38,6 +41,7 @@ type Store struct {
 	write, read *sql.DB // one pool on PostgreSQL; on SQLite one writer and many readers
 	dialect     dialect
 	now         func() time.Time
+	told        func(*Tx, []Logged) error
 	facets      facetCache
 }
 
@@ -55,7 +59,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, d.explain(err)
 	}
-	s := &Store{write: write, read: read, dialect: d, now: c.Now}
+	s := &Store{write: write, read: read, dialect: d, now: c.Now, told: c.Told}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -136,6 +140,9 @@ func (s *Store) attempt(ctx context.Context, actor string, f func(*Tx) error) (e
 	}
 	if err := f(t); err != nil {
 		return err
+	}
+	if err := t.tell(); err != nil {
+		return fmt.Errorf("note who is to be told: %w", err)
 	}
 	if err := t.appendLog(); err != nil {
 		return fmt.Errorf("append to the log: %w", err)

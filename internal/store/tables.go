@@ -8,6 +8,7 @@ var tables = []table{
 	teams, users, tokens, agents, enrolments,
 	sources, sourceStates{}, runs, runChecks{}, checks, gaps,
 	waivers, comments, ownershipRules,
+	destinations, noticeRules, deliveries,
 	changes, changeSightings{}, deployments, changeRules, foldedChanges,
 	programs, controlVersions, occurrences, occurrenceStates{}, evidence, evidenceLinks{}, populations, samples,
 	readinessDays, actions,

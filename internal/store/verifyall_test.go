@@ -22,6 +22,7 @@ func fillAll(t *testing.T, s *store.Store, findings int) {
 		write(t, s, fillSources)
 		write(t, s, fillTriage)
 		write(t, s, fillChanges)
+		write(t, s, fillNotices)
 	}
 	write(t, s, fillProgramme)
 }
@@ -82,6 +83,16 @@ func fillChanges(tx *store.Tx) error {
 		tx.PutChangeRule(&seaworthy.ChangeRule{ID: "r1", SourceID: "s1", Place: 1, Name: "scaling", Paths: []string{"spec.replicas"}}),
 		tx.PutChangeRule(&gone), tx.DropChangeRule(&gone),
 		tx.AddFolded("s1", tx.At, map[string]int{"Lease": 3}),
+	)
+}
+
+func fillNotices(tx *store.Tx) error {
+	gone := seaworthy.NoticeRule{ID: tx.NewID(), Name: "gone"}
+	return errors.Join(
+		tx.PutDestination(&seaworthy.Destination{ID: "n1", Name: "Security", Kind: seaworthy.DestinationEmail, To: []string{"a@example.com"}, CreatedAt: tx.At}),
+		tx.PutNoticeRule(&seaworthy.NoticeRule{ID: "nr1", Name: "All", Destinations: []string{"n1"}, CreatedAt: tx.At}),
+		tx.PutNoticeRule(&gone), tx.DropNoticeRule(&gone),
+		tx.PutDelivery(&seaworthy.Delivery{ID: "m1", DestinationID: "n1", NoticeIDs: []string{"x"}, State: seaworthy.DeliveryPending, CreatedAt: tx.At, NextAt: tx.At}),
 	)
 }
 

@@ -37,6 +37,13 @@ var outside = map[string]string{
 	"uploads":          "reports on their way: one is taken whole, and as it was sent, or not at all",
 	"upload_pieces":    "as uploads",
 
+	"destination_secrets": "secrets are not logged: who can write them can read what is said there, and the deliveries are logged",
+	"destination_states":  "how destinations do; every delivery is proved",
+	"notices":             "the outbox: what caused a notice is proved, and so is what came of it",
+	"notice_keys":         "as notices",
+	"notice_queue":        "as notices",
+	"notice_threads":      "where a destination shows a message",
+
 	"enrolment_secrets": "as credentials",
 	"agent_streams":     "how far messages were taken: what is taken twice changes nothing, and the agent's own count tells of what is left out",
 	"agent_instances":   "what agents last said of themselves; what follows of their silence is in gaps",
