@@ -27,6 +27,7 @@ import (
 type Door struct {
 	guard atomic.Pointer[Guard]
 	seen  func(*Request)
+	last  func(*Review, *Decision)
 	log   *slog.Logger
 	now   func() time.Time
 	room  *semaphore.Weighted
@@ -40,8 +41,11 @@ type DoorConfig struct {
 	// is answered: nothing is let through that was not seen. It is called from many
 	// goroutines and must not take long.
 	Seen func(*Request)
-	Log  *slog.Logger
-	Now  func() time.Time // nil: time.Now
+	// Answer is told of every request, dry-runs too, before it is answered, and may add
+	// warnings; nil: nobody is.
+	Answer func(*Review, *Decision)
+	Log    *slog.Logger
+	Now    func() time.Time // nil: time.Now
 	// Room bounds the bytes of reviews that are read and judged at once; others wait for
 	// their turn. 0 means 64 MB.
 	Room int64
@@ -49,7 +53,7 @@ type DoorConfig struct {
 
 // NewDoor makes a door where the guard stands.
 func NewDoor(g *Guard, cfg DoorConfig) *Door {
-	d := &Door{seen: cfg.Seen, log: cfg.Log, now: cfg.Now, room: semaphore.NewWeighted(max(cmp.Or(cfg.Room, 4*maxBody), maxBody))}
+	d := &Door{seen: cfg.Seen, last: cfg.Answer, log: cfg.Log, now: cfg.Now, room: semaphore.NewWeighted(max(cmp.Or(cfg.Room, 4*maxBody), maxBody))}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
@@ -92,6 +96,9 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	decision := d.guard.Load().Review(r.Context(), review)
 	if d.seen != nil && !review.DryRun {
 		d.seen(sighted(review, decision, started))
+	}
+	if d.last != nil {
+		d.last(review, decision)
 	}
 	if decision.Failed {
 		d.log.Error("admission could not be judged whole", "request", review.String(), "allowed", decision.Allowed, "why", decision.NotJudged)
