@@ -41,6 +41,8 @@ type Item struct {
 	Path      string // JSON path with indices, "spec.containers[0].image"; may be empty
 	Container string // the container's name, where there is one
 	Message   string // one sentence without a period
+	// Severity is that of the item where it has one of its own; empty: that of the check.
+	Severity Severity
 }
 
 // Finding is a check failing on one item of one object.

@@ -44,6 +44,7 @@ type Reporter interface {
 	NotEvaluated(check, reason string)
 	// Provider says that the managed provider answers for the check.
 	Provider(check, reason string)
-	// Error says that the check could not judge the object (nil: any object).
+	// Error says that the check could not judge the object (nil: any object). With a
+	// [LackError] its data is not there.
 	Error(check string, o *snapshot.Object, err error)
 }

@@ -61,15 +61,25 @@ var customGroups = []string{
 	"traefik.io", "velero.io",
 }
 
-// leftOut lists groups that hold reports of other tools, copies of what is listed
-// elsewhere, runtime state in bulk, or secrets; a single resource is written with its
-// group.
+// reported lists resources in which other tools say what they found. They are listed where
+// they are served and the rights go; not being allowed to is no error of the report.
+var reported = []groupResources{
+	{"aquasecurity.github.io", []string{
+		"clusterconfigauditreports", "clusterinfraassessmentreports", "clusterrbacassessmentreports", "configauditreports",
+		"exposedsecretreports", "infraassessmentreports", "rbacassessmentreports", "vulnerabilityreports",
+	}},
+	{"openreports.io", []string{"clusterreports", "reports"}},
+	{"wgpolicyk8s.io", []string{"clusterpolicyreports", "policyreports"}},
+}
+
+// leftOut lists groups that hold what other tools keep for themselves, copies of what is
+// listed elsewhere, runtime state in bulk, or secrets; a single resource is written with
+// its group.
 var leftOut = map[string]bool{
-	"aquasecurity.github.io": true, "authorization.openshift.io": true, "custom.metrics.k8s.io": true,
+	"authorization.openshift.io": true, "custom.metrics.k8s.io": true,
 	"external.metrics.k8s.io": true, "image.openshift.io": true, "metrics.k8s.io": true, "oauth.openshift.io": true,
-	"openreports.io": true, "packages.operators.coreos.com": true, "project.openshift.io": true,
+	"packages.operators.coreos.com": true, "project.openshift.io": true,
 	"reports.kyverno.io": true, "spdx.softwarecomposition.kubescape.io": true, "user.openshift.io": true,
-	"wgpolicyk8s.io": true,
 
 	"admissionreports.kyverno.io": true, "backgroundscanreports.kyverno.io": true,
 	"clusteradmissionreports.kyverno.io": true, "clusterbackgroundscanreports.kyverno.io": true,
@@ -239,7 +249,7 @@ func (r resource) wanted(secrets bool) bool {
 	case leftOut[r.String()]:
 		return false
 	}
-	for _, g := range builtin {
+	for _, g := range slices.Concat(builtin, reported) {
 		if g.group == r.Group {
 			return slices.Contains(g.resources, r.Resource)
 		}

@@ -22,6 +22,10 @@ func ClusterRole() []byte {
 	for _, g := range slices.Sorted(slices.Values(customGroups)) {
 		rule(&b, g, []string{"*"}, "list")
 	}
+	b.WriteString("# What other tools report, where they are installed. Take these away and it is not read.\n")
+	for _, g := range reported {
+		rule(&b, g.group, g.resources, "list")
+	}
 	b.WriteString("# The UID of kube-system identifies the cluster.\n")
 	b.WriteString("- apiGroups: [\"\"]\n  resources: [namespaces]\n  resourceNames: [kube-system]\n  verbs: [get]\n")
 	b.WriteString("# Who the scan runs as; every user may ask that unless it was taken away.\n")

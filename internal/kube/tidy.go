@@ -4,12 +4,15 @@ package kube
 
 import (
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
 )
 
 // tidy drops what no check reads and what must not be kept, in place.
 func tidy(r resource, m map[string]any) {
 	meta, _ := m["metadata"].(map[string]any)
-	delete(meta, "managedFields")
+	if meta != nil {
+		snapshot.KeepChange(meta)
+	}
 	if notes, ok := meta["annotations"].(map[string]any); ok {
 		// It repeats the object, values of Secrets included.
 		delete(notes, "kubectl.kubernetes.io/last-applied-configuration")
@@ -17,6 +20,7 @@ func tidy(r resource, m map[string]any) {
 			delete(meta, "annotations")
 		}
 	}
+	snapshot.SlimReport(m)
 	status, _ := m["status"].(map[string]any)
 	switch r.String() {
 	case "secrets":

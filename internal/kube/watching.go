@@ -25,6 +25,9 @@ func Watching(secrets bool) []rbacv1.PolicyRule {
 	for _, g := range slices.Sorted(slices.Values(customGroups)) {
 		out = append(out, rbacv1.PolicyRule{APIGroups: []string{g}, Resources: []string{"*"}, Verbs: follow})
 	}
+	for _, g := range reported {
+		out = append(out, rbacv1.PolicyRule{APIGroups: []string{g.group}, Resources: slices.Clone(g.resources), Verbs: follow})
+	}
 	return append(out,
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{"kube-system"}, Verbs: []string{"get"}},
 		rbacv1.PolicyRule{APIGroups: []string{"authentication.k8s.io"}, Resources: []string{"selfsubjectreviews"}, Verbs: []string{"create"}},

@@ -4,6 +4,7 @@ package scan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,10 +100,19 @@ func (r *reporter) Provider(check, reason string) {
 	}
 }
 
-// Error counts an object that the check could not judge.
+// Error counts an object that the check could not judge. One of which the data is lacking
+// is not judged, which is no error: what was found in it before stands.
 func (r *reporter) Error(check string, o *snapshot.Object, err error) {
 	i, ok := r.g.cfg.Catalogue.index[check]
 	if !ok || o != nil && !r.g.cfg.Catalogue.judges(i, o) {
+		return
+	}
+	var lack *analysis.LackError
+	if o != nil && errors.As(err, &lack) {
+		r.g.tallies[i].lacking++
+		r.g.skipped = append(r.g.skipped, seaworthy.Problem{
+			File: o.Source.File, Line: o.Source.Line, Check: check, Object: o.String(), Message: lack.Reason,
+		})
 		return
 	}
 	if o != nil {
@@ -174,6 +184,8 @@ func (t *tally) result(k seaworthy.Check) seaworthy.CheckResult {
 		r.Status, r.Reason = seaworthy.StatusError, "it could not be judged; see the errors"
 	case len(t.unevaluated) > 0:
 		r.Status, r.Reason = seaworthy.StatusNotEvaluated, strings.Join(t.unevaluated, "; ")
+	case t.lacking > 0:
+		r.Status, r.Reason = seaworthy.StatusNotEvaluated, fmt.Sprintf("data is lacking or too old for %d %s", t.lacking, plural(t.lacking, "object", "objects"))
 	case len(t.provider) > 0 && t.inScope == 0:
 		r.Status, r.Reason = seaworthy.StatusProvider, strings.Join(t.provider, "; ")
 	case t.inScope == 0:

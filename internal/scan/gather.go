@@ -53,6 +53,7 @@ type whole struct {
 // tally counts one check.
 type tally struct {
 	inScope, passed, failed, waived, errors, findings int
+	lacking                                           int // objects whose data is not there
 	unevaluated, provider                             []string
 }
 
@@ -288,6 +289,9 @@ func (g *gathering) finding(k *seaworthy.Check, o *snapshot.Object, it *item) *s
 		Container: it.Container, Path: it.Path, File: o.Source.File, Line: it.line, Origin: o.Source.Root,
 		Controls: nonNil(k.Controls), Requirements: g.requirements(k), Remediation: k.Remediation,
 		Fingerprint: seaworthy.Fingerprint(source, k.ID, o.Object, it.Key), WaiverRequested: o.WaiverRequests[k.ID],
+	}
+	if it.Severity != "" && g.cfg.Catalogue.settings[k.ID].Severity == "" {
+		f.Severity = it.Severity
 	}
 	f.New = !g.cfg.Baseline[f.Fingerprint]
 	g.waive(f)

@@ -55,6 +55,7 @@ func (d *Decoder) Decode(written map[string]any, src Origin) (*Object, error) {
 	if err := identify(written); err != nil {
 		return nil, err
 	}
+	changed := changedAt(written)
 	dec, err := d.table.Decode(written)
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (d *Decoder) Decode(written map[string]any, src Origin) (*Object, error) {
 		},
 		Written: written, Canonical: dec.Canonical, Typed: dec.Typed,
 		Resource: dec.Resource.GroupVersionResource, Namespaced: dec.Resource.Namespaced,
-		Source: src,
+		Source: src, Changed: changed,
 	}
 	if dec.Replaced {
 		o.ReplacedAPI = dec.GVK.GroupVersion().String()

@@ -48,6 +48,10 @@ type Object struct {
 	// Twin says where the object was read if another of the same identity was read
 	// before from elsewhere, else it is empty. It tells their findings apart.
 	Twin string
+	// Changed is when the object was last written, status and scale aside, in seconds of
+	// Unix; of what never changes what it runs (a ReplicaSet, a Pod) when it was made; 0
+	// where nothing tells.
+	Changed int64
 	// Owner is the controller that made the object (cluster scans), or nil.
 	Owner *seaworthy.Object
 }

@@ -78,6 +78,7 @@ func (o *Object) pack() (*remains, error) {
 	case o.Typed != nil:
 		return nil, fmt.Errorf("%T has no form for storage", o.Typed)
 	case o.Kind != "CustomResourceDefinition" && o.Canonical != nil:
+		SlimReport(o.Canonical)
 		r.tree = string(pack(nil, o.Canonical))
 	}
 	return r, nil

@@ -34,6 +34,11 @@ func HoldsDiscovery(text string) bool {
 	return strings.Contains(text, "kubernetes_sd_configs") && strings.Contains(text, "scrape_configs")
 }
 
+// HoldsBench tells whether a text may be what kube-bench found, as JSON.
+func HoldsBench(text string) bool {
+	return strings.Contains(text, `"test_number"`) && strings.Contains(text, `"results"`)
+}
+
 // settings tells whether a variable is a setting that an analyzer judges: whether an
 // agent collects logs, and etcd's, which may be set by its flags or so.
 func settings(name string) bool {
@@ -64,7 +69,7 @@ func (o *Object) slim() {
 		t.StringData = nil
 	case *corev1.ConfigMap:
 		for k, text := range t.Data {
-			if !HoldsAlerts(text) && !HoldsRoutes(text) && !HoldsDiscovery(text) {
+			if !HoldsAlerts(text) && !HoldsRoutes(text) && !HoldsDiscovery(text) && !HoldsBench(text) {
 				t.Data[k] = ""
 			}
 		}

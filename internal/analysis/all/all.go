@@ -11,6 +11,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/controlplane"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/deprecation"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/exposure"
+	"github.com/seaworthy-dev/seaworthy/internal/analysis/imported"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/netpol"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/observability"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/podsecurity"
@@ -29,6 +30,7 @@ var Analyzers = []*analysis.Analyzer{
 	controlplane.Analyzer,
 	deprecation.Analyzer,
 	exposure.Analyzer,
+	imported.Analyzer,
 	netpol.Analyzer,
 	observability.Analyzer,
 	podsecurity.Analyzer,

@@ -13,7 +13,7 @@ import (
 // Analyzer holds the checks on the cluster that are not about single flags.
 var Analyzer = &analysis.Analyzer{
 	Name:   "controlplane",
-	Doc:    "Encryption at rest, audit logging, Kubernetes' age, and what is known of images.",
+	Doc:    "Encryption at rest, audit logging, Kubernetes' age, and signatures of images.",
 	Checks: checks,
 	Run: func(ctx context.Context, p *analysis.Pass) error {
 		servers := sync.OnceValue(func() []process { return processes(p.Snapshot)[apiServer] })
@@ -25,7 +25,6 @@ var Analyzer = &analysis.Analyzer{
 			{auditCheck, func(p *analysis.Pass) { auditLogging(p, servers) }},
 			{outdatedCheck, outdated},
 			{signatureCheck, signatures},
-			{vulnerabilityCheck, vulnerabilities},
 		} {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -36,15 +35,6 @@ var Analyzer = &analysis.Analyzer{
 		}
 		return nil
 	},
-}
-
-const vulnerabilityCheck = "image-vulnerabilities"
-
-// vulnerabilities has no data in a scan of objects: it says so where anything runs.
-func vulnerabilities(p *analysis.Pass) {
-	if len(p.Snapshot.Workloads()) > 0 {
-		p.Report.NotEvaluated(vulnerabilityCheck, "no data on the vulnerabilities of images was given")
-	}
 }
 
 var checks = []seaworthy.Check{
@@ -86,14 +76,5 @@ var checks = []seaworthy.Check{
 		Snippet: "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\nmetadata: {name: signed}\nspec:\n  mode: enforce\n" +
 			"  images: [{glob: \"registry.example.com/**\"}]\n  authorities:\n  - key: {secretRef: {name: cosign-public-key}}\n",
 		Controls: []string{"image-provenance", "admission-control"},
-	},
-	{
-		ID: vulnerabilityCheck, Title: "Running image has known critical vulnerabilities",
-		Severity: seaworthy.Critical, Category: "Images", Scope: seaworthy.ScopeCross,
-		Rationale: "Known vulnerabilities come with known exploits. A critical one in an image that runs is the shortest way " +
-			"into the cluster.",
-		Remediation: "Rebuild the image on a base without the vulnerability, or upgrade the package that has it.",
-		Snippet:     "containers:\n- name: app\n  image: registry.example.com/app:1.2.4 # rebuilt\n",
-		Controls:    []string{"vulnerability-management"},
 	},
 }
