@@ -93,6 +93,15 @@ func (s sealer) open(purpose string, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
+// Seal encrypts a secret that has to be read again. What is sealed for one purpose opens
+// for no other.
+func (a *Auth) Seal(purpose string, plain []byte) []byte { return a.keys.seal(purpose, plain) }
+
+// Unseal opens what was sealed for a purpose.
+func (a *Auth) Unseal(purpose string, sealed []byte) ([]byte, error) {
+	return a.keys.open(purpose, sealed)
+}
+
 // Derive makes a key for another purpose of the one that seals secrets: 32 bytes, the same
 // for every server that shares the key file (HKDF with SHA-256, RFC 5869).
 func (a *Auth) Derive(purpose string) ([]byte, error) {

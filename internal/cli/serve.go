@@ -31,6 +31,7 @@ type serveOptions struct {
 	logFormat, logLevel  string
 	databaseFile         string
 	signOn               signOnOptions
+	notices              noticeOptions
 	tsaCert              string
 }
 
@@ -51,12 +52,16 @@ func (p *program) serveCommand() *cobra.Command {
 			if err := o.signOnConfig(cmd.Flags()); err != nil {
 				return err
 			}
+			if err := o.noticeConfig(cmd.Flags()); err != nil {
+				return err
+			}
 			return p.serve(cmd.Context(), &o)
 		},
 	}
 	o.dataFlags(cmd.Flags())
 	o.serveFlags(cmd.Flags())
 	o.signOnFlags(cmd.Flags())
+	o.noticeFlags(cmd.Flags())
 	return cmd
 }
 

@@ -23,7 +23,14 @@ type Job struct {
 	// Lease is how long a run may take before others think that it died.
 	Lease time.Duration
 	Run   func(context.Context) error
+	// Wanted tells, by reading only, whether there is anything to do; nil: there may be. A
+	// job that must be quick and is mostly idle then writes nothing while it is; it runs once
+	// a minute all the same.
+	Wanted func(context.Context) (bool, error)
 }
+
+// unasked is after how long a job runs although it is not wanted.
+const unasked = time.Minute
 
 // Runner runs jobs until its context ends.
 type Runner struct {
@@ -59,14 +66,28 @@ func (r *Runner) look(ctx context.Context, j Job) {
 	tick := time.NewTicker(min(j.Every/4+time.Millisecond, 15*time.Second))
 	defer tick.Stop()
 	failures := 0
+	var asked time.Time // when it ran, or was looked after, whatever it wanted
 	for {
-		failures = r.once(ctx, j, failures)
+		if time.Since(asked) >= unasked || r.wanted(ctx, j) {
+			asked = time.Now()
+			failures = r.once(ctx, j, failures)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+// wanted tells whether there is anything to do. One that cannot tell is let run, and says
+// what is wrong then.
+func (r *Runner) wanted(ctx context.Context, j Job) bool {
+	if j.Wanted == nil {
+		return true
+	}
+	yes, err := j.Wanted(ctx)
+	return yes || err != nil
 }
 
 // once runs the job if it is due, and counts failures in a row.

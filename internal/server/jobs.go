@@ -14,7 +14,7 @@ import (
 
 // jobs is the periodic work. Of several servers on one database each does some of it.
 func (s *Server) jobs() []jobs.Job {
-	return append(s.stampJobs(), []jobs.Job{
+	return append(append(s.stampJobs(), s.noticeJobs()...), []jobs.Job{
 		{Name: "checkpoint", Every: time.Minute, Lease: time.Minute, Run: s.checkpoint},
 		{Name: "self-check", Every: 24 * time.Hour, Lease: 6 * time.Hour, Run: s.selfCheck},
 		{Name: "occurrences", Every: 5 * time.Minute, Lease: 30 * time.Minute, Run: s.parts.audit.Advance},

@@ -27,6 +27,9 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/auth/oidc"
+	"github.com/seaworthy-dev/seaworthy/internal/notify"
+	"github.com/seaworthy-dev/seaworthy/internal/notify/outbox"
+	"github.com/seaworthy-dev/seaworthy/internal/outgoing"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/timestamp"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
@@ -64,6 +67,10 @@ type Config struct {
 	SignOn oidc.Config
 	// SignOnOnly leaves passwords to owners and auditors.
 	SignOnOnly bool
+	// Outgoing says where addresses may be that people set.
+	Outgoing outgoing.Config
+	// Mail is how notices go by e-mail; without a Host they do not.
+	Mail notify.Email
 	// Timestamps is the authority that sees the log; without a URL there is none.
 	Timestamps timestamp.Config
 
@@ -200,7 +207,7 @@ func (s *Server) openAuth() (err error) {
 func (s *Server) openStore(ctx context.Context) error {
 	give := time.Now().Add(s.config.Wait)
 	for {
-		st, err := store.Open(ctx, store.Config{Database: s.config.Database, Dir: s.config.Data, Now: s.config.Now})
+		st, err := store.Open(ctx, store.Config{Database: s.config.Database, Dir: s.config.Data, Now: s.config.Now, Told: outbox.Tell})
 		if err == nil {
 			s.store = st
 			s.closers = append(s.closers, st)

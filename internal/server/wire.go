@@ -13,6 +13,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/api"
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
+	"github.com/seaworthy-dev/seaworthy/internal/notify/outbox"
 	"github.com/seaworthy-dev/seaworthy/internal/schema"
 	"github.com/seaworthy-dev/seaworthy/internal/tlog"
 	"github.com/seaworthy-dev/seaworthy/internal/trail"
@@ -25,6 +26,7 @@ type parts struct {
 	audit  *audit.Audit
 	triage *triage.Triage
 	ingest ingest.Config
+	outbox *outbox.Outbox
 	api    *api.API
 	pages  *ui.UI
 }
@@ -53,6 +55,7 @@ func (s *Server) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.parts.outbox = s.openOutbox()
 	s.parts.api, err = api.New(api.Config{
 		Store: s.store, Vault: s.vault, Auth: s.auth, Audit: s.parts.audit, Triage: s.parts.triage, Ingest: s.parts.ingest,
 		Trail: trail.Config{Store: s.store, Key: key, Kinds: schema.KindOf, Own: trail.Ours}, Log: s.log, Checks: c.Checks,

@@ -34,9 +34,6 @@ type Config struct {
 	Kinds func(group, resource string) string
 	// Own tells which objects make up the trail in a cluster; nil: none.
 	Own changes.Own
-	// Told is told of each change that was new or became remarkable, in its transaction,
-	// which may run more than once; nil: nobody.
-	Told func(tx *store.Tx, c *seaworthy.Change) error
 }
 
 // Taken counts what became of observations.
@@ -117,22 +114,12 @@ func (t *taking) take(list []changes.Observation) (err error) {
 			if !o.touched[i] {
 				continue
 			}
-			if err := t.keep(&o.changes[i]); err != nil {
+			if err := t.tx.PutChange(&o.changes[i]); err != nil {
 				return err
 			}
 		}
 	}
 	return t.tx.AddFolded(t.source.ID, last, t.folded)
-}
-
-func (t *taking) keep(c *seaworthy.Change) error {
-	if err := t.tx.PutChange(c); err != nil {
-		return err
-	}
-	if t.c.Told == nil {
-		return nil
-	}
-	return t.c.Told(t.tx, c)
 }
 
 // one takes one observation.

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seaworthy-dev/seaworthy/internal/jobs"
+	"github.com/seaworthy-dev/seaworthy/internal/notify/outbox"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// openOutbox makes what plans and delivers notices.
+func (s *Server) openOutbox() *outbox.Outbox {
+	c := s.config
+	o := outbox.New(outbox.Config{
+		Store: s.store, Log: s.log, Seal: s.auth.Seal, Unseal: s.auth.Unseal, Client: c.Outgoing.Client(), Insecure: len(c.Outgoing.Allow) > 0,
+		Mail: c.Mail, BaseURL: c.BaseURL,
+	})
+	s.metrics.registry.MustRegister(noticeState{s.store})
+	return o
+}
+
+// noticeJobs plan and deliver notices. What is urgent waits for the next look, a moment
+// later; nothing is written while there is nothing to do.
+func (s *Server) noticeJobs() []jobs.Job {
+	o := s.parts.outbox
+	return []jobs.Job{
+		{Name: "notices", Every: time.Second, Lease: 2 * time.Minute, Run: o.Work, Wanted: o.Waiting},
+		{Name: "reminders", Every: 5 * time.Minute, Lease: 10 * time.Minute, Run: o.Remind},
+		{Name: "old-notices", Every: 24 * time.Hour, Lease: 30 * time.Minute, Run: o.Sweep},
+	}
+}
+
+// noticeState tells Prometheus how destinations do.
+type noticeState struct{ store *store.Store }
+
+var (
+	descWaiting = prometheus.NewDesc("seaworthy_notices_waiting", "Notices that wait for a destination, or for their hour.", []string{"destination"}, nil)
+	descFailing = prometheus.NewDesc("seaworthy_destination_failing_seconds", "For how long a destination has taken nothing; 0: it takes what it is sent.", []string{"destination"}, nil)
+)
+
+// Describe tells what there may be.
+func (noticeState) Describe(out chan<- *prometheus.Desc) {
+	out <- descWaiting
+	out <- descFailing
+}
+
+// Collect reads the present values.
+func (c noticeState) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	all, err := c.store.Destinations(ctx)
+	if err != nil {
+		return // that the database does not answer is told elsewhere
+	}
+	states, err := c.store.DestinationStates(ctx)
+	if err != nil {
+		return
+	}
+	for _, d := range all {
+		if !d.RemovedAt.IsZero() {
+			continue
+		}
+		state, failing := states[d.ID], 0.0
+		if !state.FailingSince.IsZero() {
+			failing = c.store.Now().Sub(state.FailingSince).Seconds()
+		}
+		out <- prometheus.MustNewConstMetric(descWaiting, prometheus.GaugeValue, float64(state.Waiting), d.Name)
+		out <- prometheus.MustNewConstMetric(descFailing, prometheus.GaugeValue, failing, d.Name)
+	}
+}
