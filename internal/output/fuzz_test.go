@@ -26,7 +26,7 @@ func FuzzFormats(f *testing.F) {
 			got := string(replay(t, format, r, all, output.Options{Coverage: true, Baseline: true}))
 			harmless(t, format.Name, got)
 			switch format.Name {
-			case "json", "sarif", "gitlab":
+			case "json", "sarif", "gitlab", "openreports":
 				if !json.Valid([]byte(got)) {
 					t.Errorf("%s is not JSON", format.Name)
 				}

@@ -79,6 +79,7 @@ var Formats = []Format{
 	{"html", "a page on its own, to read, print and send", newHTML},
 	{"github", "workflow commands, shown as annotations on GitHub", newGitHub},
 	{"gitlab", "a Code Quality report for GitLab", newGitLab},
+	{"openreports", "Reports of openreports.io, for kubectl apply", newOpenReports},
 	{"csv", "a table with a row for each finding", newCSV},
 }
 

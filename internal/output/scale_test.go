@@ -152,7 +152,7 @@ func TestNamed(t *testing.T) {
 	if _, err := output.Named("yaml"); !invalid(err) {
 		t.Errorf("Named(yaml) = %v, want an error for the user", err)
 	}
-	if want := []string{"text", "json", "sarif", "junit", "markdown", "html", "github", "gitlab", "csv"}; !slices.Equal(output.Names(), want) {
+	if want := []string{"text", "json", "sarif", "junit", "markdown", "html", "github", "gitlab", "openreports", "csv"}; !slices.Equal(output.Names(), want) {
 		t.Errorf("Names() = %v, want %v", output.Names(), want)
 	}
 }
