@@ -146,7 +146,11 @@ func (o *Outbox) try(ctx context.Context, to *seaworthy.Destination, d *seaworth
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	err = o.Store.Write(keep, "system", func(tx *store.Tx) error {
-		if err := tx.PutDelivery(d); err != nil {
+		next := *d
+		if err := o.health(tx, to, &next); err != nil {
+			return err
+		}
+		if err := tx.PutDelivery(&next); err != nil {
 			return err
 		}
 		if took && d.Reference != "" && len(m.Notices) == 1 && m.Notices[0].Thread != "" && m.Thread == "" {
@@ -154,7 +158,7 @@ func (o *Outbox) try(ctx context.Context, to *seaworthy.Destination, d *seaworth
 				return err
 			}
 		}
-		return o.health(tx, to, d)
+		return nil
 	})
 	if !took {
 		o.Log.Warn("a notice could not be delivered", "destination", to.Name, "kind", to.Kind, "attempts", d.Attempts, "state", d.State, "next", d.NextAt, "error", d.Error)
@@ -191,10 +195,15 @@ func (o *Outbox) health(tx *store.Tx, to *seaworthy.Destination, d *seaworthy.De
 		}
 		return fresh(tx, to.ID)
 	}
-	now.FailingSince, now.NextAt, now.Error = was.FailingSince, d.NextAt, d.Error
+	now.FailingSince, now.Error = was.FailingSince, d.Error
 	if now.FailingSince.IsZero() {
 		now.FailingSince = tx.At
 	}
+	// It is tried when it counts as dead, so that others are told then and not later.
+	if dead := now.FailingSince.Add(notify.Dead); d.State == seaworthy.DeliveryPending && dead.After(tx.At) && dead.Before(d.NextAt) {
+		d.NextAt = dead
+	}
+	now.NextAt = d.NextAt
 	lasted := tx.At.Sub(now.FailingSince)
 	if d.State == seaworthy.DeliveryFailed { // the next message waits longer and longer
 		now.NextAt = tx.At.Add(min(max(lasted/2, 5*time.Second), 30*time.Minute))
