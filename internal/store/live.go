@@ -248,3 +248,23 @@ func (t *Tx) SeenFingerprints(source string) ([]string, error) {
 		source, seaworthy.FindingOpen, seaworthy.FindingWaived)
 	return collect(t.store, rows, err, func(row interface{ Scan(...any) error }) (p string, err error) { return p, row.Scan(&p) })
 }
+
+// Instance gives what an instance last said, as the transaction sees it.
+func (t *Tx) Instance(agent, instance string) (AgentInstance, error) {
+	v, err := scanInstance(t.tx.QueryRowContext(t.ctx, `SELECT `+instanceColumns+` FROM agent_instances WHERE agent_id = $1 AND instance = $2`, agent, instance))
+	if none(err) {
+		return v, seaworthy.NotFound("there is no instance %s", instance)
+	}
+	return v, err
+}
+
+// Settle notes that a whole report says what is at fault, and tells whether deltas had come
+// since the one before.
+func (t *Tx) Settle(source string) (drifted bool, err error) {
+	done, err := t.tx.ExecContext(t.ctx, `UPDATE live_sources SET drifted = $1 WHERE source_id = $2 AND drifted = $3`, false, source, true)
+	if err != nil {
+		return false, err
+	}
+	n, err := done.RowsAffected()
+	return n > 0, err
+}

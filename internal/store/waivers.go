@@ -117,12 +117,21 @@ func (s *Store) WaiverCounts(ctx context.Context, p *seaworthy.Program) (map[str
 // any source, or all of them when source is empty. The ones that were asked for first
 // come first.
 func (t *Tx) CountingWaivers(source string) ([]seaworthy.TrackedWaiver, error) {
+	return t.store.countingWaivers(t.ctx, t.tx, source, t.At)
+}
+
+// CountingWaivers is the same as of now.
+func (s *Store) CountingWaivers(ctx context.Context, source string) ([]seaworthy.TrackedWaiver, error) {
+	return s.countingWaivers(ctx, s.read, source, s.Now())
+}
+
+func (s *Store) countingWaivers(ctx context.Context, q querier, source string, at time.Time) ([]seaworthy.TrackedWaiver, error) {
 	w := where{}
-	w.add("state = ? AND expires_at > ?", seaworthy.WaiverApproved, micros(t.At))
+	w.add("state = ? AND expires_at > ?", seaworthy.WaiverApproved, micros(at))
 	if source != "" {
 		w.among("source_id", []string{"", source})
 	}
-	return waivers.list(t.ctx, t.store, t.tx, w, "ORDER BY requested_at, id")
+	return waivers.list(ctx, s, q, w, "ORDER BY requested_at, id")
 }
 
 // CountingWaiversOf lists those of them that are of exactly one finding with one of these
