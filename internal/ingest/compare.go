@@ -29,7 +29,7 @@ func (r *report) digest() string {
 	for id := range r.objects {
 		ids = append(ids, id)
 	}
-	slices.SortFunc(ids, func(a, b key) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(ids, compareKeys)
 	for _, id := range ids {
 		h.Write(id[:])
 	}
@@ -110,6 +110,7 @@ func (t *taking) compare(why *causes) error {
 		func() error { return each(gone, l.close) },
 		l.bulk.Close,
 		l.objects,
+		func() error { return t.tx.SetUnseen(t.source.ID, l.unseen) },
 	} {
 		if err := step(); err != nil {
 			return err

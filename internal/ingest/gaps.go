@@ -21,7 +21,10 @@ func (t *taking) mindGaps() error {
 	}
 	lasts := false
 	for _, g := range open {
-		if g.Kind == store.GapIncomplete && !t.run.Complete {
+		switch {
+		case g.Kind != store.GapSilent && g.Kind != store.GapIncomplete: // no report ends it
+			continue
+		case g.Kind == store.GapIncomplete && !t.run.Complete:
 			lasts = true
 			continue
 		}

@@ -255,7 +255,11 @@ func (t *taking) take(tx *store.Tx) (err error) {
 
 // apply brings findings in step with the report.
 func (t *taking) apply() error {
-	if t.set == t.state.SetDigest {
+	drifted, err := t.tx.Settle(t.source.ID)
+	if err != nil {
+		return err
+	}
+	if t.set == t.state.SetDigest && !drifted {
 		t.run.Unchanged = len(t.report.findings)
 		return nil
 	}

@@ -16,12 +16,15 @@ import (
 type life struct {
 	*taking
 	why     *causes
-	blind   *blind
+	blind   *blind // nil: what is not named is gone
 	bulk    *store.FindingBulk
 	sla     seaworthy.SLA
 	team    func(store.TrackedObject) string
 	teams   map[key]string                       // what team gave, by object
 	waivers map[string][]seaworthy.TrackedWaiver // by check; patterns under ""
+	present func(object key) bool                // whether an object is there
+	known   map[string]store.TrackedObject       // what a delta may speak of without saying it anew
+	unseen  []string                             // findings that stand although they were not named
 }
 
 func (t *taking) newLife(why *causes) (*life, error) {
@@ -29,6 +32,7 @@ func (t *taking) newLife(why *causes) (*life, error) {
 		taking: t, why: why, blind: newBlind(t.report), bulk: t.tx.BulkFindings(), sla: seaworthy.DefaultSLA(), waivers: map[string][]seaworthy.TrackedWaiver{},
 		teams: map[key]string{}, team: func(store.TrackedObject) string { return "" },
 	}
+	l.present = func(id key) bool { _, named := t.report.objects[id]; return named }
 	var err error
 	if t.c.SLA != nil {
 		if l.sla, err = t.c.SLA(t.tx); err != nil {
@@ -127,9 +131,12 @@ func (l *life) teamOfID(id key) (string, error) {
 	if team, known := l.teams[id]; known {
 		return team, nil
 	}
-	o, err := l.report.found(l.source.ID, id)
-	if err != nil {
-		return "", err
+	o, known := l.known[id.String()]
+	if !known || !o.DeletedAt.IsZero() || l.report.objects[id].own {
+		var err error
+		if o, err = l.report.found(l.source.ID, id); err != nil {
+			return "", err
+		}
 	}
 	l.teams[id] = l.teamOf(o)
 	return l.teams[id], nil
@@ -228,13 +235,13 @@ func (l *life) close(part []key) error {
 	changes := make([]store.FindingChange, 0, len(part))
 	for _, id := range ids {
 		before := have[id]
-		if l.blind.hides(&before) {
+		if l.blind != nil && l.blind.hides(&before) {
 			l.run.Unchanged++
+			l.unseen = append(l.unseen, id)
 			continue
 		}
-		_, present := l.report.objects[keyOf(before.ObjectID)]
 		after := before
-		after.Status, after.Cause = seaworthy.FindingFixed, l.why.closed(&before, present)
+		after.Status, after.Cause = seaworthy.FindingFixed, l.why.closed(&before, l.present(keyOf(before.ObjectID)))
 		after.ClosedAt, after.RunID, after.WaiverID = l.tx.At, l.run.ID, ""
 		changes = append(changes, store.FindingChange{Before: &before, After: after, Kind: seaworthy.EventFixed, Cause: after.Cause, RunID: l.run.ID})
 		l.run.Fixed++

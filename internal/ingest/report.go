@@ -118,10 +118,17 @@ func readReport(r io.Reader, limits Limits, tempDir string, resolve func(seawort
 	if err := rd.read(resolve); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(rd.findings, func(a, b indexed) int { return bytes.Compare(a.id[:], b.id[:]) })
-	rd.findings = slices.CompactFunc(rd.findings, func(a, b indexed) bool { return a.id == b.id })
+	rd.sort()
 	return rd.report, nil
 }
+
+// sort brings findings into the order of their ids, each once.
+func (r *report) sort() {
+	slices.SortStableFunc(r.findings, func(a, b indexed) int { return compareKeys(a.id, b.id) })
+	r.findings = slices.CompactFunc(r.findings, func(a, b indexed) bool { return a.id == b.id })
+}
+
+func compareKeys(a, b key) int { return bytes.Compare(a[:], b[:]) }
 
 func (r *reader) read(resolve func(seaworthy.Header) (string, error)) error {
 	if err := r.scan.want('{'); err != nil {

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/auth"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// The times of agents that are the server's business alone.
+const (
+	// lostAfter is how long an instance may be away with messages waiting.
+	lostAfter = 10 * time.Minute
+	// forgetAfter is how long after its last sign of life an instance is remembered.
+	forgetAfter = 90 * 24 * time.Hour
+)
+
+// Beat takes a heartbeat of an agent, with what it means for gaps: the silence of the
+// cluster's agents ends, and between a watch and the next one lies a gap. It tells whether
+// a whole report is wanted.
+func Beat(ctx context.Context, s *store.Store, who seaworthy.Principal, said seaworthy.Heartbeat) (report bool, err error) {
+	err = s.Write(ctx, who.Actor, func(tx *store.Tx) error {
+		b := &beat{tx: tx, source: who.Source, agent: auth.AgentID(who), said: said}
+		if err := b.take(); err != nil {
+			return err
+		}
+		report = !b.live.WantedAt.IsZero()
+		return nil
+	})
+	return report, err
+}
+
+// beat is one heartbeat on its way into the store.
+type beat struct {
+	tx            *store.Tx
+	source, agent string
+	said          seaworthy.Heartbeat
+	live          store.LiveSource
+	open          []seaworthy.Gap
+}
+
+func (b *beat) take() (err error) {
+	if b.live, err = b.tx.LockLive(b.source); err != nil {
+		return err
+	}
+	if b.open, err = b.tx.OpenGaps(b.source); err != nil {
+		return err
+	}
+	if err := b.end(store.GapAgent, b.tx.At, b.tx.At); err != nil {
+		return err
+	}
+	if b.said.Leader {
+		if err := b.led(); err != nil {
+			return err
+		}
+	}
+	b.live.BeatAt = b.tx.At
+	if err := b.tx.PutLive(&b.live); err != nil {
+		return err
+	}
+	return b.tx.PutInstance(&store.AgentInstance{AgentID: b.agent, SourceID: b.source, ReceivedAt: b.tx.At, Beat: b.said})
+}
+
+// end ends open gaps of a kind that began at or before a time.
+func (b *beat) end(kind string, before, at time.Time) error {
+	for i := range b.open {
+		g := &b.open[i]
+		if g.Kind != kind || !g.To.IsZero() || g.From.After(before) {
+			continue
+		}
+		g.To = at
+		if g.From.After(at) {
+			g.To = g.From
+		}
+		if err := b.tx.PutGap(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ours is a time of the agent's clock by ours, as far as the heartbeat tells.
+func (b *beat) ours(t time.Time) time.Time {
+	return earlier(t.Add(b.tx.At.Sub(b.said.At)), b.tx.At)
+}
+
+// led takes what the leader says: whether it watches, and which places work.
+func (b *beat) led() error {
+	for name, p := range b.said.Places {
+		kind := places[name]
+		if kind == "" || kind == store.GapWatch || p.State != seaworthy.PlaceWorks || p.Since.IsZero() {
+			continue
+		}
+		// What began before the place works again has ended, also if who knew of it is gone.
+		since := b.ours(p.Since)
+		if err := b.end(kind, since, since); err != nil {
+			return err
+		}
+	}
+	if b.said.Watching.IsZero() {
+		return nil
+	}
+	return b.watched(b.ours(b.said.Watching))
+}
+
+// watched takes that the cluster is watched, since a time without a break.
+func (b *beat) watched(since time.Time) error {
+	defer func() { b.live.WatchedAt = b.tx.At }()
+	last := b.live.WatchedAt
+	if last.IsZero() || !since.After(last) {
+		return b.end(store.GapWatch, b.tx.At, b.tx.At)
+	}
+	before, err := b.tx.Instance(b.agent, b.said.Instance)
+	switch {
+	case err != nil && !isNotFound(err):
+		return err
+	case err == nil && before.Beat.Leader && before.Beat.Watching.Equal(b.said.Watching):
+		return b.end(store.GapWatch, b.tx.At, b.tx.At) // its clock was set back, and the watch held
+	}
+	known := slices.ContainsFunc(b.open, func(g seaworthy.Gap) bool { return g.Kind == store.GapWatch && !g.From.After(last.Add(time.Second)) })
+	if err := b.end(store.GapWatch, since, since); err != nil || known {
+		return err
+	}
+	return b.tx.PutGap(&seaworthy.Gap{
+		ID: b.tx.NewID(), SourceID: b.source, Kind: store.GapWatch, From: last, To: since,
+		Reason: "the agent began to watch anew: what was changed and undone in between was not seen by watching",
+	})
+}
+
+func isNotFound(err error) bool {
+	var told *seaworthy.Error
+	return errors.As(err, &told) && told.Kind == seaworthy.KindNotFound
+}
+
+// tidyText makes what others say a text that every database keeps.
+func tidyText(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
+}
+
+// AgentSilences opens a gap for each cluster whose agents are silent, or do not watch, and
+// for messages that did not come, and gives the gaps that it opened. It is called from
+// time to time; once is enough for each silence.
+func AgentSilences(ctx context.Context, s *store.Store) ([]seaworthy.Gap, error) {
+	var opened []seaworthy.Gap
+	err := s.Write(ctx, "system", func(tx *store.Tx) (err error) {
+		m := &minding{tx: tx}
+		if err := m.read(); err != nil {
+			return err
+		}
+		for i := range m.sources {
+			if err := m.mind(&m.sources[i]); err != nil {
+				return err
+			}
+		}
+		if err := m.lost(); err != nil {
+			return err
+		}
+		opened = m.opened
+		return tx.ForgetInstances(tx.At.Add(-forgetAfter))
+	})
+	return opened, err
+}
+
+// minding looks after the agents of all clusters.
+type minding struct {
+	tx      *store.Tx
+	sources []seaworthy.DeclaredSource
+	live    map[string]store.LiveSource
+	newest  map[string]time.Time // when the last agent of a source was enrolled
+	valid   map[string]bool      // an agent of the source is not revoked
+	open    map[string]map[string]seaworthy.Gap
+	opened  []seaworthy.Gap
+}
+
+func (m *minding) read() (err error) {
+	if m.sources, err = m.tx.Sources(); err != nil {
+		return err
+	}
+	lives, err := m.tx.LiveSources()
+	if err != nil {
+		return err
+	}
+	m.live = map[string]store.LiveSource{}
+	for _, v := range lives {
+		m.live[v.SourceID] = v
+	}
+	agents, err := m.tx.Agents()
+	if err != nil {
+		return err
+	}
+	m.newest, m.valid = map[string]time.Time{}, map[string]bool{}
+	for _, a := range agents { // oldest first
+		m.newest[a.SourceID] = a.EnrolledAt
+		m.valid[a.SourceID] = m.valid[a.SourceID] || a.RevokedAt.IsZero()
+	}
+	open, err := m.tx.OpenGaps("")
+	m.open = map[string]map[string]seaworthy.Gap{}
+	for _, g := range open {
+		if m.open[g.SourceID] == nil {
+			m.open[g.SourceID] = map[string]seaworthy.Gap{}
+		}
+		m.open[g.SourceID][g.Kind] = g
+	}
+	return err
+}
+
+// mind opens the gaps of one source, or ends those of one that was retired.
+func (m *minding) mind(v *seaworthy.DeclaredSource) error {
+	enrolled, has := m.newest[v.ID]
+	switch {
+	case !has:
+		return nil
+	case !v.RetiredAt.IsZero():
+		return m.retire(v)
+	}
+	live := m.live[v.ID]
+	heard := enrolled
+	if live.BeatAt.After(heard) {
+		heard = live.BeatAt
+	}
+	if m.tx.At.Sub(heard) > seaworthy.HeartbeatSilence {
+		reason := "no agent of the cluster is heard of"
+		if !m.valid[v.ID] {
+			reason = "every agent of the cluster was revoked, and no other one is heard of"
+		}
+		return m.begin(v.ID, store.GapAgent, heard, reason)
+	}
+	watched := enrolled
+	if !live.WatchedAt.IsZero() {
+		watched = live.WatchedAt
+	}
+	if m.tx.At.Sub(watched) > seaworthy.HeartbeatSilence {
+		return m.begin(v.ID, store.GapWatch, watched, "agents of the cluster are heard of, and none of them watches")
+	}
+	return nil
+}
+
+func (m *minding) begin(source, kind string, from time.Time, reason string) error {
+	if _, lasts := m.open[source][kind]; lasts {
+		return nil
+	}
+	g := seaworthy.Gap{ID: m.tx.NewID(), SourceID: source, Kind: kind, From: from, Reason: reason}
+	m.opened = append(m.opened, g)
+	return m.tx.PutGap(&g)
+}
+
+// retire ends what lasts: nothing is expected of the source any more.
+func (m *minding) retire(v *seaworthy.DeclaredSource) error {
+	for _, kind := range [...]string{store.GapAgent, store.GapWatch, store.GapWebhook, store.GapAudit} {
+		g, lasts := m.open[v.ID][kind]
+		if !lasts {
+			continue
+		}
+		if g.To = v.RetiredAt; g.From.After(g.To) {
+			g.To = g.From
+		}
+		if err := m.tx.PutGap(&g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lost puts on record what instances had waiting that did not come back.
+func (m *minding) lost() error {
+	silent, err := m.tx.SilentInstances(m.tx.At.Add(-lostAfter))
+	if err != nil {
+		return err
+	}
+	for i := range silent {
+		v := &silent[i]
+		streams, err := m.tx.AgentStreams(v.AgentID)
+		if err != nil {
+			return err
+		}
+		for stream, waiting := range v.Beat.Waiting {
+			if err := m.lostStream(v, streams, stream, waiting); err != nil {
+				return err
+			}
+		}
+		v.Lost = true
+		if err := m.tx.PutInstance(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *minding) lostStream(v *store.AgentInstance, streams []store.AgentStream, stream string, waiting int) error {
+	taken, from := uint64(0), v.Beat.Started
+	for _, s := range streams {
+		if s.Instance == v.Beat.Instance && s.Stream == stream {
+			taken, from = s.Taken, s.MessageAt
+		}
+	}
+	if waiting == 0 || v.Beat.Last[stream] <= taken {
+		return nil
+	}
+	g := seaworthy.Gap{
+		ID: m.tx.NewID(), SourceID: v.SourceID, Kind: store.GapMessages, From: earlier(from, v.ReceivedAt), To: v.ReceivedAt,
+		Reason: fmt.Sprintf("the agent's instance %s has not come back for %s; of its messages about %s, %d had not arrived",
+			v.Beat.Replica, lostAfter, stream, v.Beat.Last[stream]-taken),
+	}
+	m.opened = append(m.opened, g)
+	return m.tx.PutGap(&g)
+}
