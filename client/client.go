@@ -30,6 +30,8 @@ type Config struct {
 	URL string
 	// Token is an API token.
 	Token string
+	// Key signs a token for each request, in the place of Token.
+	Key *AgentKey
 	// HTTP makes requests; nil: a client that follows no redirects to other hosts.
 	HTTP *http.Client
 	// Agent names the program that asks.
@@ -55,7 +57,7 @@ func New(c Config) (*Client, error) {
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
 		return nil, seaworthy.Invalid("the server's address %q must be like https://seaworthy.example.com", c.URL)
 	}
-	if c.Token == "" {
+	if c.Token == "" && c.Key == nil {
 		return nil, seaworthy.Invalid("an API token is needed to speak to %s", base.Redacted())
 	}
 	if c.HTTP == nil {
@@ -168,14 +170,25 @@ func (c *Client) once(ctx context.Context, method, path string, header http.Head
 	if into == nil {
 		return nil
 	}
+	return decode(resp, into)
+}
+
+func decode(resp *http.Response, into any) error {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, answerLimit)).Decode(into); err != nil {
-		return fmt.Errorf("read the server's answer to %s %s: %w", method, path, err)
+		return fmt.Errorf("read the server's answer to %s %s: %w", resp.Request.Method, resp.Request.URL.Path, err)
 	}
 	return nil
 }
 
 // ask makes one request; its answer, which is what was asked for, is still to be read.
 func (c *Client) ask(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+	token := c.c.Token
+	if c.c.Key != nil {
+		var err error
+		if token, err = c.c.Key.Bearer(); err != nil {
+			return nil, fmt.Errorf("sign a token: %w", err)
+		}
+	}
 	r, err := http.NewRequestWithContext(ctx, method, c.base.String()+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
@@ -184,7 +197,7 @@ func (c *Client) ask(ctx context.Context, method, path string, header http.Heade
 	for k, v := range header {
 		r.Header[k] = v
 	}
-	r.Header.Set("Authorization", "Bearer "+c.c.Token)
+	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("User-Agent", c.c.Agent)
 	resp, err := c.c.HTTP.Do(r)
 	if err != nil {
@@ -193,6 +206,10 @@ func (c *Client) ask(ctx context.Context, method, path string, header http.Heade
 			err = u.Err // the rest of its text repeats ours
 		}
 		return nil, &seaworthy.Error{Kind: seaworthy.KindUnavailable, Message: "the server " + c.base.Redacted() + " cannot be reached", Err: err}
+	}
+	if resp.StatusCode == http.StatusUnauthorized && c.c.Key != nil && c.c.Key.told(resp.Header.Get("Date")) {
+		err = &seaworthy.Error{Kind: seaworthy.KindUnavailable, Message: "the server's clock is not ours; the next try goes by its"}
+		return nil, errors.Join(err, resp.Body.Close())
 	}
 	if resp.StatusCode/100 != 2 {
 		return nil, errors.Join(refused(resp), resp.Body.Close())
