@@ -85,7 +85,7 @@ func (a *API) sendAuditEvents(ctx context.Context, in *struct{ OfSource }) (*one
 		return nil, err
 	}
 	r := requestOf(ctx)
-	reader := kubeaudit.Reader{Key: a.Trail.Key, Kinds: a.Trail.Kinds}
+	reader := kubeaudit.Reader{Key: a.Trail.KeyOf(source.ID), Kinds: a.Trail.Kinds}
 	read, err := reader.Read(http.MaxBytesReader(r.w, r.r.Body, kubeaudit.MaxBytes))
 	if err != nil {
 		return nil, err

@@ -209,7 +209,7 @@ func (a *API) gaps(ctx context.Context, in *struct {
 	Paging
 	Through
 	Source string    `query:"source" maxLength:"200"`
-	Kind   string    `query:"kind" enum:"silent,incomplete"`
+	Kind   string    `query:"kind" enum:"silent,incomplete,agent,watch,webhook,audit,messages"`
 	From   time.Time `query:"from" doc:"Gaps that touch the interval from here."`
 	To     time.Time `query:"to"`
 	Open   bool      `query:"open" doc:"Only gaps that last."`
