@@ -72,6 +72,14 @@ var reported = []groupResources{
 	{"wgpolicyk8s.io", []string{"clusterpolicyreports", "policyreports"}},
 }
 
+// claiming lists resources by which Flux tells what it applies. A watch follows them, since
+// they say who approved a change; Argo CD's are among the groups that checks read.
+var claiming = []groupResources{
+	{"helm.toolkit.fluxcd.io", []string{"helmreleases"}},
+	{"kustomize.toolkit.fluxcd.io", []string{"kustomizations"}},
+	{"source.toolkit.fluxcd.io", []string{"buckets", "gitrepositories", "helmrepositories", "ocirepositories"}},
+}
+
 // leftOut lists groups that hold what other tools keep for themselves, copies of what is
 // listed elsewhere, runtime state in bulk, or secrets; a single resource is written with
 // its group.

@@ -25,7 +25,7 @@ func Watching(secrets bool) []rbacv1.PolicyRule {
 	for _, g := range slices.Sorted(slices.Values(customGroups)) {
 		out = append(out, rbacv1.PolicyRule{APIGroups: []string{g}, Resources: []string{"*"}, Verbs: follow})
 	}
-	for _, g := range reported {
+	for _, g := range slices.Concat(reported, claiming) {
 		out = append(out, rbacv1.PolicyRule{APIGroups: []string{g.group}, Resources: slices.Clone(g.resources), Verbs: follow})
 	}
 	return append(out,
