@@ -30,6 +30,8 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
+	"github.com/seaworthy-dev/seaworthy/internal/notify/outbox"
+	"github.com/seaworthy-dev/seaworthy/internal/outgoing"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/trail"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
@@ -49,6 +51,9 @@ type Config struct {
 	// Trail says how changes of clusters are taken.
 	Trail trail.Config
 	Log   *slog.Logger
+
+	// Notices says where notices go; nil: by no e-mail, and not into the server's network.
+	Notices *outbox.Outbox
 
 	// Checks is the catalogue that this server was started with.
 	Checks []seaworthy.Check
@@ -88,6 +93,9 @@ func New(c Config) (*API, error) {
 	a.Limits = a.Limits.orDefaults()
 	if a.Log == nil {
 		a.Log = slog.New(slog.DiscardHandler)
+	}
+	if a.Notices == nil {
+		a.Notices = outbox.New(outbox.Config{Store: c.Store, Log: a.Log, Seal: c.Auth.Seal, Unseal: c.Auth.Unseal, Client: outgoing.Config{}.Client()})
 	}
 	config := huma.DefaultConfig("Seaworthy", "v1")
 	config.CreateHooks = nil // no $schema members, no link to schemas

@@ -231,7 +231,7 @@ func (a *API) changeRules(ctx context.Context, _ *struct{}) (*list[seaworthy.Cha
 func (a *API) createChangeRule(ctx context.Context, in *struct {
 	Body struct {
 		Source     string   `json:"source,omitempty" maxLength:"200" doc:"The id of a cluster; every one when absent."`
-		Place      int      `json:"place,omitempty" minimum:"0" maximum:"1000000"`
+		Place      int      `json:"place,omitempty" minimum:"0" maximum:"1000000" doc:"After all others when absent."`
 		Name       string   `json:"name" minLength:"1" maxLength:"200"`
 		Namespaces []string `json:"namespaces,omitempty" maxItems:"200"`
 		Kinds      []string `json:"kinds,omitempty" maxItems:"200"`

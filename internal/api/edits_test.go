@@ -55,6 +55,10 @@ func (w *world) edits() map[string]edit {
 	w.do(w.as(seaworthy.Owner), http.MethodPost, "/api/v1/ownership", map[string]any{"namespace": "shop-*", "team": team.ID}).want(http.StatusCreated, &rule)
 	var control seaworthy.TrackedControl
 	w.do(w.as(seaworthy.Owner), http.MethodGet, "/api/v1/controls/access-review", nil).want(http.StatusOK, &control)
+	var place struct{ ID string }
+	w.do(w.as(seaworthy.Owner), http.MethodPost, "/api/v1/destinations", map[string]any{"name": "hook", "kind": "webhook", "url": "https://example.com/hook"}).want(http.StatusCreated, &place)
+	var sends seaworthy.NoticeRule
+	w.do(w.as(seaworthy.Owner), http.MethodPost, "/api/v1/notice-rules", map[string]any{"name": "all", "destinations": []string{place.ID}}).want(http.StatusCreated, &sends)
 	named := func(n int) string { return fmt.Sprint("name ", n) }
 	return map[string]edit{
 		"PUT /api/v1/teams/{id}":    {"teams/" + team.ID, func(n int) any { return map[string]any{"name": named(n)} }},
@@ -71,6 +75,12 @@ func (w *world) edits() map[string]edit {
 		"PUT /api/v1/controls/{id}": {"controls/access-review", func(n int) any {
 			return map[string]any{"version": control.Version, "title": named(n), "statement": control.Statement, "owner": control.Owner, "kind": control.Kind,
 				"cadence": control.Cadence, "evidence": control.Evidence, "sources": control.Sources, "checks": control.Checks}
+		}},
+		"PUT /api/v1/destinations/{id}": {"destinations/" + place.ID, func(n int) any {
+			return map[string]any{"name": named(n), "url": "https://example.com/hook"}
+		}},
+		"PUT /api/v1/notice-rules/{id}": {"notice-rules/" + sends.ID, func(n int) any {
+			return map[string]any{"name": named(n), "destinations": []string{place.ID}}
 		}},
 		"PUT /api/v1/settings/retention": {"settings/retention", func(n int) any {
 			return map[string]any{"rawReports": 400 + n, "findingEvents": 0, "evidence": 0, "sessions": 90}

@@ -23,6 +23,8 @@ func (a *API) route() {
 	a.listRoutes()
 	a.packageRoutes()
 	a.changeRoutes()
+	a.changeRuleRoutes()
+	a.noticeRoutes()
 	a.agentRoutes()
 	a.peopleRoutes()
 	a.settingRoutes()

@@ -54,9 +54,50 @@ func PutRule(ctx context.Context, s *store.Store, who seaworthy.Principal, r sea
 	}
 	err := s.Write(ctx, who.Actor, func(tx *store.Tx) error {
 		r.ID = tx.NewID()
+		if r.Place == 0 { // after all others
+			all, err := tx.ChangeRules()
+			if err != nil {
+				return err
+			}
+			r.Place = 1
+			if len(all) > 0 {
+				r.Place = all[len(all)-1].Place + 1
+			}
+		}
 		return tx.PutChangeRule(&r)
 	})
 	return r, err
+}
+
+// OrderRules has rules of changes tried in an order, which names every rule once.
+func OrderRules(ctx context.Context, s *store.Store, who seaworthy.Principal, ids []string) error {
+	if !who.Can(seaworthy.ManageSources) {
+		return seaworthy.Forbidden("%s may not change rules", who.Name)
+	}
+	return s.Write(ctx, who.Actor, func(tx *store.Tx) error {
+		all, err := tx.ChangeRules()
+		if err != nil {
+			return err
+		}
+		wrong := seaworthy.Conflict("the order names %d rules and there are %d; each is named once", len(ids), len(all))
+		if len(ids) != len(all) {
+			return wrong
+		}
+		for _, r := range all {
+			at := slices.Index(ids, r.ID)
+			if at < 0 {
+				return wrong
+			}
+			if r.Place == at+1 {
+				continue
+			}
+			r.Place = at + 1
+			if err := tx.PutChangeRule(&r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // DropRule removes a rule of changes.
