@@ -94,3 +94,9 @@ func (s *Store) Enrolments(ctx context.Context, source string) ([]seaworthy.Enro
 func (t *Tx) Agent(id string) (seaworthy.Agent, error) {
 	return agents.one(t.ctx, t.store, t.tx, id, byID(id))
 }
+
+// HasAgents tells whether any agent was ever enrolled.
+func (s *Store) HasAgents(ctx context.Context) (has bool, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM agents)`).Scan(&has)
+	return has, s.dialect.explain(err)
+}
