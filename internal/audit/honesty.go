@@ -70,11 +70,7 @@ func (a *Audit) waiverAges(ctx context.Context, program seaworthy.Program, now t
 	list, err := a.store.WaiversInForce(ctx, program)
 	var ages []int
 	for _, w := range list {
-		from := w.DecidedAt
-		if from.IsZero() {
-			from = w.RequestedAt
-		}
-		ages = append(ages, days(now.Sub(from)))
+		ages = append(ages, days(now.Sub(w.Since)))
 		if w.Expires.Over(now) {
 			h.PastExpiry++
 		}

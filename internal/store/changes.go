@@ -137,7 +137,7 @@ func (f *ChangeFilter) where() where {
 	if !f.To.IsZero() {
 		w.add("at < ?", micros(f.To))
 	}
-	w.program(f.Program, "source_id", "namespace")
+	w.beside(f.Program, "namespace")
 	return w
 }
 

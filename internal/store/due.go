@@ -67,15 +67,48 @@ func (s *Store) FindingsDue(ctx context.Context, p seaworthy.Program, before tim
 // from reading it source by source: the order that the list is in is worth more.
 func (w *where) aside(p *seaworthy.Program) { w.program(p, "(source_id || '')", "namespace") }
 
+// fewSources is up to how many sources of a program a list is read source by source.
+const fewSources = 3
+
+// beside is program, for a list that is read in its order unless it is of a few sources.
+func (w *where) beside(p *seaworthy.Program, namespace string) {
+	source := "source_id"
+	if in, _ := scopeOf(orNoProgram(p)); len(in) > fewSources {
+		source = "(source_id || '')"
+	}
+	w.program(p, source, namespace)
+}
+
+// WaiverInForce is what counts need of an approved waiver.
+type WaiverInForce struct {
+	ID, SourceID, Check, Owner string
+	Since                      time.Time // when it was approved
+	Expires                    seaworthy.Date
+}
+
 // WaiversInForce lists the approved waivers of the sources of a program, and of any
-// source, by when they end.
-func (s *Store) WaiversInForce(ctx context.Context, p seaworthy.Program) ([]seaworthy.TrackedWaiver, error) {
-	w := where{}
-	w.add("state = ?", seaworthy.WaiverApproved)
-	in, _ := scopeOf(&p)
-	w.among("source_id", append([]string{""}, in...))
-	rows, err := s.read.QueryContext(ctx, `SELECT document FROM waivers`+w.sql()+` ORDER BY expires_at, id`, w.args...)
-	return collect(s, rows, err, scanDocument[seaworthy.TrackedWaiver])
+// source, by when they end. They are read once until one of them changes.
+func (s *Store) WaiversInForce(ctx context.Context, p seaworthy.Program) ([]WaiverInForce, error) {
+	all, err := s.inForce.get(ctx, s, waivers.kind, func() ([]WaiverInForce, error) {
+		rows, err := s.read.QueryContext(ctx, `SELECT document FROM waivers WHERE state = $1 ORDER BY expires_at, id`, seaworthy.WaiverApproved)
+		return collect(s, rows, err, scanInForce)
+	})
+	out := make([]WaiverInForce, 0, len(all))
+	for _, w := range all {
+		if w.SourceID == "" || p.HasSource(w.SourceID) {
+			out = append(out, w)
+		}
+	}
+	return out, err
+}
+
+func scanInForce(row interface{ Scan(...any) error }) (WaiverInForce, error) {
+	v, err := scanDocument[seaworthy.TrackedWaiver](row)
+	since := v.DecidedAt
+	if since.IsZero() {
+		since = v.RequestedAt
+	}
+	return WaiverInForce{v.ID, v.SourceID, v.Check, v.Owner, since, v.Expires}, err
 }
 
 // Honesty counts what makes numbers look better than they are.
@@ -121,29 +154,10 @@ func (s *Store) Honesty(ctx context.Context, p seaworthy.Program, old time.Time)
 // standing counts the findings in scope by status, as their counters have them.
 func (s *Store) standing(ctx context.Context, p *seaworthy.Program) (map[seaworthy.FindingStatus]int, error) {
 	out := map[seaworthy.FindingStatus]int{}
-	count := func(table string, sign int, w where) error {
-		rows, err := s.read.QueryContext(ctx, `SELECT status, SUM(count) FROM `+table+w.sql()+` GROUP BY status`, w.args...)
-		_, err = collect(s, rows, err, func(row interface{ Scan(...any) error }) (n int, err error) {
-			var status seaworthy.FindingStatus
-			err = row.Scan(&status, &n)
-			out[status] += sign * n
-			return n, err
-		})
-		return err
-	}
-	w := where{}
-	w.add("facet = ? AND value = ?", facetAll, "")
-	w.program(p, "source_id", "")
-	if err := count("finding_totals", 1, w); err != nil {
-		return nil, err
-	}
-	_, outside := scopeOf(p)
-	for source, names := range outside {
-		w := where{}
-		w.add("source_id = ?", source)
-		w.among("namespace", names)
-		if err := count("finding_counts", -1, w); err != nil {
-			return nil, err
+	in, without := scopeOf(p)
+	for _, source := range in {
+		if err := s.addSums(ctx, source, without[source], func(_ int, status seaworthy.FindingStatus, n int) { out[status] += n }); err != nil {
+			return nil, s.dialect.explain(err)
 		}
 	}
 	return out, nil

@@ -23,7 +23,8 @@ type FacetValue struct {
 // Facets counts the findings of a list, by facet: most first, severities worst first.
 type Facets struct {
 	Total int `json:"total"`
-	// More tells that only the first 10,000 were counted.
+	// More tells that there are more than were counted, which is done up to 10,000 where no
+	// counter is kept.
 	More       bool         `json:"more"`
 	Status     []FacetValue `json:"status"`
 	Severities []FacetValue `json:"severities"`
@@ -44,7 +45,14 @@ func (s *Store) countFacets(ctx context.Context, f FindingFilter) (Facets, error
 	var err error
 	switch {
 	case f.adHoc():
-		err = s.countAdHoc(ctx, &t, f)
+		if err = s.resolve(ctx, &f); err != nil {
+			return Facets{}, err
+		}
+		if f.textOnly() {
+			err = s.countText(ctx, &t, f)
+		} else {
+			err = s.countAdHoc(ctx, &t, f)
+		}
 	case len(f.Checks)+len(f.Namespaces)+len(f.Teams) > 0:
 		err = s.countPlaces(ctx, &t, 1, f.places())
 	default:
@@ -103,15 +111,12 @@ func (t *tally) facets() Facets {
 
 // countAdHoc counts the first findings of the list.
 func (s *Store) countAdHoc(ctx context.Context, t *tally, f FindingFilter) error {
-	if err := s.resolve(ctx, &f); err != nil {
-		return err
-	}
 	if f.Waiver != "" {
 		if err := s.narrow(ctx, &f); err != nil {
 			return err
 		}
 	}
-	f.aside = true
+	f.aside, f.along = true, f.byTime()
 	w := f.where(s.Now())
 	return s.addPlaces(ctx, t, 1, maxCounted, `SELECT source_id, namespace, check_id, team, severity, status, 1 FROM findings`+w.sql()+
 		` LIMIT `+w.arg(maxCounted+1), w.args)
@@ -130,13 +135,13 @@ func (s *Store) addPlaces(ctx context.Context, t *tally, sign, bound int, query 
 		return err
 	}
 	defer rows.Close()
-	for rows.Next() {
+	for seen := 0; rows.Next(); seen++ {
 		var p place
 		var n int
 		if err := rows.Scan(&p.source, &p.namespace, &p.check, &p.team, &p.severity, &p.status, &n); err != nil {
 			return err
 		}
-		if bound > 0 && t.total == bound {
+		if bound > 0 && seen == bound {
 			t.more = true
 			break
 		}
@@ -154,23 +159,31 @@ func (s *Store) addPlaces(ctx context.Context, t *tally, sign, bound int, query 
 
 // countTotals reads the sums by one facet, less what a program leaves out.
 func (s *Store) countTotals(ctx context.Context, t *tally, f FindingFilter) error {
-	p := f.Program
+	p, statuses := f.Program, f.Status
+	if len(statuses) == 0 {
+		statuses = []seaworthy.FindingStatus{seaworthy.FindingOpen, seaworthy.FindingWaived, seaworthy.FindingFixed}
+	}
+	for _, status := range statuses { // each in the order of the index, so that nothing is sorted
+		of := f
+		of.Status, of.Program = []seaworthy.FindingStatus{status}, nil
+		w := of.where(time.Time{})
+		w.program(p, "source_id", "")
+		w.conditions = append(w.conditions, "facet IN ('check', 'namespace', 'team')")
+		rows, err := s.read.QueryContext(ctx, `SELECT facet, value, SUM(count) FROM finding_totals`+w.sql()+` GROUP BY facet, value`, w.args...)
+		if _, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (n int, err error) {
+			var facet, value string
+			err = row.Scan(&facet, &value, &n)
+			t.add(facet, value, n)
+			return n, err
+		}); err != nil {
+			return err
+		}
+	}
 	f.Program = nil
 	w := f.where(time.Time{})
 	w.program(p, "source_id", "")
-	// In the order of the index, so that nothing is sorted.
-	of := where{args: slices.Clone(w.args), conditions: append(slices.Clone(w.conditions), "facet IN ('check', 'namespace', 'team')")}
-	rows, err := s.read.QueryContext(ctx, `SELECT facet, value, SUM(count) FROM finding_totals`+of.sql()+` GROUP BY facet, value`, of.args...)
-	if _, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (n int, err error) {
-		var facet, value string
-		err = row.Scan(&facet, &value, &n)
-		t.add(facet, value, n)
-		return n, err
-	}); err != nil {
-		return err
-	}
 	w.conditions = append(w.conditions, "facet = '' AND value = ''")
-	rows, err = s.read.QueryContext(ctx, `SELECT source_id, severity, status, count FROM finding_totals`+w.sql(), w.args...)
+	rows, err := s.read.QueryContext(ctx, `SELECT source_id, severity, status, count FROM finding_totals`+w.sql(), w.args...)
 	if _, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (n int, err error) {
 		var source, status string
 		var severity int

@@ -47,6 +47,11 @@ type FindingFilter struct {
 	many bool
 	// aside has the program looked at after everything else.
 	aside bool
+	// along has the index by time followed, and everything else looked at on the way.
+	along bool
+	// besides has all the columns of the filter looked at on the way: something that is not
+	// in the filter leads there.
+	besides bool
 }
 
 // Sort is the order of a list of findings.
@@ -69,18 +74,31 @@ func (f *FindingFilter) where(now time.Time) where {
 		w.conditions = append(w.conditions, f.few)
 		w.args = slices.Clone(f.fewArgs)
 	}
-	amongOf(&w, "status", f.statuses())
+	column := func(name string) string {
+		if f.besides {
+			return "(" + name + " || '')"
+		}
+		return name
+	}
+	amongOf(&w, column("status"), f.statuses())
+	severity, due, opened := "severity", "due_at", "opened_at"
+	if f.along || f.besides {
+		severity = "(severity + 0)"
+	}
+	if f.many { // in another order than by time
+		due, opened = "(due_at + 0)", "(opened_at + 0)"
+	}
 	if len(f.Severities) > 0 {
 		ranks := make([]string, 0, len(f.Severities))
 		for _, s := range f.Severities {
 			ranks = append(ranks, w.arg(rank(s)))
 		}
-		w.conditions = append(w.conditions, "severity IN ("+strings.Join(ranks, ",")+")")
+		w.conditions = append(w.conditions, severity+" IN ("+strings.Join(ranks, ",")+")")
 	}
-	w.among("check_id", f.Checks)
-	w.among("source_id", f.Sources)
-	w.among("namespace", f.Namespaces)
-	w.among("team", orNone(f.Teams))
+	w.among(column("check_id"), f.Checks)
+	w.among(column("source_id"), f.Sources)
+	w.among(column("namespace"), f.Namespaces)
+	w.among(column("team"), orNone(f.Teams))
 	w.among("assignee", orNone(f.Assignees))
 	if len(f.Assignees) > 0 && !slices.Contains(f.Assignees, noneOf) {
 		w.conditions = append(w.conditions, "assignee <> ''") // so does this one
@@ -92,11 +110,7 @@ func (f *FindingFilter) where(now time.Time) where {
 	}
 	if f.Overdue {
 		w.add("status = ?", string(seaworthy.FindingOpen))
-		w.add("due_at > 0 AND due_at < ?", micros(now))
-	}
-	opened := "opened_at"
-	if f.many { // in another order than by time
-		opened = "(opened_at + 0)"
+		w.add(due+" > 0 AND "+due+" < ?", micros(now))
 	}
 	if !f.OpenedFrom.IsZero() {
 		w.add(opened+" >= ?", micros(f.OpenedFrom))
@@ -107,7 +121,7 @@ func (f *FindingFilter) where(now time.Time) where {
 	if f.Text != "" {
 		f.text.condition(&w, f.Text)
 	}
-	if f.aside {
+	if f.aside || f.along {
 		w.aside(f.Program)
 	} else {
 		w.program(f.Program, "source_id", "namespace")

@@ -20,7 +20,7 @@ const maxBranches = 96
 
 // branched tells whether the list is read in branches: few findings are read at once.
 func (f *FindingFilter) branched() bool {
-	return f.Object == "" && f.Waiver == "" && f.few == "" && len(f.text.ids) == 0
+	return f.Object == "" && f.Waiver == "" && f.few == "" && !f.along && len(f.text.ids) == 0
 }
 
 // without leaves out what the branches say; SQLite would follow it instead of them.
@@ -82,6 +82,11 @@ func (f *FindingFilter) branches() (columns []string, rows [][]any) {
 
 // read reads the first n findings of the list in the order.
 func (s *Store) readFindings(ctx context.Context, f *FindingFilter, w where, order string, n int) ([]seaworthy.TrackedFinding, error) {
+	if f.along { // so that only the rows of the page are read, and not those that are sorted
+		query := `SELECT id FROM findings` + w.sql() + ` ORDER BY ` + order + ` LIMIT ` + w.arg(n)
+		rows, err := s.read.QueryContext(ctx, `SELECT `+findingColumns+` FROM findings WHERE id IN (SELECT id FROM (`+query+`) page) ORDER BY `+order, w.args...)
+		return collect(s, rows, err, scanFinding)
+	}
 	columns, combinations := f.branches()
 	if !f.branched() {
 		rows, err := s.read.QueryContext(ctx, `SELECT `+findingColumns+` FROM findings`+w.sql()+` ORDER BY `+order+` LIMIT `+w.arg(n), w.args...)
@@ -116,6 +121,18 @@ func (s *Store) readFindings(ctx context.Context, f *FindingFilter, w where, ord
 // Of more than that, a page is soon full when they are looked for in order.
 const maxNarrowed = 5000
 
+// maxAlong is up to how many findings that time leaves are sorted where an index by time
+// tells everything that the list asks of them. Of more than that, a page is soon full when
+// they are looked for in its order.
+const maxAlong = 20_000
+
+// byTime tells whether the list is bounded by time, and by nothing else that the indexes by
+// time do not know.
+func (f *FindingFilter) byTime() bool {
+	return (f.Overdue || !f.OpenedFrom.IsZero() || !f.OpenedTo.IsZero()) && f.Object == "" && f.Waiver == "" && f.Text == "" &&
+		len(f.Checks)+len(f.Sources)+len(f.Namespaces)+len(f.Teams)+len(f.Assignees)+len(f.Kinds) == 0
+}
+
 // narrow finds out whether few findings can be in the list by their waiver or by time.
 func (s *Store) narrow(ctx context.Context, f *FindingFilter) error {
 	w := where{}
@@ -125,15 +142,23 @@ func (s *Store) narrow(ctx context.Context, f *FindingFilter) error {
 	case f.Sort != BySeverity:
 		return nil
 	case f.Overdue, !f.OpenedFrom.IsZero(), !f.OpenedTo.IsZero():
-		some := FindingFilter{Status: f.Status, Severities: f.Severities, Overdue: f.Overdue, OpenedFrom: f.OpenedFrom, OpenedTo: f.OpenedTo, Program: f.Program, aside: true}
+		some := FindingFilter{Status: f.Status, Overdue: f.Overdue, OpenedFrom: f.OpenedFrom, OpenedTo: f.OpenedTo, along: true}
+		most := maxAlong
+		if !f.byTime() {
+			some.Severities, some.Program, most = f.Severities, f.Program, maxNarrowed
+		}
 		w = some.where(s.Now())
 		var n int
 		probe := where{conditions: w.conditions, args: slices.Clone(w.args)}
-		if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM findings`+probe.sql()+` LIMIT `+probe.arg(maxNarrowed+1)+`) f`, probe.args...).Scan(&n); err != nil {
+		if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM findings`+probe.sql()+` LIMIT `+probe.arg(most+1)+`) f`, probe.args...).Scan(&n); err != nil {
 			return s.dialect.explain(err)
 		}
-		if n > maxNarrowed {
+		if n > most {
 			f.many = true
+			return nil
+		}
+		if f.byTime() {
+			f.along = true
 			return nil
 		}
 	default:

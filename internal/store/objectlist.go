@@ -6,6 +6,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
+	"errors"
+	"maps"
 	"strings"
 	"time"
 
@@ -232,34 +234,47 @@ func (s *Store) SourceViews(ctx context.Context, p *seaworthy.Program) ([]Source
 
 func (s *Store) sourceCounts(ctx context.Context, p *seaworthy.Program, source string) (TrendDay, error) {
 	v := TrendDay{Open: map[seaworthy.Severity]int{}}
-	w := where{}
-	w.add("source_id = ?", source)
-	table := "finding_totals"
-	if _, out := scopeOf(orNoProgram(p)); len(out[source]) > 0 {
-		table = "finding_counts"
-		w.program(p, "source_id", "namespace")
-	} else {
-		w.add("facet = ? AND value = ?", facetAll, "")
+	_, out := scopeOf(orNoProgram(p))
+	err := s.addSums(ctx, source, out[source], func(severity int, status seaworthy.FindingStatus, n int) {
+		switch status {
+		case seaworthy.FindingOpen:
+			v.Open[severityOf(severity)] += n
+		case seaworthy.FindingWaived:
+			v.Waived += n
+		}
+	})
+	maps.DeleteFunc(v.Open, func(_ seaworthy.Severity, n int) bool { return n == 0 })
+	return v, s.dialect.explain(err)
+}
+
+// addSums gives the sums of a source to f; those of the namespaces that are left out come
+// with a minus.
+func (s *Store) addSums(ctx context.Context, source string, without []string, f func(severity int, status seaworthy.FindingStatus, n int)) error {
+	rows, err := s.read.QueryContext(ctx, `SELECT severity, status, count FROM finding_totals WHERE facet = $1 AND value = $2 AND source_id = $3`, facetAll, "", source)
+	if err := eachSum(rows, err, f); err != nil || len(without) == 0 {
+		return err
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT severity, status, SUM(count) FROM `+table+w.sql()+` GROUP BY severity, status`, w.args...)
+	w := where{}
+	w.add("facet = ? AND source_id = ?", facetNamespace, source)
+	w.among("value", without)
+	rows, err = s.read.QueryContext(ctx, `SELECT severity, status, count FROM finding_totals`+w.sql(), w.args...)
+	return eachSum(rows, err, func(severity int, status seaworthy.FindingStatus, n int) { f(severity, status, -n) })
+}
+
+func eachSum(rows *sql.Rows, err error, f func(severity int, status seaworthy.FindingStatus, n int)) error {
 	if err != nil {
-		return v, s.dialect.explain(err)
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var severity, n int
 		var status seaworthy.FindingStatus
 		if err := rows.Scan(&severity, &status, &n); err != nil {
-			return v, s.dialect.explain(err)
+			return err
 		}
-		switch {
-		case status == seaworthy.FindingOpen && n > 0:
-			v.Open[severityOf(severity)] = n
-		case status == seaworthy.FindingWaived:
-			v.Waived += n
-		}
+		f(severity, status, n)
 	}
-	return v, s.dialect.explain(rows.Err())
+	return errors.Join(rows.Err(), rows.Close())
 }
 
 func orNoProgram(p *seaworthy.Program) *seaworthy.Program {

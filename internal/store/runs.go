@@ -81,7 +81,7 @@ func (s *Store) Runs(ctx context.Context, f RunFilter) (Page[seaworthy.Run], err
 	if f.Incomplete {
 		w.add("complete = ?", false)
 	}
-	w.program(f.Program, "source_id", "")
+	w.beside(f.Program, "")
 	if f.Cursor != "" {
 		at, id, err := parseCursor(f.Cursor)
 		if err != nil {

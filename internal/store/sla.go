@@ -106,7 +106,8 @@ type FixTime struct {
 // true.
 func (s *Store) FixTimes(ctx context.Context, p *seaworthy.Program, from time.Time) (list []FixTime, more bool, err error) {
 	w := where{}
-	w.add("closed_at > 0 AND closed_at >= ? AND status = ?", micros(from), string(seaworthy.FindingFixed))
+	// Along the index of what closed last; one that begins with the status would be sorted.
+	w.add("closed_at > 0 AND closed_at >= ? AND (status || '') = ?", micros(from), string(seaworthy.FindingFixed))
 	amongOf(&w, "(cause || '')", []seaworthy.Cause{seaworthy.CauseObjectChanged, seaworthy.CauseObjectDeleted, seaworthy.CauseObjectGone})
 	w.aside(p)
 	rows, err := s.read.QueryContext(ctx, `SELECT severity, closed_at - opened_at FROM findings`+w.sql()+` ORDER BY closed_at DESC LIMIT `+w.arg(maxCounted+1), w.args...)

@@ -75,6 +75,21 @@ func (w *where) among(column string, values []string) {
 	w.conditions = append(w.conditions, column+" IN ("+strings.Join(places, ",")+")")
 }
 
+// notAmong adds a condition unless there are no values.
+func (w *where) notAmong(column string, values []string) {
+	if len(values) > 0 {
+		w.add("NOT "+column+" IN (?"+strings.Repeat(", ?", len(values)-1)+")", anys(values)...)
+	}
+}
+
+func anys(values []string) []any {
+	out := make([]any, len(values))
+	for i, v := range values {
+		out[i] = v
+	}
+	return out
+}
+
 func (w *where) sql() string {
 	if len(w.conditions) == 0 {
 		return ""

@@ -43,6 +43,7 @@ type Store struct {
 	now         func() time.Time
 	told        func(*Tx, []Logged) error
 	facets      facetCache
+	inForce     keptList[WaiverInForce]
 }
 
 // Open opens the database, making or migrating it as needed. A database of a newer
