@@ -61,3 +61,8 @@ func Controller(object map[string]any) (owner *seaworthy.Object, uid string) {
 // Templated tells whether a controller is of one of Kubernetes' own kinds, all of which a
 // complete listing shows: whoever names one that is not there was made by it before.
 func Templated(owner *seaworthy.Object) bool { return templated[owner.Group()+"/"+owner.Kind] }
+
+// NewKind makes a kind that no cluster was asked for.
+func NewKind(r kschema.GroupVersionResource, kind string, namespaced bool) *Kind {
+	return newKind(resource{GroupVersionResource: r, kind: kind, namespaced: namespaced})
+}
