@@ -119,10 +119,11 @@ type FindingsState struct {
 }
 
 // FindingsDigest is the SHA-256, in hexadecimal, over fingerprints in ascending order, each
-// followed by a newline.
+// once and followed by a newline.
 func FindingsDigest(fingerprints []string) string {
 	sorted := slices.Clone(fingerprints)
 	slices.Sort(sorted)
+	sorted = slices.Compact(sorted)
 	sum := sha256.Sum256([]byte(strings.Join(append(sorted, ""), "\n")))
 	return hex.EncodeToString(sum[:])
 }
@@ -198,6 +199,9 @@ type AgentConfiguration struct {
 	Key []byte `json:"key"`
 	// Rules say which changes of the cluster need an approval.
 	Rules []ChangeRule `json:"rules"`
+	// Deployments are those that may still cover a change of the cluster, for the notices
+	// that the agent itself sends.
+	Deployments []Deployment `json:"deployments,omitempty"`
 }
 
 // MessagesTaken is what the server says to messages.
