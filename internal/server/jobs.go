@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/jobs"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
@@ -19,6 +20,7 @@ func (s *Server) jobs() []jobs.Job {
 		{Name: "self-check", Every: 24 * time.Hour, Lease: 6 * time.Hour, Run: s.selfCheck},
 		{Name: "occurrences", Every: 5 * time.Minute, Lease: 30 * time.Minute, Run: s.parts.audit.Advance},
 		{Name: "silences", Every: time.Minute, Lease: 10 * time.Minute, Run: s.silences},
+		{Name: "agents", Every: agentRound, Lease: 2 * agentRound, Run: s.agents(s.store.Now()), Wanted: s.store.HasAgents},
 		{Name: "waivers", Every: time.Minute, Lease: 30 * time.Minute, Run: s.parts.triage.Settle},
 		{Name: "retention", Every: 24 * time.Hour, Lease: 2 * time.Hour, Run: s.parts.audit.Retain},
 		{Name: "uploads", Every: time.Hour, Lease: 10 * time.Minute, Run: s.uploads},
@@ -47,6 +49,26 @@ func (s *Server) silences(ctx context.Context) error {
 		s.log.Warn("a source is silent", "source", g.SourceID, "since", g.From, "reason", g.Reason)
 	}
 	return err
+}
+
+// agentRound is how often silent agents are looked for: with the time after which an agent
+// is silent it makes a silence known in under two minutes, also where another server has
+// to take the work over.
+const agentRound = 15 * time.Second
+
+// agents opens gaps for clusters whose agents are silent, and for what they lost. A server
+// that has just started gives them time: who could not be reached heard nobody.
+func (s *Server) agents(started time.Time) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if s.store.Now().Sub(started) < seaworthy.HeartbeatSilence {
+			return nil
+		}
+		gaps, err := ingest.AgentSilences(ctx, s.store)
+		for _, g := range gaps {
+			s.log.Warn("agents of a cluster do not say what they should", "source", g.SourceID, "kind", g.Kind, "since", g.From, "reason", g.Reason)
+		}
+		return err
+	}
 }
 
 // selfCheck verifies everything that is kept: the database against the log, and every
