@@ -14,6 +14,7 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
+	"github.com/seaworthy-dev/seaworthy/internal/changes"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/trail"
@@ -286,7 +287,14 @@ func (a *API) configured(ctx context.Context, source seaworthy.DeclaredSource) (
 	if err != nil {
 		return c, "", err
 	}
-	c = seaworthy.AgentConfiguration{Source: source, Waivers: waivers, Key: a.Trail.KeyOf(source.ID), Rules: []seaworthy.ChangeRule{}}
+	now := a.Store.Now()
+	deployments, err := a.Store.DeploymentsDuring(ctx, source.ID, now.Add(-changes.Leeway), now.Add(24*time.Hour))
+	if err != nil {
+		return c, "", err
+	}
+	c = seaworthy.AgentConfiguration{
+		Source: source, Waivers: waivers, Key: a.Trail.KeyOf(source.ID), Rules: []seaworthy.ChangeRule{}, Deployments: deployments,
+	}
 	for _, r := range rules {
 		if r.SourceID == "" || r.SourceID == source.ID {
 			c.Rules = append(c.Rules, r)
