@@ -4,7 +4,7 @@ export CGO_ENABLED := 0
 export GOFLAGS := -tags=kustomize_disable_go_plugin_support
 
 .DEFAULT_GOAL := help
-.PHONY: help build example demo test test-full bench soak vet lint docs controlplane identityprovider objectstore image run ci
+.PHONY: help build example demo test test-full bench soak vet lint docs controlplane identityprovider objectstore helm image release run ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +24,9 @@ run: ## Run the program: make run ARGS="scan deploy/"
 test: ## Run the short tests; no network, no control plane
 	go test -short ./...
 
-test-full: controlplane identityprovider objectstore ## Run all tests, with a real kube-apiserver, identity provider and object storage
-	SEAWORTHY_REQUIRE_CONTROLPLANE=1 SEAWORTHY_REQUIRE_IDENTITYPROVIDER=1 SEAWORTHY_REQUIRE_OBJECTSTORE=1 go test -timeout 30m ./...
+test-full: controlplane identityprovider objectstore helm ## Run all tests, with a real kube-apiserver, identity provider, object storage and Helm
+	go -C deploy/release test ./...
+	SEAWORTHY_REQUIRE_CONTROLPLANE=1 SEAWORTHY_REQUIRE_IDENTITYPROVIDER=1 SEAWORTHY_REQUIRE_OBJECTSTORE=1 SEAWORTHY_REQUIRE_HELM=1 go test -timeout 30m ./...
 
 controlplane: ## Build etcd and kube-apiserver for the tests, once
 	$(MAKE) -C test/controlplane server
@@ -36,15 +37,17 @@ identityprovider: ## Build the provider of single sign-on for the tests, once
 objectstore: ## Build an S3-compatible server for the tests, once
 	@go run ./test/s3/build
 
-# The program and what it needs of a file system, for deploy/Dockerfile.
-IMAGE ?= seaworthy
-CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
-image: ## Build a container image, asking no registry: make image IMAGE=name
-	rm -rf dist/image
-	mkdir -p dist/image/root/etc/ssl/certs dist/image/owned/data dist/image/owned/tmp
-	GOOS=linux go build -o dist/image/root/seaworthy ./cmd/seaworthy
-	cp $(CERTIFICATES) dist/image/root/etc/ssl/certs/ca-certificates.crt
-	docker build -t $(IMAGE) -f deploy/Dockerfile dist/image
+helm: ## Build Helm for the tests, once
+	@go run ./test/charts/build
+
+# deploy/release is a module of its own; deploy/release/README.md says what it makes.
+IMAGE ?=
+image: ## Build container images for amd64 and arm64 without a container engine; with IMAGE=name:tag push them
+	go -C deploy/release run . image $(if $(IMAGE),--push $(IMAGE))
+
+KEY ?=
+release: ## Build what is published: archives, charts, bills of materials, checksums; KEY=file signs them
+	go -C deploy/release run . archive $(if $(KEY),--key $(abspath $(KEY)))
 
 bench: ## Measure scans of 400 and 10,000 workloads
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench
