@@ -72,6 +72,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) groups(w http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	versions := map[string][]any{}
 	for gv := range s.resources {
 		if group, version, ok := strings.Cut(gv, "/"); ok {
@@ -86,11 +88,13 @@ func (s *server) groups(w http.ResponseWriter) {
 }
 
 func (s *server) discover(w http.ResponseWriter, gv string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var resources []any
 	for _, r := range s.resources[gv] {
 		name, kind, _ := strings.Cut(r, ":")
 		resources = append(resources, map[string]any{
-			"name": strings.TrimPrefix(name, "!"), "kind": kind, "namespaced": !strings.HasPrefix(name, "!"), "verbs": []string{"get", "list"},
+			"name": strings.TrimPrefix(name, "!"), "kind": kind, "namespaced": !strings.HasPrefix(name, "!"), "verbs": []string{"get", "list", "watch"},
 		})
 	}
 	send(w, map[string]any{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": gv, "resources": resources})
@@ -113,8 +117,11 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 		}
 		path, namespace = before+"/"+resource, ns
 	}
+	s.mu.Lock()
+	objects := slices.Clone(s.objects[path])
+	s.mu.Unlock()
 	var items []any
-	for _, o := range s.objects[path] {
+	for _, o := range objects {
 		if ns, _ := o["metadata"].(map[string]any)["namespace"].(string); namespace == "" || namespace == ns {
 			items = append(items, o)
 		}
