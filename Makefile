@@ -52,9 +52,10 @@ release: ## Build what is published: archives, charts, bills of materials, check
 bench: ## Measure scans of 400 and 10,000 workloads
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench
 
-soak: ## Fuzz every target for FUZZTIME (default 10m) each, and kill the server KILLS (default 300) times on each database; with FINDINGS=1000000 measure reads of as many
+soak: ## Fuzz every target for FUZZTIME (default 10m) each, and kill the server KILLS (default 300) times on each database; with AGENTS=1000 have as many agents talk to one server; with FINDINGS=1000000 measure reads of as many
 	SEAWORTHY_KILLS=$(or $(KILLS),300) test/postgres/start go test -v -count=1 -timeout 60m -run TestKilledAtAnyMoment ./test/trust
 	.ci/fuzz $(or $(FUZZTIME),10m)
+	$(if $(AGENTS),SEAWORTHY_AGENTS=$(AGENTS) test/postgres/start go test -v -count=1 -timeout 2h -run TestFleet ./test/fleet)
 	$(if $(FINDINGS),SEAWORTHY_BENCH=1 SEAWORTHY_FINDINGS=$(FINDINGS) test/postgres/start go test -v -count=1 -timeout 4h -run TestReads ./test/volume)
 
 vet: ## gofmt and go vet, as for every change
