@@ -20,6 +20,6 @@ func (s *Server) pages() (*ui.UI, error) {
 		Store: s.store, Auth: s.auth, Audit: s.parts.audit, Vault: s.vault, Triage: s.parts.triage, Log: s.log,
 		Checks: s.config.Checks, Example: s.config.Example, SignOn: s.signOn, SignOnOnly: s.config.SignOnOnly,
 		Timestamps: s.config.Timestamps.URL, Sealer: s.sealer(), LogKey: s.public,
-		Witnesses: names,
+		Witnesses: names, Notices: s.parts.outbox,
 	})
 }

@@ -58,8 +58,7 @@ func (s *Server) wire(ctx context.Context) error {
 	s.parts.outbox = s.openOutbox()
 	s.parts.api, err = api.New(api.Config{
 		Store: s.store, Vault: s.vault, Auth: s.auth, Audit: s.parts.audit, Triage: s.parts.triage, Ingest: s.parts.ingest,
-		Trail: trail.Config{Store: s.store, Key: key, Kinds: schema.KindOf, Own: trail.Ours}, Log: s.log, Checks: c.Checks,
-		Notices: s.parts.outbox,
+		Trail: trail.Config{Store: s.store, Key: key, Kinds: schema.KindOf, Own: trail.Ours}, Log: s.log, Checks: c.Checks, Notices: s.parts.outbox,
 		LogKey: s.public, Signer: s.signer, Stamp: s.sealer().Stamp, Witnesses: witnesses, PrivateLog: c.PrivateLog, Version: c.Version,
 	})
 	if err != nil {

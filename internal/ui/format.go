@@ -35,6 +35,7 @@ func (u *UI) funcs() template.FuncMap {
 			return "", fmt.Errorf("%v is no number", n)
 		},
 		"count":    count,
+		"adding":   func(to string, query ...string) string { return adding(to, strings.Join(query, "")) },
 		"bytes":    size,
 		"every":    every,
 		"join":     func(s []string) string { return strings.Join(s, ", ") },

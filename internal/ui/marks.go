@@ -53,6 +53,8 @@ var icons = map[string]string{
 	"again":       `<path d="M13 8a5 5 0 1 1-1.5-3.5L13 6M13 2.5V6H9.5"/>`,
 	"out":         `<path d="M7 2.5H2.5v11H7M6 8h8M11 5l3 3-3 3"/>`,
 	"theme":       `<circle cx="8" cy="8" r="5.5"/><path d="M8 2.5v11A5.5 5.5 0 0 0 8 2.5" class="f"/>`,
+	"bell":        `<path d="M3 12h10l-1.3-2V7a3.7 3.7 0 0 0-7.4 0v3zM6.5 14h3"/>`,
+	"rules":       `<path d="M2.5 3h6M2.5 8h4M2.5 13h6"/><path d="m9 8 1.8 1.8L14 6.2"/>`,
 	"lock":        `<path d="M3.5 7.5h9v6h-9zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5"/>`,
 }
 
@@ -139,6 +141,10 @@ var meanings = map[string]meaning{
 	"verified":    {"done", "good", "Verified"},
 	"claimed":     {"half", "low", "Claimed"},
 	"out-of-band": {"bang", "bad", "Out of band"},
+
+	"pending":   {"dots", "none", "On its way"},
+	"delivered": {"done", "good", "Delivered"},
+	"unreached": {"cross", "bad", "Takes nothing"},
 
 	"out":      {"dash", "none", "Out of scope"},
 	"current":  {"done", "good", "Current"},

@@ -35,6 +35,7 @@ var navGroups = []navGroup{
 	{"Changes", []navItem{
 		{Text: "Timeline", Href: "/changes", Icon: "timeline", action: seaworthy.ReadFindings},
 		{Text: "Deployments", Href: "/deployments", Icon: "deploy", action: seaworthy.ReadFindings},
+		{Text: "Change rules", Href: "/change-rules", Icon: "rules", action: seaworthy.ManageSources},
 	}},
 	{"Compliance", []navItem{
 		{Text: "Requirements", Href: "/requirements", Icon: "requirement", action: seaworthy.ReadProgramme},
@@ -50,6 +51,7 @@ var navGroups = []navGroup{
 		{Text: "People & teams", Href: "/people", Icon: "people", action: seaworthy.Administer},
 		{Text: "Tokens", Href: "/tokens", Icon: "token", action: seaworthy.OwnAccount},
 		{Text: "Ownership", Href: "/ownership", Icon: "owner", action: seaworthy.ManageSources},
+		{Text: "Notifications", Href: "/notifications", Icon: "bell", action: seaworthy.Administer},
 		{Text: "Single sign-on", Href: "/sign-on", Icon: "signon", action: seaworthy.Administer},
 		{Text: "Retention", Href: "/retention", Icon: "retention", action: seaworthy.Administer},
 	}},

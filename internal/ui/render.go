@@ -284,6 +284,10 @@ var flashes = map[string]string{
 	"view":       "View saved.",
 	"dropped":    "View removed.",
 	"theme":      "",
+
+	"destination": "Destination added. Send a test to see whether it is reached.",
+	"arrived":     "The test notice arrived.",
+	"again":       "Its notices go out again.",
 }
 
 // bulkFlashes are what a page says once after something was done to several.

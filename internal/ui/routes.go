@@ -165,6 +165,8 @@ func (u *UI) route() {
 	u.post("/ownership/import", seaworthy.ManageSources, u.importOwners, u.ownership)
 	u.post("/ownership/{id}/up", seaworthy.ManageSources, u.moveRule, u.ownership)
 	u.post("/ownership/{id}/remove", seaworthy.ManageSources, u.dropRule, u.ownership)
+	u.noticeRoutes()
+	u.changeRuleRoutes()
 	u.get("/sign-on", seaworthy.Administer, u.signOn)
 	u.get("/retention", seaworthy.Administer, u.retention)
 	u.post("/retention", seaworthy.Administer, u.setRetention, u.retention)

@@ -21,6 +21,8 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/auth/oidc"
+	"github.com/seaworthy-dev/seaworthy/internal/notify/outbox"
+	"github.com/seaworthy-dev/seaworthy/internal/outgoing"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
@@ -35,6 +37,9 @@ type Config struct {
 	// Triage works on findings and waivers; nil: one with the usual bounds.
 	Triage *triage.Triage
 	Log    *slog.Logger
+
+	// Notices says where notices go; nil: by no e-mail, and not into the server's network.
+	Notices *outbox.Outbox
 
 	// Sealer seals evidence packages; LogKey is the public key of the log, with which they
 	// are verified.
@@ -74,6 +79,9 @@ func New(c Config) (*UI, error) {
 	u := &UI{Config: c, checks: map[string]seaworthy.Check{}, secure: strings.HasPrefix(c.Auth.BaseURL(), "https:")}
 	if u.Log == nil {
 		u.Log = slog.New(slog.DiscardHandler)
+	}
+	if u.Notices == nil {
+		u.Notices = outbox.New(outbox.Config{Store: c.Store, Log: u.Log, Seal: c.Auth.Seal, Unseal: c.Auth.Unseal, Client: outgoing.Config{}.Client()})
 	}
 	if u.Triage == nil {
 		u.Triage = triage.New(triage.Config{Store: c.Store})

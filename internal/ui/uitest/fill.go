@@ -18,6 +18,8 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
+	"github.com/seaworthy-dev/seaworthy/internal/notify/outbox"
+	"github.com/seaworthy-dev/seaworthy/internal/outgoing"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/trail"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
@@ -150,6 +152,24 @@ func (s *Site) change() {
 	s.must(err)
 }
 
+// notify has notices go somewhere that takes nothing.
+func (s *Site) notify() {
+	ctx, who := s.T.Context(), s.Owner()
+	_, err := trail.PutRule(ctx, s.Store, who, seaworthy.ChangeRule{Name: "autoscaling " + Hostile, Users: []string{Hostile}, Paths: []string{"spec.replicas"}})
+	s.must(err)
+	_, err = trail.PutRule(ctx, s.Store, who, seaworthy.ChangeRule{Name: "trials", Namespaces: []string{"trial-*"}, Approval: true})
+	s.must(err)
+	refusing := outgoing.Config{}.Client() // the address is of this machine, to which it does not go
+	o := outbox.New(outbox.Config{Store: s.Store, Seal: s.Auth.Seal, Unseal: s.Auth.Unseal, Client: refusing})
+	d, _, err := o.PutDestination(ctx, who, seaworthy.Destination{Name: "Security " + Hostile, Kind: seaworthy.DestinationWebhook, URL: "https://127.0.0.1/hook"}, "")
+	s.must(err)
+	_, err = o.PutRule(ctx, who, seaworthy.NoticeRule{Name: "Digest " + Hostile, Severity: "high", Namespaces: []string{"shop-*"}, Destinations: []string{d.ID}, Digest: seaworthy.DigestDaily, Zone: "Europe/Berlin"})
+	s.must(err)
+	_, err = o.Test(ctx, who, d.ID)
+	s.must(err)
+	s.must(o.Work(ctx))
+}
+
 // work is what people do with what was found.
 func (s *Site) work(program seaworthy.Program) {
 	ctx, who := s.T.Context(), s.Owner()
@@ -172,6 +192,7 @@ func (s *Site) work(program seaworthy.Program) {
 	s.must(err)
 	_, err = s.Audit.Freeze(ctx, who, audit.FreezeRequest{Name: "Findings of the period", Program: program.ID, List: "findings"})
 	s.must(err)
+	s.notify()
 	s.change()
 	_, err = t.PutRule(ctx, who, seaworthy.OwnershipRule{Namespace: "checkout", Team: "team-1"})
 	s.must(err)

@@ -258,6 +258,23 @@ func (s *Site) Pages() map[string]string {
 		"tokens": "/tokens", "account": "/account", "app": "/account/app", "ownership": "/ownership", "sign-on": "/sign-on", "retention": "/retention",
 		"search": "/search?q=pay", "error": "/nothing", "scope": "/scope", "timeline": "/changes", "deployments": "/deployments",
 	}
+	out["notifications"], out["destination-new"], out["destination-mail"] = "/notifications", "/notifications/new?kind=webhook", "/notifications/new?kind=email"
+	out["notice-rule-new"], out["deliveries"], out["change-rules"] = "/notifications/rules/new", "/notifications/deliveries", "/change-rules"
+	places, err := s.Store.Destinations(ctx)
+	s.must(err)
+	for _, d := range places {
+		out["destination"] = "/notifications/destinations/" + d.ID
+	}
+	rules, err := s.Store.NoticeRules(ctx)
+	s.must(err)
+	for _, r := range rules {
+		out["notice-rule"] = "/notifications/rules/" + r.ID
+	}
+	sent, err := s.Store.Deliveries(ctx, store.DeliveryFilter{State: seaworthy.DeliveryFailed, Limit: 1})
+	s.must(err)
+	for _, d := range sent.Items {
+		out["delivery"] = "/notifications/deliveries/" + d.ID
+	}
 	changed, err := s.Store.Changes(ctx, store.ChangeFilter{Limit: 1})
 	s.must(err)
 	for _, c := range changed.Items {
