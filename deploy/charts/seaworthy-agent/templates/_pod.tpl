@@ -45,6 +45,7 @@ spec:
     {{- end }}
     - --enrolment-file=/run/seaworthy/enrolment/{{ .Values.enrolment.secretKey }}
     - --spool=/var/lib/seaworthy
+    - --spool-limit={{ int64 .Values.spool.limit }}
     - --name={{ $name }}
     - --listen=:8443
     - --metrics-listen=:9090
