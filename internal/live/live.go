@@ -86,6 +86,12 @@ func New(cfg Config) *Live {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	judged := *cfg.Scan
+	judged.Workers = 1 // it goes on beside everything else, and each worker compiles for itself
+	if judged.Now == nil {
+		judged.Now = time.Now
+	}
+	cfg.Scan = &judged
 	l := &Live{cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1)}
 	l.index = newIndex(&l.cfg, l.nudge)
 	l.judge = newJudge(&l.cfg, l.index, l.result)

@@ -73,10 +73,8 @@ func (j *judge) report(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	cfg := *j.cfg.Scan
-	cfg.Workers = 1 // it goes on beside everything else, and each worker compiles for itself
 	out := format.New(w, output.Options{EachObject: j.inventory(entries)})
-	if _, err := scan.Run(ctx, cfg, in, gathering{out, j}); err != nil {
+	if _, err := scan.Run(ctx, *j.cfg.Scan, in, gathering{out, j}); err != nil {
 		return errors.Join(err, output.Close(out))
 	}
 	j.index.mu.Lock()

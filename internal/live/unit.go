@@ -253,16 +253,9 @@ func marked(marks []mark, by half) bool {
 // snapshot makes an empty one of how it stands with the cluster.
 func (j *judge) snapshot() *snapshot.Snapshot {
 	source := j.cfg.Source
-	source.Started = now(j.cfg.Scan).UTC()
+	source.Started = j.cfg.Scan.Now().UTC()
 	s := snapshot.New(source)
 	s.Target = j.cfg.Scan.Target
 	maps.Copy(s.Unlisted, j.unlisted)
 	return s
-}
-
-func now(cfg *scan.Config) time.Time {
-	if cfg.Now != nil {
-		return cfg.Now()
-	}
-	return time.Now()
 }
