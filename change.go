@@ -172,6 +172,9 @@ const (
 	FlagSecretRead   Flag = "secret read"
 )
 
+// Flags lists them, the gravest first.
+var Flags = []Flag{FlagAuditRemoved, FlagOwnConfig, FlagReverted, FlagBypassed, FlagSession, FlagWidened, FlagSecretRead}
+
 // Deployment is what a pipeline registered before or after it changed a cluster: a claim,
 // bound to a cluster, to digests and to a time.
 type Deployment struct {
@@ -202,6 +205,18 @@ type Approval struct {
 	MergedAt  time.Time `json:"mergedAt"`
 	CheckedAt time.Time `json:"checkedAt"`
 	Refusal   string    `json:"refusal,omitempty"` // why it is no approval, in words
+	// CheckedBy is the actor whose word it is.
+	CheckedBy string `json:"checkedBy,omitempty"`
+}
+
+// Confirmation is the git host's word on one commit: who wrote it, who approved it, who
+// merged it. It is held against every deployment that names the commit, before or after.
+type Confirmation struct {
+	ID         string `json:"id"`
+	Repository string `json:"repository,omitempty"`
+	Commit     string `json:"commit"` // that the merge made, in full
+	PullURL    string `json:"pullRequest,omitempty"`
+	Approval
 }
 
 // ChangeRule says of some changes of a cluster whether they need an approval. Patterns are

@@ -19,37 +19,43 @@ const (
 	Viewer            Role = "viewer"
 	Auditor           Role = "auditor"
 	Reporter          Role = "reporter"
+	GitHost           Role = "git-host"
 )
 
 // Roles are the roles that people can have, most powerful first.
 var Roles = []Role{Owner, ComplianceManager, Engineer, Viewer, Auditor}
+
+// TokenRoles are the roles that only tokens can have.
+var TokenRoles = []Role{Reporter, GitHost}
 
 // Action is something that a role may or may not do.
 type Action string
 
 // The actions. Each route of the API and of the pages names exactly one.
 const (
-	ReadProgramme   Action = "read programme"   // overview, requirements, controls, evidence, program
-	ReadFindings    Action = "read findings"    // findings, objects, sources, checks, waivers
-	WorkFindings    Action = "work findings"    // assign, comment, due date, ticket, request a waiver
-	ApproveWaivers  Action = "approve waivers"  // of others
-	ManageProgramme Action = "manage programme" // programs, controls, occurrences, evidence, scope
-	FreezeLists     Action = "freeze lists"     // populations, samples, packages
-	ReadLog         Action = "read log"
-	SendReports     Action = "send reports"
-	ManageSources   Action = "manage sources" // clusters, repositories, ownership, teams
-	Administer      Action = "administer"     // users, roles, tokens of others, sign-on, retention
-	OwnAccount      Action = "own account"    // password, second factor, sessions, own tokens, saved views
+	ReadProgramme    Action = "read programme"   // overview, requirements, controls, evidence, program
+	ReadFindings     Action = "read findings"    // findings, objects, sources, checks, waivers
+	WorkFindings     Action = "work findings"    // assign, comment, due date, ticket, request a waiver
+	ApproveWaivers   Action = "approve waivers"  // of others
+	ManageProgramme  Action = "manage programme" // programs, controls, occurrences, evidence, scope
+	FreezeLists      Action = "freeze lists"     // populations, samples, packages
+	ReadLog          Action = "read log"
+	SendReports      Action = "send reports"
+	ConfirmApprovals Action = "confirm approvals" // the git host's word; tokens of the role git-host
+	ManageSources    Action = "manage sources"    // clusters, repositories, ownership, teams
+	Administer       Action = "administer"        // users, roles, tokens of others, sign-on, retention
+	OwnAccount       Action = "own account"       // password, second factor, sessions, own tokens, saved views
 )
 
 // grants is the whole of who may do what.
 var grants = map[Role][]Action{
-	Owner:             {ReadProgramme, ReadFindings, WorkFindings, ApproveWaivers, ManageProgramme, FreezeLists, ReadLog, SendReports, ManageSources, Administer, OwnAccount},
+	Owner:             {ReadProgramme, ReadFindings, WorkFindings, ApproveWaivers, ManageProgramme, FreezeLists, ReadLog, SendReports, ConfirmApprovals, ManageSources, Administer, OwnAccount},
 	ComplianceManager: {ReadProgramme, ReadFindings, WorkFindings, ApproveWaivers, ManageProgramme, FreezeLists, ReadLog, SendReports, ManageSources, OwnAccount},
 	Engineer:          {ReadProgramme, ReadFindings, WorkFindings, ReadLog, SendReports, OwnAccount},
 	Viewer:            {ReadProgramme, ReadFindings, ReadLog, OwnAccount},
 	Auditor:           {ReadProgramme, ReadFindings, FreezeLists, ReadLog, OwnAccount},
 	Reporter:          {SendReports},
+	GitHost:           {ConfirmApprovals},
 }
 
 // Can tells whether a role may do an action at all; what it may do it to is the

@@ -128,7 +128,7 @@ type newToken struct {
 func (a *API) createToken(ctx context.Context, in *struct {
 	Body struct {
 		Name    string         `json:"name" minLength:"1" maxLength:"200"`
-		Role    seaworthy.Role `json:"role" enum:"owner,compliance-manager,engineer,viewer,auditor,reporter"`
+		Role    seaworthy.Role `json:"role" enum:"owner,compliance-manager,engineer,viewer,auditor,reporter,git-host"`
 		Source  string         `json:"source,omitempty" maxLength:"100" doc:"The id of the one source that it may report for."`
 		Teams   []string       `json:"teams,omitempty" maxItems:"200"`
 		Program string         `json:"program,omitempty" maxLength:"100"`

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/api"
@@ -98,4 +99,53 @@ func TestAuditEventsThatAreNone(t *testing.T) {
 	if a := w.do(other, http.MethodPost, events, []byte("{}")); a.Code != http.StatusForbidden {
 		t.Errorf("a token of another cluster: %d", a.Code)
 	}
+}
+
+// The git host's word makes a claim verified, or contradicts it; nobody else gives it.
+func TestApprovals(t *testing.T) {
+	on(t, func(w *world) {
+		source := w.declare("prod", "")
+		pipeline, host := w.token(auth.NewToken{Role: seaworthy.Reporter, Source: source.ID}), w.as(seaworthy.GitHost)
+		commit := strings.Repeat("a1", 20)
+		var d seaworthy.Deployment
+		w.do(pipeline, http.MethodPost, "/api/v1/sources/prod/deployments", map[string]any{"namespaces": []string{"shop"}, "commit": commit}).want(http.StatusCreated, &d)
+		at := w.now.UTC().Format("2006-01-02T15:04:05.000000Z")
+		w.do(pipeline, http.MethodPost, "/api/v1/sources/prod/audit-events", []byte(event("7", "cart:2", at))).want(http.StatusOK, nil)
+		body := map[string]any{"commit": commit, "author": "bob", "approvers": []string{"carol"}, "mergedBy": "bob", "mergedAt": w.now.Add(-time.Hour)}
+		for _, token := range []string{pipeline, w.as(seaworthy.Owner), w.as(seaworthy.ComplianceManager)} {
+			w.do(token, http.MethodPost, "/api/v1/approvals", body).want(http.StatusForbidden, nil)
+		}
+		w.do(host, http.MethodPost, "/api/v1/approvals", map[string]any{"commit": commit[:12], "author": "bob"}).want(http.StatusUnprocessableEntity, nil)
+		var said struct {
+			seaworthy.Confirmation
+			Deployments int
+		}
+		w.do(host, http.MethodPost, "/api/v1/approvals", body).want(http.StatusOK, &said)
+		if said.Deployments != 1 || said.Refusal != "" || said.CheckedBy == "" {
+			t.Errorf("confirmed: %+v", said)
+		}
+		meg := w.as(seaworthy.ComplianceManager)
+		match := func(want seaworthy.Match) {
+			t.Helper()
+			var changes struct{ Items []seaworthy.Change }
+			w.do(meg, http.MethodGet, "/api/v1/changes", nil).want(http.StatusOK, &changes)
+			if len(changes.Items) != 1 || changes.Items[0].Match != want {
+				t.Errorf("changes %+v, want one that is %s", changes.Items, want)
+			}
+		}
+		match(seaworthy.MatchVerified)
+		body["approvers"] = []string{"bob"}
+		w.do(host, http.MethodPost, "/api/v1/approvals", body).want(http.StatusOK, nil)
+		match(seaworthy.MatchOutOfBand)
+		w.do(meg, http.MethodGet, "/api/v1/deployments/"+d.ID, nil).want(http.StatusOK, &d)
+		if d.Verified == nil || d.Verified.Refusal == "" {
+			t.Errorf("the deployment says %+v", d.Verified)
+		}
+		var list struct{ Items []seaworthy.Confirmation }
+		w.do(meg, http.MethodGet, "/api/v1/approvals", nil).want(http.StatusOK, &list)
+		if len(list.Items) != 2 {
+			t.Errorf("%d words of the git host, want 2", len(list.Items))
+		}
+		w.do(host, http.MethodGet, "/api/v1/approvals", nil).want(http.StatusForbidden, nil)
+	})
 }

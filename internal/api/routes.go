@@ -23,6 +23,7 @@ func (a *API) route() {
 	a.listRoutes()
 	a.packageRoutes()
 	a.changeRoutes()
+	a.approvalRoutes()
 	a.changeRuleRoutes()
 	a.noticeRoutes()
 	a.agentRoutes()

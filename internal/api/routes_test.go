@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/golden"
 )
 
-var allRoles = append(append([]seaworthy.Role{}, seaworthy.Roles...), seaworthy.Reporter)
+var allRoles = slices.Concat(seaworthy.Roles, seaworthy.TokenRoles)
 
 var parameter = regexp.MustCompile(`\{[^}]*\}`)
 

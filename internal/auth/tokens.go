@@ -106,7 +106,7 @@ func tokenOf(tx *store.Tx, maker seaworthy.User, n NewToken) (seaworthy.Token, e
 	switch {
 	case !active(maker, tx.At):
 		err = seaworthy.Forbidden("the account is disabled or has expired")
-	case !slices.Contains(seaworthy.Roles, t.Role) && t.Role != seaworthy.Reporter:
+	case !slices.Contains(seaworthy.Roles, t.Role) && !slices.Contains(seaworthy.TokenRoles, t.Role):
 		err = seaworthy.Invalid("there is no role %q", t.Role)
 	case !seaworthy.Within(t.Role, maker.Role):
 		err = seaworthy.Forbidden("a token cannot have the role %s: it is above yours, %s", t.Role, maker.Role)

@@ -149,12 +149,17 @@ func approved(c *seaworthy.Change, d *seaworthy.Deployment) string {
 		return "no git host has confirmed it"
 	case v.Refusal != "":
 		return v.Refusal
-	case !slices.ContainsFunc(v.Approvers, func(a string) bool { return a != "" && a != v.Author }):
+	case !slices.ContainsFunc(v.Approvers, func(a string) bool { return a != "" && !strings.EqualFold(a, v.Author) }):
 		return "nobody but the author approved it"
-	case c.Actor.Person != "" && !slices.ContainsFunc(v.Approvers, func(a string) bool { return a != v.Author && a != c.Actor.Person }):
+	case !slices.ContainsFunc(v.Approvers, func(a string) bool { return a != "" && !strings.EqualFold(a, v.Author) && !made(c, a) }):
 		return "nobody but its author and the one who made the change approved it"
 	}
 	return ""
+}
+
+// made tells whether it is known that a change was made by who goes by that name.
+func made(c *seaworthy.Change, name string) bool {
+	return name == c.Actor.Person || strings.EqualFold(name, c.Actor.Username) || strings.EqualFold(name, c.Actor.Impersonator)
 }
 
 func claim(c *seaworthy.Change, d *seaworthy.Deployment) {

@@ -17,18 +17,18 @@ import (
 
 var changes = records[seaworthy.Change]{
 	kind: "change", table: "changes", key: []string{"id"},
-	columns: []string{"id", "source_id", "at", "uid", "kind", "namespace", "name", "verb", "actor", "approval", "unexplained"},
+	columns: []string{"id", "source_id", "at", "uid", "kind", "namespace", "name", "verb", "actor", "approval", "unexplained", "flags"},
 	values: func(c *seaworthy.Change) []any {
 		o := &c.Object
-		return []any{c.ID, c.SourceID, micros(c.At), o.UID, o.Kind, o.Namespace, o.Name, c.Verb, c.Actor.Username, string(c.Match), c.Unexplained()}
+		return []any{c.ID, c.SourceID, micros(c.At), o.UID, o.Kind, o.Namespace, o.Name, c.Verb, c.Actor.Username, string(c.Match), c.Unexplained(), flagsOf(c)}
 	},
 	subject: func(c *seaworthy.Change) string { return c.ID },
 }
 
 var deployments = records[seaworthy.Deployment]{
-	kind: "deployment", table: "deployments", key: []string{"id"}, columns: []string{"id", "source_id", "from_at", "until_at"},
+	kind: "deployment", table: "deployments", key: []string{"id"}, columns: []string{"id", "source_id", "from_at", "until_at", "commit_id", "pull_url"},
 	values: func(d *seaworthy.Deployment) []any {
-		return []any{d.ID, d.SourceID, micros(d.From), micros(d.Until)}
+		return []any{d.ID, d.SourceID, micros(d.From), micros(d.Until), d.Commit, d.PullURL}
 	},
 	subject: func(d *seaworthy.Deployment) string { return d.ID },
 }
@@ -43,6 +43,18 @@ var foldedChanges = records[seaworthy.FoldedDay]{
 	kind: "folded-changes", table: "folded_changes", key: []string{"source_id", "day"}, columns: []string{"source_id", "day"},
 	values:  func(d *seaworthy.FoldedDay) []any { return []any{d.SourceID, micros(d.Day.Time)} },
 	subject: func(d *seaworthy.FoldedDay) string { return fmt.Sprintf("%s/%d", d.SourceID, micros(d.Day.Time)) },
+}
+
+// flagsOf are the flags of a change as its column has them: each between bars.
+func flagsOf(c *seaworthy.Change) string {
+	var b strings.Builder
+	for _, f := range c.Flags {
+		b.WriteString("|" + string(f))
+	}
+	if b.Len() > 0 {
+		b.WriteString("|")
+	}
+	return b.String()
 }
 
 // PutChange writes a change with everything that has seen it. Changes are never removed
@@ -114,6 +126,7 @@ type ChangeFilter struct {
 	Source, Namespace, Kind, Name, Actor, Verb string
 	Approvals                                  []string
 	Unexplained                                bool // only those that somebody has to explain
+	Flag                                       seaworthy.Flag
 	From, To                                   time.Time
 	Program                                    *seaworthy.Program
 	Cursor                                     string
@@ -130,6 +143,9 @@ func (f *ChangeFilter) where() where {
 	w.among("approval", f.Approvals)
 	if f.Unexplained {
 		w.conditions = append(w.conditions, "unexplained")
+	}
+	if f.Flag != "" { // few changes have flags: an index holds only those
+		w.add(`flags <> '' AND flags LIKE ? ESCAPE '\'`, "%|"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(string(f.Flag))+"|%")
 	}
 	if !f.From.IsZero() {
 		w.add("at >= ?", micros(f.From))

@@ -54,6 +54,9 @@ func Claim(ctx context.Context, c Config, who seaworthy.Principal, source seawor
 		if err := complete(&d, tx.At); err != nil {
 			return err
 		}
+		if err := confirm(tx, &d); err != nil {
+			return err
+		}
 		if err := tx.PutDeployment(&d); err != nil {
 			return err
 		}

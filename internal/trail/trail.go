@@ -235,6 +235,9 @@ func Record(ctx context.Context, c Config, who seaworthy.Principal, d seaworthy.
 		if err := complete(&d, tx.At); err != nil {
 			return err
 		}
+		if err := confirm(tx, &d); err != nil {
+			return err
+		}
 		if err := tx.PutDeployment(&d); err != nil {
 			return err
 		}

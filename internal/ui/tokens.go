@@ -52,7 +52,7 @@ func (u *UI) renderTokens(w http.ResponseWriter, r *http.Request, made *seaworth
 	if len(list) == most {
 		p.Next = p.Q.After(list[most-1].ID)
 	}
-	for _, role := range append([]seaworthy.Role{seaworthy.Reporter}, seaworthy.Roles...) {
+	for _, role := range slices.Concat(seaworthy.TokenRoles, seaworthy.Roles) {
 		if seaworthy.Within(role, p.Who.Role) {
 			p.Roles = append(p.Roles, choice{Value: string(role), Text: roleTitle(role), Chosen: string(role) == p.Was("role", "reporter")})
 		}
