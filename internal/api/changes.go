@@ -176,6 +176,7 @@ func (a *API) changes(ctx context.Context, in *struct {
 	Verb        string    `query:"verb" maxLength:"50"`
 	Match       []string  `query:"match" maxItems:"10" enum:"verified,claimed,out-of-band,not required"`
 	Unexplained bool      `query:"unexplained" doc:"Only what is out of band and was not explained."`
+	Flag        string    `query:"flag" enum:"audit removed,own configuration,made and undone,bypassed admission,session in production,access widened,secret read" doc:"Only what is remarkable in this way."`
 	From        time.Time `query:"from"`
 	To          time.Time `query:"to" doc:"Exclusive."`
 }) (*list[seaworthy.Change], error) {
@@ -185,7 +186,7 @@ func (a *API) changes(ctx context.Context, in *struct {
 	}
 	page, err := a.Store.Changes(ctx, store.ChangeFilter{
 		Source: in.Source, Namespace: in.Namespace, Kind: in.Kind, Name: in.Name, Actor: in.Actor, Verb: in.Verb, Approvals: in.Match,
-		Unexplained: in.Unexplained, From: in.From, To: in.To, Program: program, Cursor: in.Cursor, Limit: in.size(),
+		Unexplained: in.Unexplained, Flag: seaworthy.Flag(in.Flag), From: in.From, To: in.To, Program: program, Cursor: in.Cursor, Limit: in.size(),
 	})
 	if err != nil {
 		return nil, err

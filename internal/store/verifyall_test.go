@@ -74,7 +74,7 @@ func fillTriage(tx *store.Tx) error {
 
 func fillChanges(tx *store.Tx) error {
 	c := seaworthy.Change{ID: "c1", SourceID: "s1", Verb: seaworthy.VerbUpdate, At: tx.At, Outcome: seaworthy.OutcomePersisted, Match: seaworthy.MatchOutOfBand,
-		Actor: seaworthy.Actor{Username: "alice"}, Sightings: []seaworthy.Sighting{{By: seaworthy.SeenByWatch, At: tx.At, ID: "7"}, {By: seaworthy.SeenByAudit, At: tx.At, ID: "a b"}}}
+		Flags: []seaworthy.Flag{seaworthy.FlagWidened}, Actor: seaworthy.Actor{Username: "alice"}, Sightings: []seaworthy.Sighting{{By: seaworthy.SeenByWatch, At: tx.At, ID: "7"}, {By: seaworthy.SeenByAudit, At: tx.At, ID: "a b"}}}
 	c.Object = seaworthy.ChangedObject{Object: seaworthy.Object{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "cart"}, UID: "u"}
 	gone := seaworthy.ChangeRule{ID: tx.NewID(), Name: "gone"}
 	return errors.Join(

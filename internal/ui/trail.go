@@ -73,6 +73,7 @@ type changesPage struct {
 	Matches []facetItem
 	Open    facetItem
 	Chosen  []chosen
+	Filters trailFilters
 	Next    string
 	Folded  int // of the last seven days
 }
@@ -90,6 +91,9 @@ func (u *UI) timeline(w http.ResponseWriter, r *http.Request) error {
 	f := store.ChangeFilter{
 		Source: p.Q.Get("source"), Namespace: p.Q.Get("namespace"), Kind: p.Q.Get("kind"), Name: p.Q.Get("name"), Actor: p.Q.Get("actor"),
 		Verb: p.Q.Get("verb"), Program: p.Program, Limit: 50,
+	}
+	if err := p.filter(&f, n); err != nil {
+		return err
 	}
 	counts, err := u.Store.CountChanges(ctx, f, mostChanges)
 	if err != nil {
@@ -137,7 +141,7 @@ func (u *UI) timeline(w http.ResponseWriter, r *http.Request) error {
 // chosen lists the filters that are set beside the chips.
 func (p changesPage) chosen(n names) []chosen {
 	var out []chosen
-	for _, key := range []string{"source", "namespace", "kind", "name", "actor", "verb"} {
+	for _, key := range []string{"source", "namespace", "kind", "name", "actor", "verb", "flag", "from", "to"} {
 		v := p.Q.Get(key)
 		if v == "" {
 			continue

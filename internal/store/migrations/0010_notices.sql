@@ -77,3 +77,7 @@ CREATE TABLE notice_threads (
   at BIGINT NOT NULL,
   PRIMARY KEY (destination_id, thread)
 );
+
+-- What is remarkable about a change, each between bars: few have any.
+ALTER TABLE changes ADD COLUMN flags TEXT NOT NULL DEFAULT '';
+CREATE INDEX changes_flags_idx ON changes (at, id) WHERE flags <> '';
