@@ -68,7 +68,7 @@ lint: vet ## gofmt, go vet, staticcheck
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 docs: ## Write the generated parts of the documentation
-	go test -short . ./frameworks -run 'Documented|Docs|ReadmeShows' -update
+	go test -short . ./frameworks ./test/charts -run 'Documented|Docs|ReadmeShows|ProgramsOwn' -update
 
 ci: ## What is run for every change
 	.ci/run
