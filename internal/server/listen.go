@@ -75,6 +75,9 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		s.log.Error("the set-up link could not be made", "error", err)
 	}
 	debug.FreeOSMemory() // what only the start needed, or the example's history, is given back
+	if err := unmapProgram(); err != nil {
+		s.log.Debug("pages of the program's file stay mapped", "error", err)
+	}
 	err := g.Wait()
 	if errors.Is(err, http.ErrServerClosed) || asked.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // it was asked to stop

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux
+
+package server
+
+// unmapProgram does nothing where only Linux tells what is mapped.
+func unmapProgram() error { return nil }
