@@ -49,7 +49,10 @@ func (f FindingFilter) without(columns []string) *FindingFilter {
 // branches are the combinations of values, one of which each finding of the list has.
 func (f *FindingFilter) branches() (columns []string, rows [][]any) {
 	statuses := f.Status
-	if len(statuses) == 0 {
+	switch {
+	case f.Overdue && (len(statuses) == 0 || slices.Contains(statuses, seaworthy.FindingOpen)):
+		statuses = []seaworthy.FindingStatus{seaworthy.FindingOpen} // nothing else is overdue
+	case len(statuses) == 0:
 		statuses = []seaworthy.FindingStatus{seaworthy.FindingOpen, seaworthy.FindingWaived, seaworthy.FindingFixed}
 	}
 	column, values := "", []string{""}

@@ -44,6 +44,7 @@ type site struct {
 	audit   *audit.Audit
 	signer  note.Signer
 	now     time.Time
+	passing time.Time // since when the clock goes on from now; zero: it stands
 	owner   seaworthy.Principal
 	program seaworthy.Program
 	bulk    *bulk
@@ -120,7 +121,12 @@ func (s *site) open() {
 	s.config.Frameworks, err3 = frameworks.List()
 	s.must(errors.Join(err1, err2, err3))
 	s.config.BaseURL = "http://127.0.0.1"
-	s.config.Now = func() time.Time { return s.now }
+	s.config.Now = func() time.Time {
+		if s.passing.IsZero() {
+			return s.now
+		}
+		return s.now.Add(time.Since(s.passing))
+	}
 	var err error
 	s.server, err = server.Open(s.t.Context(), s.config)
 	s.must(err)
