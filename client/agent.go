@@ -91,6 +91,7 @@ func (c *Client) SendMessages(ctx context.Context, messages []seaworthy.AgentMes
 	var body bytes.Buffer
 	z := gzip.NewWriter(&body)
 	lines := json.NewEncoder(z)
+	lines.SetEscapeHTML(false) // bodies go as they were signed
 	for i := range messages {
 		if err := lines.Encode(&messages[i]); err != nil {
 			return taken, fmt.Errorf("write a message: %w", err)
