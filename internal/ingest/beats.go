@@ -96,7 +96,7 @@ func (b *beat) ours(t time.Time) time.Time {
 func (b *beat) led() error {
 	for name, p := range b.said.Places {
 		kind := places[name]
-		if kind == "" || kind == store.GapWatch || p.State != seaworthy.PlaceWorks || p.Since.IsZero() {
+		if kind == "" || p.State != seaworthy.PlaceWorks || p.Since.IsZero() {
 			continue
 		}
 		// What began before the place works again has ended, also if who knew of it is gone.
@@ -114,16 +114,19 @@ func (b *beat) led() error {
 // watched takes that the cluster is watched, since a time without a break.
 func (b *beat) watched(since time.Time) error {
 	defer func() { b.live.WatchedAt = b.tx.At }()
+	if err := b.watchHeard(since); err != nil {
+		return err
+	}
 	last := b.live.WatchedAt
 	if last.IsZero() || !since.After(last) {
-		return b.end(store.GapWatch, b.tx.At, b.tx.At)
+		return nil
 	}
 	before, err := b.tx.Instance(b.agent, b.said.Instance)
 	switch {
 	case err != nil && !isNotFound(err):
 		return err
 	case err == nil && before.Beat.Leader && before.Beat.Watching.Equal(b.said.Watching):
-		return b.end(store.GapWatch, b.tx.At, b.tx.At) // its clock was set back, and the watch held
+		return nil // its clock was set back, and the watch held
 	}
 	known := slices.ContainsFunc(b.open, func(g seaworthy.Gap) bool { return g.Kind == store.GapWatch && !g.From.After(last.Add(time.Second)) })
 	if err := b.end(store.GapWatch, since, since); err != nil || known {
@@ -134,6 +137,26 @@ func (b *beat) watched(since time.Time) error {
 		Reason: "the agent began to watch anew: what was changed and undone in between was not seen by watching",
 	})
 }
+
+// watchHeard ends what the server itself opened while it heard of nobody who watches.
+func (b *beat) watchHeard(since time.Time) error {
+	for i := range b.open {
+		g := &b.open[i]
+		if g.Kind != store.GapWatch || !g.To.IsZero() || g.Reason != nobodyWatches {
+			continue
+		}
+		if g.To = b.tx.At; since.After(g.From) {
+			g.To = since // else the watch held
+		}
+		if err := b.tx.PutGap(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nobodyWatches is the reason of gaps that the server opens.
+const nobodyWatches = "agents of the cluster are heard of, and none of them watches"
 
 func isNotFound(err error) bool {
 	var told *seaworthy.Error
@@ -238,7 +261,7 @@ func (m *minding) mind(v *seaworthy.DeclaredSource) error {
 		watched = live.WatchedAt
 	}
 	if m.tx.At.Sub(watched) > seaworthy.HeartbeatSilence {
-		return m.begin(v.ID, store.GapWatch, watched, "agents of the cluster are heard of, and none of them watches")
+		return m.begin(v.ID, store.GapWatch, watched, nobodyWatches)
 	}
 	return nil
 }
