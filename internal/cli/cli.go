@@ -86,7 +86,7 @@ func (p *program) root() *cobra.Command {
 		Long: "Seaworthy checks manifests, charts, kustomizations and live clusters, and shows\n" +
 			"what the result says about SOC 2.\n\nStart with: seaworthy scan PATH",
 		SilenceUsage: true, SilenceErrors: true,
-	}, p.scanCommand(), p.checksCommand(), p.serveCommand(), p.backupCommand(), p.restoreCommand(), p.demoCommand(), p.deployCommand(), p.packageCommand(), p.verifyCommand(), p.witnessCommand(), p.configCommand(), p.completionCommand(), p.versionCommand())
+	}, p.scanCommand(), p.checksCommand(), p.serveCommand(), p.agentCommand(), p.backupCommand(), p.restoreCommand(), p.demoCommand(), p.deployCommand(), p.packageCommand(), p.verifyCommand(), p.witnessCommand(), p.configCommand(), p.completionCommand(), p.versionCommand())
 	root.SetHelpFunc(p.help)
 	root.SetFlagErrorFunc(flagError)
 	return root

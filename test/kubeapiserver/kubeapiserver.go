@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,9 +49,11 @@ type Server struct {
 	// Dir holds the server's files: logs (etcd.log, kube-apiserver.log), keys, data.
 	Dir string
 
-	bin       string
-	ca        *authority
-	processes []*process
+	bin        string
+	ca         *authority
+	processes  []*process
+	api        *process
+	startAgain func() error // the API server alone
 }
 
 // Available returns the folder of the binaries, or the reason why there are none.
@@ -194,7 +197,23 @@ func try(bin, dir string, flags []string) (*Server, error) {
 	if err := s.startEtcd(store, "http://127.0.0.1:"+ports[1]); err != nil {
 		return s, err
 	}
-	return s, s.startAPI(store, ports[2], flags)
+	s.startAgain = func() error { return s.startAPI(store, ports[2], flags) }
+	return s, s.startAgain()
+}
+
+// Stop ends the API server alone; StartAgain brings it back over the same data.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	s.api.stop()
+	s.processes = slices.DeleteFunc(s.processes, func(p *process) bool { return p == s.api })
+}
+
+// StartAgain starts an API server that was stopped.
+func (s *Server) StartAgain(t testing.TB) {
+	t.Helper()
+	if err := s.startAgain(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // writeKeys makes all certificates and the administrator's way in.
@@ -287,6 +306,7 @@ func (s *Server) startAPI(store, port string, flags []string) error {
 	if err != nil {
 		return err
 	}
+	s.api = p
 	client, err := kubernetes.NewForConfig(s.Config)
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/changes/kubeaudit"
+	"github.com/seaworthy-dev/seaworthy/internal/schema"
+)
+
+// auditSilence is how long the audit stream may tell nothing. The canaries are in it, so
+// that it always has something to tell; the API server gathers events for up to half a
+// minute.
+const auditSilence = 90 * time.Second
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// takeAudit takes what the API server's audit webhook sends. What is acknowledged is on
+// disk.
+func (a *Agent) takeAudit(w http.ResponseWriter, r *http.Request) {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if a.cfg.AuditToken == "" || !ok || !same(token, a.cfg.AuditToken) {
+		http.NotFound(w, r)
+		return
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, kubeaudit.MaxBytes))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		http.Error(w, "send audit events in smaller pieces", http.StatusRequestEntityTooLarge)
+		return
+	} else if err != nil {
+		http.Error(w, "the events broke off", http.StatusBadRequest)
+		return
+	}
+	if err := a.events(text); err != nil {
+		a.log.Warn("audit events cannot be read", "error", err)
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
+}
+
+// events takes audit events in any of the forms that are known.
+func (a *Agent) events(text []byte) error {
+	reader := kubeaudit.Reader{Key: a.configuration().Key, Kinds: schema.KindOf}
+	result, err := reader.Read(bytes.NewReader(text))
+	for i := range result.Observations {
+		a.observe(&result.Observations[i])
+	}
+	for _, p := range result.Problems {
+		a.log.Warn("an audit event cannot be read", "event", p.Object, "error", p.Message)
+	}
+	a.metrics.auditEvents.Add(float64(result.Events))
+	if result.Events > 0 {
+		a.places.works(seaworthy.SeenByAudit)
+	}
+	return err
+}
+
+// watchAudit says when the audit stream has fallen silent.
+func (a *Agent) watchAudit(ctx context.Context) error {
+	if a.cfg.AuditToken == "" && a.cfg.AuditLog == "" {
+		return nil
+	}
+	for sleep(ctx, 5*time.Second) {
+		last := a.places.proved(seaworthy.SeenByAudit)
+		if last.Before(a.started) {
+			last = a.started
+		}
+		if quiet := a.now().Sub(last); quiet > auditSilence {
+			a.places.fails(seaworthy.SeenByAudit, "no audit event came for more than "+auditSilence.String())
+		}
+	}
+	return ctx.Err()
+}

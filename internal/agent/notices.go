@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/changes"
+	"github.com/seaworthy-dev/seaworthy/internal/notify"
+)
+
+// Notices are whom the agent tells by itself, with credentials of its own: a server that
+// was stopped silences nothing.
+type Notices struct {
+	// Senders are by the names that rules have for them.
+	Senders map[string]notify.Sender
+	// Rules say which notices go where; none: all that cannot wait, to every destination.
+	Rules []seaworthy.NoticeRule
+}
+
+const (
+	// window is how long a change is kept for others to be held against: undoing one within
+	// it is remarkable.
+	window = time.Hour
+	// claimsTake is how long a change waits for somebody to claim it before it counts as one
+	// that nobody approved: deployments reach the agent with its heartbeats.
+	claimsTake = 2*seaworthy.HeartbeatEvery + 5*time.Second
+	// objectsKept bounds the objects whose changes are kept.
+	objectsKept = 20_000
+)
+
+// teller joins what this replica sees, in memory, and tells people what is remarkable. It
+// knows less than the server: it is there for when the server is not.
+type teller struct {
+	a     *Agent
+	rules []seaworthy.NoticeRule
+	boxes map[string]*outbox
+
+	mu     sync.Mutex
+	config seaworthy.AgentConfiguration
+	first  time.Time // what happened before is no news
+	recent map[string]*recent
+	due    []*told
+}
+
+// recent are the changes of the objects of one name, the oldest first.
+type recent struct {
+	changes []seaworthy.Change
+	told    []*told // of each change
+	latest  time.Time
+}
+
+// told is what was told of a change.
+type told struct {
+	key, id string
+	at      time.Time // when it is judged whether somebody claims it
+	kinds   []seaworthy.NoticeKind
+}
+
+func newTeller(a *Agent) (*teller, error) {
+	t := &teller{a: a, rules: a.cfg.Notices.Rules, boxes: map[string]*outbox{}, recent: map[string]*recent{}}
+	names := []string{}
+	for name, sender := range a.cfg.Notices.Senders {
+		box, err := openOutbox(t, name, sender, filepath.Join(a.cfg.Spool, "notices", name))
+		if err != nil {
+			return nil, err
+		}
+		t.boxes[name] = box
+		names = append(names, name)
+	}
+	if len(t.rules) == 0 && len(names) > 0 {
+		slices.Sort(names)
+		r := seaworthy.NoticeRule{ID: "default", Name: "what cannot wait", Destinations: names}
+		for _, k := range seaworthy.NoticeKinds {
+			if k.Urgent() {
+				r.Kinds = append(r.Kinds, k)
+			}
+		}
+		t.rules = append(t.rules, r)
+	}
+	return t, nil
+}
+
+func (t *teller) configure(c seaworthy.AgentConfiguration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.config = c
+}
+
+// since says from when on the agent is there for the cluster: an audit log holds more.
+func (t *teller) since(at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.first = at
+}
+
+// run judges changes when they are due and sends what there is to send.
+func (t *teller) run(ctx context.Context) error {
+	if len(t.boxes) == 0 {
+		return nil
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, box := range t.boxes {
+		g.Go(func() error { return box.run(ctx) })
+	}
+	g.Go(func() error {
+		for sleep(ctx, time.Second) {
+			t.judgeDue()
+		}
+		return ctx.Err()
+	})
+	return g.Wait()
+}
+
+// see takes an observation of this replica.
+func (t *teller) see(o *changes.Observation) {
+	if len(t.boxes) == 0 || changes.Folds(o, nil) || t.ownWork(o) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o.At.Before(t.first) {
+		return
+	}
+	key := strings.Join([]string{o.Object.Group(), o.Object.Kind, o.Object.Namespace, o.Object.Name}, "/")
+	of := t.of(key)
+	for _, i := range changes.Refuted(o, of.changes) {
+		of.changes[i].Outcome = seaworthy.OutcomeFailed
+	}
+	i, joined := changes.Join(o, of.changes)
+	switch joined {
+	case changes.IsKnown, changes.IsNothing:
+		return
+	case changes.IsMore:
+		changes.Merge(&of.changes[i], o)
+	case changes.IsNew:
+		c := changes.New(t.config.Source.ID, o)
+		c.ID = strings.ToLower(rand.Text())
+		of.changes = append(of.changes, c)
+		of.told = append(of.told, &told{key: key, id: c.ID, at: t.a.now().Add(claimsTake)})
+		i = len(of.changes) - 1
+		t.due = append(t.due, of.told[i])
+	}
+	of.latest = t.a.now()
+	c := &of.changes[i]
+	for _, f := range changes.Flags(o, t.a.own, t.config.Source.Environment == seaworthy.Production) {
+		mark1(c, f)
+	}
+	if k := changes.Undoes(c, of.changes, window); k >= 0 {
+		mark1(c, seaworthy.FlagReverted)
+		mark1(&of.changes[k], seaworthy.FlagReverted)
+	}
+	if named(c) {
+		t.remarkable(c, of.told[i], false)
+	}
+}
+
+func mark1(c *seaworthy.Change, f seaworthy.Flag) {
+	if !slices.Contains(c.Flags, f) {
+		c.Flags = append(c.Flags, f)
+	}
+}
+
+// named tells whether some place that knows who asked has told of the change. What only a
+// watch shows may have been seen by the webhook of another replica.
+func named(c *seaworthy.Change) bool {
+	return slices.ContainsFunc(c.Sightings, func(s seaworthy.Sighting) bool { return s.By != seaworthy.SeenByWatch })
+}
+
+// ownWork tells of what the agent itself writes of its own, again and again.
+func (t *teller) ownWork(o *changes.Observation) bool {
+	return o.Actor.Username != "" && o.Actor.Username == t.a.cfg.Source.Identity && o.Actor.Impersonator == "" && o.Verb != seaworthy.VerbDelete && t.a.own(&o.Object)
+}
+
+// of gives the changes of an object, without those that are too old to matter.
+func (t *teller) of(key string) *recent {
+	of := t.recent[key]
+	if of == nil {
+		if len(t.recent) >= objectsKept {
+			t.forget()
+		}
+		of = &recent{}
+		t.recent[key] = of
+	}
+	old := t.a.now().Add(-window - changes.Window)
+	n := 0
+	for n < len(of.changes) && of.changes[n].At.Before(old) {
+		n++
+	}
+	of.changes, of.told = of.changes[n:], of.told[n:]
+	return of
+}
+
+// forget makes room: what is older than the window, or else the older half.
+func (t *teller) forget() {
+	var times []time.Time
+	for _, of := range t.recent {
+		times = append(times, of.latest)
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	before := t.a.now().Add(-window)
+	if median := times[len(times)/2]; median.After(before) {
+		before = median
+	}
+	for key, of := range t.recent {
+		if of.latest.Before(before) {
+			delete(t.recent, key)
+		}
+	}
+}
+
+// judgeDue judges the changes for which nobody has to be waited for any more.
+func (t *teller) judgeDue() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now, rest := t.a.now(), t.due[:0]
+	for _, d := range t.due {
+		if d.at.After(now) {
+			rest = append(rest, d)
+			continue
+		}
+		of := t.recent[d.key]
+		if of == nil {
+			continue
+		}
+		i := slices.IndexFunc(of.changes, func(c seaworthy.Change) bool { return c.ID == d.id })
+		if i < 0 {
+			continue
+		}
+		c := &of.changes[i]
+		changes.Match(c, t.config.Rules, t.config.Deployments)
+		if !named(c) && !t.bypassed(c) {
+			continue // the server, which hears of all replicas, tells of it
+		}
+		t.remarkable(c, d, true)
+	}
+	clear(t.due[len(rest):])
+	t.due = rest
+}
+
+// bypassed marks a change that only the watch shows, while it is known that the webhook was
+// not asked.
+func (t *teller) bypassed(c *seaworthy.Change) bool {
+	if !t.a.cfg.admits() || !t.a.places.away(seaworthy.SeenByWebhook, c.At) {
+		return false
+	}
+	mark1(c, seaworthy.FlagBypassed)
+	c.Unseen = []string{seaworthy.SeenByWebhook}
+	return true
+}
+
+// remarkable tells of what a change is that was not told of it before.
+func (t *teller) remarkable(c *seaworthy.Change, of *told, judged bool) {
+	if !judged {
+		c.Match, c.MatchWhy = "", "" // nobody was asked yet
+	}
+	n, ok := notify.OfChange(c, t.name())
+	if !ok {
+		return
+	}
+	fresh := slices.DeleteFunc(n.Kinds(), func(k seaworthy.NoticeKind) bool { return slices.Contains(of.kinds, k) })
+	if len(fresh) == 0 {
+		return
+	}
+	of.kinds = append(of.kinds, fresh...)
+	if n.Kind != fresh[0] {
+		n.Kind = fresh[0]
+		n.Title = notify.ChangeTitle(c, t.name(), n.Kind)
+	}
+	n.Also = fresh[1:]
+	t.tell(n)
+}
+
+func (t *teller) name() string { return cmp.Or(t.config.Source.Name, t.a.cfg.Source.Name) }
+
+// gap tells that something may have gone unseen, or that this ended.
+func (t *teller) gap(g seaworthy.AgentGap) {
+	if len(t.boxes) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := seaworthy.Notice{
+		Kind: seaworthy.NoticeGap, At: g.From, Title: "What happens in " + t.name() + " may go unseen by its " + g.Place,
+		Details: []seaworthy.NoticeDetail{{Name: "Why", Value: g.Reason}, {Name: "Since", Value: g.From.UTC().Format(time.DateTime) + " UTC"}},
+		Thread:  "gap/" + t.name() + "/" + g.Place + "/" + g.From.UTC().Format(time.RFC3339),
+	}
+	if !g.To.IsZero() {
+		n.Kind, n.Title = seaworthy.NoticeGapEnded, "What happens in "+t.name()+" is seen by its "+g.Place+" again"
+		n.Details = append(n.Details, seaworthy.NoticeDetail{Name: "Until", Value: g.To.UTC().Format(time.DateTime) + " UTC"})
+	}
+	t.tell(n)
+}
+
+// ownConfiguration tells of what the agent found changed of its own.
+func (t *teller) ownConfiguration(title string) {
+	if len(t.boxes) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tell(seaworthy.Notice{Kind: seaworthy.NoticeOwnConfig, At: t.a.now().UTC(), Title: title, Thread: "hook/" + t.name()})
+}
+
+// tell plans a notice and puts it where it waits. t.mu is held.
+func (t *teller) tell(n seaworthy.Notice) {
+	n.ID = strings.ToLower(rand.Text())
+	n.SourceID, n.SourceName = t.config.Source.ID, t.name()
+	now := t.a.now()
+	for _, p := range notify.Plan(&n, t.rules, now) {
+		if box := t.boxes[p.Destination]; box != nil {
+			if err := box.add(n, p, now); err != nil {
+				t.a.log.Error("a notice cannot be kept", "notice", n.Title, "destination", p.Destination, "error", err)
+			}
+		}
+	}
+}
+
+// dead tells everybody else that a destination takes nothing.
+func (t *teller) dead(name string, why error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tell(seaworthy.Notice{
+		Kind: seaworthy.NoticeUndelivered, At: t.a.now().UTC(), Title: fmt.Sprintf("Notices of the agent in %s do not arrive at %s", t.name(), name),
+		Details: []seaworthy.NoticeDetail{{Name: "Why", Value: why.Error()}}, Thread: "undelivered/" + name,
+	})
+}
+
+// waiting counts notices that nobody has taken yet.
+func (t *teller) waiting() int {
+	n := 0
+	for _, box := range t.boxes {
+		n += box.waiting()
+	}
+	return n
+}

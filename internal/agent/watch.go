@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/changes"
+	"github.com/seaworthy-dev/seaworthy/internal/live"
+	"github.com/seaworthy-dev/seaworthy/internal/uplink"
+)
+
+const (
+	// reportsEvery is how often a whole report is sent although nobody asked for one.
+	reportsEvery = 24 * time.Hour
+	// watchEvery is how often it is looked at how the watch stands.
+	watchEvery  = 2 * time.Second
+	rightsEvery = 10 * time.Minute
+)
+
+// lead watches and judges the cluster and keeps the webhook in place until the context
+// ends.
+func (a *Agent) lead(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		for ctx.Err() == nil {
+			if err := a.watch(ctx); err != nil && ctx.Err() == nil {
+				a.log.Error("the cluster cannot be watched", "error", err)
+				sleep(ctx, 5*time.Second)
+			}
+		}
+		return ctx.Err()
+	})
+	if a.cfg.admits() {
+		g.Go(func() error { return a.keepHook(ctx) })
+	}
+	g.Go(func() error { return a.checkRights(ctx) })
+	return g.Wait()
+}
+
+// watch watches until the context ends or what it goes by became different.
+func (a *Agent) watch(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	link := a.uplink.Load()
+	l := live.New(live.Config{
+		Cluster: a.cfg.Cluster, Scan: a.cfg.Scan, Source: a.source(), Problems: a.cfg.Problems, Key: a.configuration().Key,
+		Observe: a.watched, Gap: a.gap, Synced: func() { ring(a.report) }, Delta: link.Delta, Digest: link.Digest, Logger: a.log,
+	})
+	a.live.Store(l)
+	defer a.notWatching()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.Run(ctx) })
+	g.Go(func() error { return a.reports(ctx, l, link) })
+	g.Go(func() error { return a.watchState(ctx, l) })
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-a.restart:
+			a.log.Info("watching begins anew: the server says to go by something else")
+			cancel()
+		}
+		return ctx.Err()
+	})
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// watched is told of what a watch shows.
+func (a *Agent) watched(o changes.Observation) {
+	if a.cfg.admits() && o.Object.Kind == "ValidatingWebhookConfiguration" && o.Object.Name == a.cfg.Name {
+		ring(a.kick)
+	}
+	a.observe(&o)
+}
+
+// watchState keeps how it stands with the watch.
+func (a *Agent) watchState(ctx context.Context, l *live.Live) error {
+	for sleep(ctx, watchEvery) {
+		s := l.State()
+		a.mu.Lock()
+		a.watching = s.Watching
+		a.mu.Unlock()
+		switch {
+		case !s.Synced:
+			a.places.unproven(seaworthy.SeenByWatch, "the cluster is being listed")
+		case s.Broken != "":
+			a.places.unproven(seaworthy.SeenByWatch, s.Broken)
+		default:
+			a.places.seen(seaworthy.SeenByWatch)
+		}
+	}
+	return ctx.Err()
+}
+
+func (a *Agent) notWatching() {
+	a.live.Store(nil)
+	a.mu.Lock()
+	a.watching = time.Time{}
+	a.mu.Unlock()
+	a.places.notObserved(seaworthy.SeenByWatch, otherWatches)
+}
+
+// reports sends whole reports: when everything was listed, when one is asked for, and once
+// a day.
+func (a *Agent) reports(ctx context.Context, l *live.Live, link *uplink.Uplink) error {
+	pause := reportsEvery
+	for {
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-a.report:
+			t.Stop()
+		case <-t.C:
+		}
+		pause = reportsEvery
+		if !l.State().Synced {
+			continue // there will be one once it is
+		}
+		started := a.now()
+		err := link.Report(ctx, func(ctx context.Context, w io.Writer, written func() error) error { return l.Report(ctx, w, written) })
+		if err != nil && ctx.Err() == nil {
+			a.log.Error("a whole report cannot be written", "error", err)
+			pause = time.Minute
+			continue
+		}
+		a.metrics.reports.Inc()
+		a.log.Info("whole report written", "took", a.now().Sub(started))
+	}
+}
+
+// checkRights holds what the agent is allowed against what it needs.
+func (a *Agent) checkRights(ctx context.Context) error {
+	pause := time.Duration(0)
+	for sleep(ctx, pause) {
+		lacking, excess, err := a.selfCheck(ctx)
+		if err != nil {
+			pause = time.Minute
+			continue
+		}
+		pause = rightsEvery
+		a.mu.Lock()
+		said := len(a.lacking) == len(lacking) && len(a.excess) == len(excess)
+		a.lacking, a.excess = lacking, excess
+		a.mu.Unlock()
+		if len(lacking) > 0 && !said {
+			a.log.Warn("the agent lacks rights", "rights", lacking)
+		}
+		if len(excess) > 0 && !said {
+			a.log.Warn("the agent is allowed what it does not need", "rights", excess)
+		}
+	}
+	return ctx.Err()
+}
+
+// state is what a heartbeat says.
+func (a *Agent) state() seaworthy.Heartbeat {
+	a.mu.Lock()
+	h := seaworthy.Heartbeat{
+		Replica: a.cfg.Replica, Version: a.cfg.Version, Started: a.started, Leader: a.leading, Watching: a.watching, Excess: a.excess,
+	}
+	a.mu.Unlock()
+	h.Places = a.places.all()
+	if l := a.live.Load(); l != nil {
+		s := l.State()
+		h.Unlisted, h.Objects, h.Findings = s.Unlisted, s.Objects, s.Findings
+	}
+	return h
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package agent
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/agent"
+)
+
+type object = map[string]any
+
+const (
+	namespace = "seaworthy"
+	name      = "seaworthy-agent"
+	account   = "system:serviceaccount:" + namespace + ":" + name
+	hooks     = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+)
+
+// user speaks to the API server as somebody.
+type user struct {
+	t    *testing.T
+	rest rest.Interface
+}
+
+func (w *world) user(username string, groups ...string) *user {
+	w.t.Helper()
+	config, err := w.kube.User(username, groups...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	config.UserAgent = "kubectl/v1.36.3 (test)"
+	client, err := rest.UnversionedRESTClientFor(config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &user{w.t, client}
+}
+
+// admin may do everything, and is not the agent.
+func (w *world) admin() *user { return w.user("jane", "system:masters") }
+
+// try makes a request.
+func (u *user) try(verb, path string, body any) (object, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.t.Context()), time.Minute)
+	defer cancel()
+	r := u.rest.Verb(cmp.Or(verb, http.MethodPost))
+	if verb == http.MethodPatch {
+		r = u.rest.Patch(types.MergePatchType)
+	}
+	if r = r.AbsPath(path); body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		r = r.Body(raw)
+		if verb != http.MethodPatch {
+			r = r.SetHeader("Content-Type", "application/json")
+		}
+	}
+	answer := r.Do(ctx)
+	raw, err := answer.Raw()
+	if err != nil {
+		return nil, cmp.Or(answer.Error(), err)
+	}
+	var out object
+	return out, json.Unmarshal(raw, &out)
+}
+
+// must makes a request that has to succeed.
+func (u *user) must(verb, path string, body any) object {
+	u.t.Helper()
+	out, err := u.try(verb, path, body)
+	if err != nil {
+		u.t.Fatalf("%s %s: %v", verb, path, err)
+	}
+	return out
+}
+
+// made makes an object that may be there.
+func (u *user) made(path string, body any) {
+	u.t.Helper()
+	if _, err := u.try(http.MethodPost, path, body); err != nil && !apierrors.IsAlreadyExists(err) {
+		u.t.Fatalf("make %s: %v", path, err)
+	}
+}
+
+func called(apiVersion, kind, in, called string, rest object) object {
+	meta := object{"name": called}
+	if in != "" {
+		meta["namespace"] = in
+	}
+	out := object{"apiVersion": apiVersion, "kind": kind, "metadata": meta}
+	for k, v := range rest {
+		out[k] = v
+	}
+	return out
+}
+
+// install makes what the chart makes: the namespace, the rights, and the objects of the
+// agent's own, empty.
+func (w *world) install() {
+	w.t.Helper()
+	u, core, rbac := w.user("installer", "system:masters"), "/api/v1/namespaces/", "/apis/rbac.authorization.k8s.io/v1/"
+	for _, n := range []string{namespace, "shop"} {
+		u.made("/api/v1/namespaces", called("v1", "Namespace", "", n, nil))
+	}
+	for _, secret := range []string{name + "-key", name + "-certificate"} {
+		u.made(core+namespace+"/secrets", called("v1", "Secret", namespace, secret, nil))
+	}
+	u.made(core+namespace+"/configmaps", called("v1", "ConfigMap", namespace, name+"-canary", nil))
+	u.made("/apis/coordination.k8s.io/v1/namespaces/"+namespace+"/leases", called("coordination.k8s.io/v1", "Lease", namespace, name, nil))
+	u.made(hooks, called("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "", name, object{"webhooks": []any{}}))
+	needs := agent.Needs(agent.RightsOptions{Name: name, Admission: true})
+	subjects := []rbacv1.Subject{{APIGroup: "rbac.authorization.k8s.io", Kind: "User", Name: account}}
+	u.made(rbac+"clusterroles", called("rbac.authorization.k8s.io/v1", "ClusterRole", "", name, object{"rules": needs.Cluster}))
+	u.made(rbac+"clusterrolebindings", called("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", name, object{
+		"subjects": subjects, "roleRef": rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: name},
+	}))
+	u.made(rbac+"namespaces/"+namespace+"/roles", called("rbac.authorization.k8s.io/v1", "Role", namespace, name, object{"rules": needs.Namespace}))
+	u.made(rbac+"namespaces/"+namespace+"/rolebindings", called("rbac.authorization.k8s.io/v1", "RoleBinding", namespace, name, object{
+		"subjects": subjects, "roleRef": rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "Role", Name: name},
+	}))
+}
+
+// kubeconfig is how the agent comes to the API server.
+func (w *world) kubeconfig() string {
+	w.t.Helper()
+	c, err := w.kube.User(account, "system:serviceaccounts", "system:serviceaccounts:"+namespace)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	k := clientcmdapi.NewConfig()
+	k.Clusters["test"] = &clientcmdapi.Cluster{Server: c.Host, CertificateAuthorityData: c.CAData}
+	k.AuthInfos["agent"] = &clientcmdapi.AuthInfo{ClientCertificateData: c.CertData, ClientKeyData: c.KeyData}
+	k.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "agent"}
+	k.CurrentContext = "test"
+	file := filepath.Join(w.t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*k, file); err != nil {
+		w.t.Fatal(err)
+	}
+	return file
+}
+
+// settings are those of the agents of the tests.
+const settings = `
+agent:
+  admission: {mode: audit}
+  audit: {log: %q}
+  notices:
+    allow: [127.0.0.0/8]
+    destinations:
+    - {name: people, kind: webhook, url: %q, secretFile: %q}
+    rules:
+    - {name: all, destinations: [people]}
+`
+
+// agent starts a replica with a folder of its own, and enrols it where it is the first.
+func (w *world) agent(replicaName string) *replica {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	w.write(secret, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+	config := filepath.Join(dir, "seaworthy.yaml")
+	w.write(config, fmt.Sprintf(settings, w.auditLog, w.receiver.URL, secret))
+	token := filepath.Join(dir, "token")
+	if len(w.agents) == 0 {
+		var made struct{ Token string }
+		w.api(http.MethodPost, "/api/v1/sources/"+w.source.ID+"/enrolments", nil, &made)
+		w.write(token, made.Token)
+	}
+	r := &replica{health: freeAddress(w.t), hook: freeAddress(w.t)}
+	r.program = &program{t: w.t, name: "the agent", args: []string{
+		"agent", "--config", config, "--server", "http://" + w.address, "--enrolment-file", token, "--spool", filepath.Join(dir, "spool"),
+		"--replica", replicaName, "--kubeconfig", w.kubeconfig(), "--listen", r.hook, "--metrics-listen", r.health, "--webhook-url", "https://" + r.hook,
+		"--log-level", "debug",
+	}}
+	w.agents = append(w.agents, r)
+	r.start()
+	w.t.Cleanup(r.kill)
+	return r
+}
+
+func (w *world) write(file, text string) {
+	w.t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// ready waits until a replica answers and the API server asks it.
+func (w *world) ready(r *replica) {
+	w.t.Helper()
+	w.until("the agent is ready and the webhook asked", 2*time.Minute, func() error {
+		text, err := get("http://" + r.health + "/readyz")
+		if err != nil {
+			return err
+		}
+		if text, err = get("http://" + r.health + "/metrics"); err != nil {
+			return err
+		}
+		for _, line := range []string{`seaworthy_agent_place_works{place="webhook"} 1`, `seaworthy_agent_place_works{place="watch"} 1`, "seaworthy_agent_reports_total 1"} {
+			if !strings.Contains(text, line) {
+				return fmt.Errorf("the metrics do not say %s", line)
+			}
+		}
+		return nil
+	})
+}
+
+func get(url string) (string, error) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		return b.String(), fmt.Errorf("%s: %s %s %v", url, resp.Status, b.String(), err)
+	}
+	return b.String(), nil
+}
+
+// deployment is a workload of the shop.
+func deployment(name string, replicas int) object {
+	labels := object{"app": name}
+	return called("apps/v1", "Deployment", "shop", name, object{"spec": object{
+		"replicas": replicas, "selector": object{"matchLabels": labels}, "template": object{
+			"metadata": object{"labels": labels}, "spec": object{"containers": []any{object{"name": "app", "image": "nginx:1.29.3"}}},
+		},
+	}})
+}
+
+const deployments = "/apis/apps/v1/namespaces/shop/deployments"
+
+func scaled(n int) object { return object{"spec": object{"replicas": n}} }
+
+// sighted lists who saw a change.
+func sighted(c *seaworthy.Change) string {
+	var by []string
+	for _, s := range c.Sightings {
+		by = append(by, s.By)
+	}
+	return strings.Join(by, " ")
+}

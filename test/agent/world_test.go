@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+// Package agent runs everything that watches a cluster against a real kube-apiserver: the
+// agent in a process of its own with nothing but the rights that it asks for, a real
+// server on SQLite, and somebody who takes notices.
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/auth"
+	"github.com/seaworthy-dev/seaworthy/internal/cli"
+	"github.com/seaworthy-dev/seaworthy/internal/server"
+	"github.com/seaworthy-dev/seaworthy/test/kubeapiserver"
+)
+
+// The test's own binary is the program too: real processes that can be killed, without
+// building it again.
+const asProgram = "SEAWORTHY_AGENT_TEST_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) == "" {
+		os.Exit(m.Run())
+	}
+	os.Exit(cli.Run())
+}
+
+// program is one process of it, and what it prints.
+type program struct {
+	t    testing.TB
+	name string
+	args []string
+	env  []string
+
+	mu  sync.Mutex
+	cmd *exec.Cmd
+	out bytes.Buffer
+}
+
+// Write is io.Writer, for what the process prints.
+func (p *program) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.Write(b)
+}
+
+func (p *program) printed() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.String()
+}
+
+func (p *program) start() {
+	p.t.Helper()
+	cmd := exec.Command(os.Args[0], p.args...)
+	cmd.Env = append(append(os.Environ(), asProgram+"=1"), p.env...)
+	cmd.Stdout, cmd.Stderr = p, p
+	if err := cmd.Start(); err != nil {
+		p.t.Fatalf("start %s: %v", p.name, err)
+	}
+	p.mu.Lock()
+	p.cmd = cmd
+	p.mu.Unlock()
+}
+
+func (p *program) end(s os.Signal) {
+	p.mu.Lock()
+	cmd := p.cmd
+	p.cmd = nil
+	p.mu.Unlock()
+	if cmd == nil {
+		return
+	}
+	if err := cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.t.Error(err)
+	}
+	_ = cmd.Wait() // what it ends with is the test's matter, by what it left
+}
+
+func (p *program) kill() { p.end(os.Kill) }
+func (p *program) stop() { p.end(syscall.SIGTERM) }
+
+// world is a cluster with an agent, a server, and somebody who takes notices.
+type world struct {
+	t        *testing.T
+	kube     *kubeapiserver.Server
+	auditLog string
+
+	server   *program
+	data     string
+	address  string
+	token    string // of the owner
+	source   seaworthy.DeclaredSource
+	receiver *receiver
+
+	agents []*replica
+}
+
+// replica is one process of the agent.
+type replica struct {
+	*program
+	health string
+	hook   string // address of the webhook
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// enter starts everything but the agent.
+func enter(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, receiver: newReceiver(t)}
+	dir := t.TempDir()
+	policy, err := filepath.Abs("../../deploy/audit-policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.auditLog = filepath.Join(dir, "audit.log")
+	w.kube = kubeapiserver.Start(t, "--audit-policy-file="+policy, "--audit-log-path="+w.auditLog)
+	w.startServer(filepath.Join(dir, "server"))
+	w.install()
+	return w
+}
+
+// startServer starts the server and declares the cluster.
+func (w *world) startServer(data string) {
+	w.t.Helper()
+	w.data, w.address = data, freeAddress(w.t)
+	s, err := server.Open(w.t.Context(), server.Config{Data: data, BaseURL: "http://" + w.address})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.token = ownersToken(w.t, s.Auth())
+	if err := s.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.server = &program{t: w.t, name: "the server", args: []string{"serve", "--data", data, "--listen", w.address, "--base-url", "http://" + w.address, "--log-level", "warn"}}
+	w.server.start()
+	w.t.Cleanup(w.server.kill)
+	w.serverAnswers()
+	w.api(http.MethodPost, "/api/v1/sources", object{"kind": "cluster", "name": "production", "environment": "production"}, &w.source)
+}
+
+func (w *world) serverAnswers() {
+	w.t.Helper()
+	w.until("the server answers", time.Minute, func() error {
+		resp, err := http.Get("http://" + w.address + "/readyz")
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return errors.New(resp.Status)
+		}
+		return nil
+	})
+}
+
+func ownersToken(t *testing.T, a *auth.Auth) string {
+	t.Helper()
+	link, err := a.SetupLink(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, secret, _ := strings.Cut(link, auth.LinkPath)
+	r := httptest.NewRequest(http.MethodPost, a.BaseURL()+"/welcome", nil)
+	s, err := a.Setup(httptest.NewRecorder(), r, secret, "ada@example.com", "Ada", "a long and good passphrase 42")
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := seaworthy.Principal{Actor: "user:" + s.User.ID, UserID: s.User.ID, Name: "Ada", Role: seaworthy.Owner}
+	_, token, err := a.CreateToken(t.Context(), owner, auth.NewToken{Name: "test", Role: seaworthy.Owner})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// api asks the server something that has to work.
+func (w *world) api(method, path string, body, into any) {
+	w.t.Helper()
+	if err := w.tryAPI(method, path, body, into); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) tryAPI(method, path string, body, into any) error {
+	var text io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		text = bytes.NewReader(raw)
+	}
+	r, err := http.NewRequest(method, "http://"+w.address+path, text)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+w.token)
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode/100 != 2 {
+		return fmt.Errorf("%s %s: %s %s %v", method, path, resp.Status, raw, err)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, into)
+}
+
+// changes gives the changes on record, the oldest first.
+func (w *world) changes(query url.Values) []seaworthy.Change {
+	w.t.Helper()
+	out, err := w.tryChanges(query)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
+func (w *world) tryChanges(query url.Values) ([]seaworthy.Change, error) {
+	q := url.Values{"limit": {"200"}}
+	maps.Copy(q, query)
+	var out []seaworthy.Change
+	for {
+		var page struct {
+			Items []seaworthy.Change
+			Next  string
+		}
+		if err := w.tryAPI(http.MethodGet, "/api/v1/changes?"+q.Encode(), nil, &page); err != nil {
+			return nil, err
+		}
+		out = append(out, page.Items...)
+		if page.Next == "" {
+			break
+		}
+		q.Set("cursor", page.Next)
+	}
+	slices.SortStableFunc(out, func(a, b seaworthy.Change) int { return a.At.Compare(b.At) })
+	return out, nil
+}
+
+// of gives the changes of one object.
+func (w *world) of(kind, namespace, name string) []seaworthy.Change {
+	var out []seaworthy.Change
+	all, err := w.tryChanges(nil)
+	if err != nil {
+		return nil
+	}
+	for _, c := range all {
+		if c.Object.Kind == kind && c.Object.Namespace == namespace && c.Object.Name == name {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (w *world) gaps() []seaworthy.Gap {
+	w.t.Helper()
+	var page struct{ Items []seaworthy.Gap }
+	if w.tryAPI(http.MethodGet, "/api/v1/gaps?limit=200", nil, &page) != nil {
+		return nil
+	}
+	return page.Items
+}
+
+// gap finds one of a kind whose reason holds some words and that begins after a moment.
+func (w *world) gap(kind, words string, after time.Time) *seaworthy.Gap {
+	for _, g := range w.gaps() {
+		if g.Kind == kind && strings.Contains(g.Reason, words) && !g.From.Before(after) {
+			return &g
+		}
+	}
+	return nil
+}
+
+// until waits for something to hold.
+func (w *world) until(what string, most time.Duration, f func() error) {
+	w.t.Helper()
+	var err error
+	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(250 * time.Millisecond) {
+		if err = f(); err == nil {
+			return
+		}
+	}
+	w.t.Fatalf("%s: not within %s: %v\n%s", what, most, err, w.said())
+}
+
+// said is what the processes printed.
+func (w *world) said() string {
+	var b strings.Builder
+	for i, a := range w.agents {
+		fmt.Fprintf(&b, "agent %d:\n%s\n", i, a.printed())
+	}
+	if w.server != nil {
+		fmt.Fprintf(&b, "server:\n%s\n", w.server.printed())
+	}
+	return b.String()
+}
+
+var errNotYet = errors.New("not yet")
+
+// receiver takes notices as any receiver of Standard Webhooks does.
+type receiver struct {
+	*httptest.Server
+	mu      sync.Mutex
+	notices []seaworthy.Notice
+	raw     bytes.Buffer
+}
+
+func newReceiver(t *testing.T) *receiver {
+	r := &receiver{}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+		text, _ := io.ReadAll(q.Body)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.raw.Write(text)
+		var m struct{ Data []seaworthy.Notice }
+		if json.Unmarshal(text, &m) == nil {
+			r.notices = append(r.notices, m.Data...)
+		}
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+// got gives the notices of a kind whose title holds some words.
+func (r *receiver) got(kind seaworthy.NoticeKind, words string) []seaworthy.Notice {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []seaworthy.Notice
+	for _, n := range r.notices {
+		if slices.Contains(n.Kinds(), kind) && strings.Contains(n.Title, words) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func (r *receiver) all() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var b strings.Builder
+	for _, n := range r.notices {
+		fmt.Fprintf(&b, "%s: %s\n", n.Kind, n.Title)
+	}
+	return b.String()
+}
