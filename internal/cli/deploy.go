@@ -23,7 +23,7 @@ func (p *program) deployCommand() *cobra.Command {
 		Use: "deploy", Short: "Register deployments, against which changes of clusters are held", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.deployRecordCommand())
+	cmd.AddCommand(p.deployRecordCommand(), p.deployApproveCommand())
 	return cmd
 }
 

@@ -80,6 +80,7 @@ func fillChanges(tx *store.Tx) error {
 	return errors.Join(
 		tx.PutChange(&c),
 		tx.PutDeployment(&seaworthy.Deployment{ID: "d1", SourceID: "s1", From: tx.At, Until: tx.At.Add(time.Hour), RecordedAt: tx.At, RecordedBy: "token:t1", By: "pipeline"}),
+		tx.PutConfirmation(&seaworthy.Confirmation{ID: "w1", Commit: "c0ffee", PullURL: "https://git.example.com/7", Approval: seaworthy.Approval{Author: "bob", Approvers: []string{"carol"}, MergedAt: tx.At, CheckedAt: tx.At}}),
 		tx.PutChangeRule(&seaworthy.ChangeRule{ID: "r1", SourceID: "s1", Place: 1, Name: "scaling", Paths: []string{"spec.replicas"}}),
 		tx.PutChangeRule(&gone), tx.DropChangeRule(&gone),
 		tx.AddFolded("s1", tx.At, map[string]int{"Lease": 3}),
