@@ -11,11 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,10 +21,10 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver that asks for sizes
 
 	"github.com/seaworthy-dev/seaworthy"
-	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/server"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/store/storetest"
+	"github.com/seaworthy-dev/seaworthy/test/program"
 )
 
 // pace says how many agents there are and how much happens in their clusters.
@@ -73,7 +71,7 @@ func TestFleet(t *testing.T) {
 }
 
 func run(t *testing.T, p pace, database string) {
-	data, address := t.TempDir(), freeAddress(t)
+	data, address := t.TempDir(), program.FreeAddress(t)
 	tokens := prepare(t, p, data, database, address)
 	proc := serve(t, data, database, address)
 	agents := make([]*agent, p.agents)
@@ -120,17 +118,7 @@ func prepare(t *testing.T, p pace, data, database, address string) []string {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	link, err := s.Auth().SetupLink(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, secret, _ := strings.Cut(link, auth.LinkPath)
-	in, err := s.Auth().Setup(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, s.Auth().BaseURL()+"/welcome", nil), secret,
-		"ada@example.com", "Ada", "a long and good passphrase 42")
-	if err != nil {
-		t.Fatal(err)
-	}
-	owner := seaworthy.Principal{Actor: "user:" + in.User.ID, UserID: in.User.ID, Name: "Ada", Role: seaworthy.Owner}
+	owner := program.Owner(t, s.Auth())
 	var tokens []string
 	for n := range p.agents {
 		declared := seaworthy.DeclaredSource{Kind: seaworthy.KindCluster, Name: clusterName(n), Environment: seaworthy.Production, Declared: true}
@@ -175,10 +163,10 @@ type moment struct {
 	stored           int64
 }
 
-func measure(t *testing.T, proc *process, data, database string) moment {
+func measure(t *testing.T, proc *program.Process, data, database string) moment {
 	t.Helper()
-	m := moment{at: time.Now(), server: cpu(t, proc.cmd.Process.Pid), database: cpuOfDatabase()}
-	m.now, m.height = resident(t, proc.cmd.Process.Pid)
+	m := moment{at: time.Now(), server: cpu(t, proc.PID()), database: cpuOfDatabase()}
+	m.now, m.height = resident(t, proc.PID())
 	if database == "" {
 		for _, name := range []string{"seaworthy.db", "seaworthy.db-wal"} {
 			if info, err := os.Stat(filepath.Join(data, name)); err == nil {

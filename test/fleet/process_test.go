@@ -7,76 +7,36 @@ package fleet
 import (
 	"bytes"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/seaworthy-dev/seaworthy/internal/cli"
+	"github.com/seaworthy-dev/seaworthy/test/program"
 )
 
-// The test's own binary is the program too: the server is a process of its own, so that
-// what it takes is told apart from what the agents take.
-const asProgram = "SEAWORTHY_FLEET_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		os.Exit(cli.Run())
-	}
-	os.Exit(m.Run())
-}
-
-// process is a running 'seaworthy serve'.
-type process struct {
-	cmd *exec.Cmd
-	out bytes.Buffer
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+// The server is a process of its own, so that what it takes is told apart from what the
+// agents take.
+func TestMain(m *testing.M) { program.Main(m) }
 
 // serve starts the server and waits until it is ready.
-func serve(t *testing.T, data, database, address string) *process {
+func serve(t *testing.T, data, database, address string) *program.Process {
 	t.Helper()
-	p := &process{cmd: exec.Command(os.Args[0], "serve", "--data", data, "--listen", address, "--base-url", "http://"+address, "--log-level", "warn")}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1", "SEAWORTHY_DATABASE="+database)
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	if err := p.cmd.Start(); err != nil {
-		t.Fatalf("start the server: %v", err)
-	}
+	p := program.New(t, "serve", "--data", data, "--listen", address, "--base-url", "http://"+address, "--log-level", "warn")
+	p.Env = []string{"SEAWORTHY_DATABASE=" + database}
+	p.Start()
+	p.Ready(address)
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
-		if err := p.cmd.Wait(); err != nil {
+		if err := p.Stop(); err != nil {
 			t.Errorf("the server ended with %v", err)
 		}
-		if t.Failed() {
-			t.Logf("the server said:\n%s", p.out.Bytes()[:min(p.out.Len(), 20_000)])
+		if said := p.Printed(); t.Failed() {
+			t.Logf("the server said:\n%s", said[:min(len(said), 20_000)])
 		}
 	})
-	for range 3000 {
-		if resp, err := http.Get("http://" + address + "/readyz"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return p
-			}
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatalf("the server is not ready after a minute:\n%s", p.out.String())
-	return nil
+	return p
 }
 
 // cpu is the time that a process has taken on all processors, as /proc/PID/stat counts it.

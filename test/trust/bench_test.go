@@ -50,18 +50,18 @@ func TestPackageOfManyItems(t *testing.T) {
 		token := tokenOf(t, w.server.Auth(), seaworthy.ComplianceManager)
 		key := w.server.LogKey()
 		w.must(w.server.Close())
-		p := &process{t: t, binary: os.Args[0], data: w.config.Data, database: c.Database, token: token, address: freeAddress(t), out: &output{}}
+		p := serverProcess(t, w.config.Data, c.Database, token)
 		t.Cleanup(p.kill)
 		p.start()
 		p.settle()
 		file := filepath.Join(t.TempDir(), "package.zip")
-		stop := measure(t, "export", p.cmd.Process.Pid, time.Minute)
-		p.env = []string{"SEAWORTHY_TOKEN=" + token}
+		stop := measure(t, "export", p.PID(), time.Minute)
+		p.Env = append(p.Env, "SEAWORTHY_TOKEN="+token)
 		p.measured("package", "--server", "http://"+p.address, "--key", key, "-o", file)
 		stop()
-		w.must(p.stop())
+		w.must(p.Stop())
 		p.measured("verify", "--key", key, file)
-		t.Logf("%.2000s", p.out)
+		t.Logf("%.2000s", p.Printed())
 	})
 }
 
@@ -87,13 +87,13 @@ func (p *process) settle() {
 		}
 		time.Sleep(time.Second)
 	}
-	p.t.Fatalf("the server has not checked itself in ten minutes:\n%s", p.out)
+	p.t.Fatalf("the server has not checked itself in ten minutes:\n%s", p.Printed())
 }
 
 // measured runs the program to its end and holds it to what is wanted.
 func (p *process) measured(args ...string) {
 	p.t.Helper()
-	cmd := p.command(args...)
+	cmd := p.Command(args...)
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func (p *process) measured(args ...string) {
 	err := cmd.Wait()
 	stop()
 	if err != nil {
-		p.t.Errorf("seaworthy %s ends with %v:\n%s", args[0], err, p.out)
+		p.t.Errorf("seaworthy %s ends with %v:\n%s", args[0], err, p.Printed())
 	}
 }
 

@@ -26,7 +26,7 @@ func TestPostgresBackupAndRestore(t *testing.T) {
 		if c.Database == "" {
 			return // see TestBackupAndRestore in internal/server
 		}
-		dump, load := program(t, "pg_dump"), program(t, "pg_restore")
+		dump, load := postgresProgram(t, "pg_dump"), postgresProgram(t, "pg_restore")
 		p := newProcess(t, c.Database)
 		p.start()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -44,28 +44,28 @@ func TestPostgresBackupAndRestore(t *testing.T) {
 			}
 		}
 		run(dump, "--format=custom", "--file="+filepath.Join(dir, "dump"), c.Database)
-		if err := p.command("backup", "--data", p.data, filepath.Join(dir, "rest.tar")).Run(); err != nil {
-			t.Fatalf("backup: %v\n%s", err, p.out)
+		if err := p.Command("backup", "--data", p.data, filepath.Join(dir, "rest.tar")).Run(); err != nil {
+			t.Fatalf("backup: %v\n%s", err, p.Printed())
 		}
 		cancel()
 		g.Wait()
-		if err := p.stop(); err != nil {
+		if err := p.Stop(); err != nil {
 			t.Error(err)
 		}
 
 		again := storetest.Database(t)
 		run(load, "--no-owner", "--dbname="+again, filepath.Join(dir, "dump"))
-		q := &process{t: t, binary: p.binary, data: filepath.Join(dir, "new"), database: again, token: p.token, address: freeAddress(t), out: &output{}}
+		q := serverProcess(t, filepath.Join(dir, "new"), again, p.token)
 		q.args = []string{"--log-key", filepath.Join(p.data, "log.key"), "--secret-key", filepath.Join(p.data, "secret.key")}
 		t.Cleanup(q.kill)
-		if err := q.command("restore", "--data", q.data, filepath.Join(dir, "rest.tar")).Run(); err != nil || !strings.Contains(q.out.String(), "and verified") {
-			t.Fatalf("restore: %v\n%s", err, q.out)
+		if err := q.Command("restore", "--data", q.data, filepath.Join(dir, "rest.tar")).Run(); err != nil || !strings.Contains(q.Printed(), "and verified") {
+			t.Fatalf("restore: %v\n%s", err, q.Printed())
 		}
 		q.start()
 		if _, status, said := q.send("prod", report(t, "prod", time.Now(), 4, 0)); status != http.StatusCreated {
 			t.Errorf("the restored server answers a report with %d: %s", status, said)
 		}
-		if err := q.stop(); err != nil {
+		if err := q.Stop(); err != nil {
 			t.Error(err)
 		}
 		s, err := server.Open(t.Context(), server.Config{Data: q.data, Database: again, LogKey: filepath.Join(p.data, "log.key"), SecretKey: filepath.Join(p.data, "secret.key")})
@@ -81,9 +81,9 @@ func TestPostgresBackupAndRestore(t *testing.T) {
 		}
 		altered := storetest.Copy(t, store.Config{Database: again})
 		storetest.Tamper(t, altered, `UPDATE findings SET message = 'all is well' WHERE id = (SELECT MIN(id) FROM findings)`)
-		cmd := q.command("restore", "--data", filepath.Join(dir, "third"), "--database", altered.Database, filepath.Join(dir, "rest.tar"))
+		cmd := q.Command("restore", "--data", filepath.Join(dir, "third"), "--database", altered.Database, filepath.Join(dir, "rest.tar"))
 		if err := cmd.Run(); cmd.ProcessState.ExitCode() != 3 {
-			t.Errorf("restoring beside an altered database exits with %v\n%s", err, q.out)
+			t.Errorf("restoring beside an altered database exits with %v\n%s", err, q.Printed())
 		}
 	})
 }

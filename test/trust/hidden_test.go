@@ -92,17 +92,17 @@ func TestLosingARightClosesNothing(t *testing.T) {
 		p.start()
 		scan := func() {
 			t.Helper()
-			p.env = []string{"SEAWORTHY_TOKEN=" + p.token, "KUBECONFIG=" + kubeconfig}
-			cmd := p.command("scan", "--cluster", "--source", "prod", "--upload", "http://"+p.address, "--fail-on", "none")
+			p.Env = append(p.Env, "SEAWORTHY_TOKEN="+p.token, "KUBECONFIG="+kubeconfig)
+			cmd := p.Command("scan", "--cluster", "--source", "prod", "--upload", "http://"+p.address, "--fail-on", "none")
 			if err := cmd.Run(); err != nil {
-				t.Fatalf("scan: %v\n%s", err, p.out)
+				t.Fatalf("scan: %v\n%s", err, p.Printed())
 			}
 		}
 		scan()
 		api.forbidden = true
 		scan()
 		api.forbidden, api.gone = false, true
-		if err := p.stop(); err != nil {
+		if err := p.Stop(); err != nil {
 			t.Error(err)
 		}
 		privileged := func() seaworthy.TrackedFinding {
@@ -123,7 +123,7 @@ func TestLosingARightClosesNothing(t *testing.T) {
 		}
 		p.start()
 		scan()
-		if err := p.stop(); err != nil {
+		if err := p.Stop(); err != nil {
 			t.Error(err)
 		}
 		if f := privileged(); f.Status != seaworthy.FindingFixed || f.Cause != seaworthy.CauseObjectDeleted {

@@ -109,8 +109,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		cancel()
 		g.Wait()
-		if err := p.stop(); err != nil {
-			t.Errorf("the server does not stop when asked to: %v\n%s", err, p.out)
+		if err := p.Stop(); err != nil {
+			t.Errorf("the server does not stop when asked to: %v\n%s", err, p.Printed())
 		}
 		kept := p.check()
 		t.Logf("seed %d: %d reports were taken, %d are there; the slowest start took %s", seed, len(a.runs), len(kept), slowest)

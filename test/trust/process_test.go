@@ -7,87 +7,57 @@ package trust
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
-	"github.com/seaworthy-dev/seaworthy/internal/cli"
 	"github.com/seaworthy-dev/seaworthy/internal/server"
+	"github.com/seaworthy-dev/seaworthy/test/program"
 )
 
-// The test's own binary is the program too: a real process of 'seaworthy serve' that can
-// be killed, without building it again.
-const (
-	asProgram = "SEAWORTHY_TRUST_PROGRAM"
-	fileLimit = "SEAWORTHY_TRUST_FILE_LIMIT" // bytes that a file may have: a disk that is full
-)
+// fileLimit names the bytes that a file of the program may have: a disk that is full.
+const fileLimit = "SEAWORTHY_TRUST_FILE_LIMIT"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) == "" {
-		os.Exit(m.Run())
-	}
-	if n, err := strconv.ParseUint(os.Getenv(fileLimit), 10, 64); err == nil {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: n, Max: ^uint64(0)}); err != nil {
-			panic(err)
+	program.Main(m, func() {
+		if n, err := strconv.ParseUint(os.Getenv(fileLimit), 10, 64); err == nil {
+			if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: n, Max: ^uint64(0)}); err != nil {
+				panic(err)
+			}
 		}
-	}
-	os.Exit(cli.Run())
+	})
 }
 
 // process is a server in a process of its own.
 type process struct {
+	*program.Process
 	t        testing.TB
-	binary   string
 	data     string
 	database string
 	token    string
 	address  string
-	env      []string
 	args     []string
-	run      func(*exec.Cmd) // last word on how it is started
-
-	mu  sync.Mutex
-	cmd *exec.Cmd
-	out *output
 }
 
-// output keeps what a process prints.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write is io.Writer.
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
+// serverProcess prepares a process for a data folder and a database that are there.
+func serverProcess(t testing.TB, data, database, token string) *process {
+	p := &process{Process: program.New(t), t: t, data: data, database: database, token: token, address: program.FreeAddress(t)}
+	p.Env = []string{"SEAWORTHY_DATABASE=" + database}
+	return p
 }
 
 // newProcess prepares a data folder with a token that sends reports.
 func newProcess(t *testing.T, database string) *process {
 	t.Helper()
-	p := &process{t: t, binary: os.Args[0], data: t.TempDir(), database: database, address: freeAddress(t), out: &output{}}
+	p := serverProcess(t, t.TempDir(), database, "")
 	s, err := server.Open(t.Context(), server.Config{Data: p.data, Database: database, BaseURL: "http://" + p.address})
 	if err != nil {
 		t.Fatal(err)
@@ -96,100 +66,35 @@ func newProcess(t *testing.T, database string) *process {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.kill)
 	return p
 }
 
 // tokenOf makes the owner, and a token of the owner's of a role.
-func tokenOf(t *testing.T, a *auth.Auth, role seaworthy.Role) string {
+func tokenOf(t testing.TB, a *auth.Auth, role seaworthy.Role) string {
 	t.Helper()
-	link, err := a.SetupLink(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, secret, _ := strings.Cut(link, auth.LinkPath)
-	r := httptest.NewRequest(http.MethodPost, a.BaseURL()+"/welcome", nil)
-	s, err := a.Setup(httptest.NewRecorder(), r, secret, "ada@example.com", "Ada", "a long and good passphrase 42")
-	if err != nil {
-		t.Fatal(err)
-	}
-	owner := seaworthy.Principal{Actor: "user:" + s.User.ID, UserID: s.User.ID, Name: "Ada", Role: seaworthy.Owner}
-	_, token, err := a.CreateToken(t.Context(), owner, auth.NewToken{Name: string(role), Role: role})
+	_, token, err := a.CreateToken(t.Context(), program.Owner(t, a), auth.NewToken{Name: string(role), Role: role})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return token
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// command is the program with arguments, not yet started.
-func (p *process) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(p.binary, args...)
-	cmd.Env = append(os.Environ(), append(p.env, asProgram+"=1", "SEAWORTHY_DATABASE="+p.database)...)
-	cmd.Stdout, cmd.Stderr = p.out, p.out
-	if p.run != nil {
-		p.run(cmd)
-	}
-	return cmd
-}
-
 // begin starts the server without waiting for it.
 func (p *process) begin() {
 	p.t.Helper()
-	cmd := p.command("serve", "--data", p.data, "--listen", p.address, "--base-url", "http://"+p.address, "--wait", "2s")
-	cmd.Args = append(cmd.Args, p.args...)
-	if err := cmd.Start(); err != nil {
-		p.t.Fatalf("start the server: %v", err)
-	}
-	p.mu.Lock()
-	p.cmd = cmd
-	p.mu.Unlock()
+	p.Args = append([]string{"serve", "--data", p.data, "--listen", p.address, "--base-url", "http://" + p.address, "--wait", "2s"}, p.args...)
+	p.Start()
 }
 
 // start starts the server, waits until it is ready, and tells how long that took.
 func (p *process) start() time.Duration {
 	p.t.Helper()
-	began := time.Now()
 	p.begin()
-	for time.Since(began) < time.Minute {
-		if status, _ := p.get("/readyz"); status == http.StatusOK {
-			return time.Since(began)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	p.kill()
-	p.t.Fatalf("the server is not ready after a minute:\n%s", p.out)
-	return 0
+	return p.Ready(p.address)
 }
 
 // kill ends the server as a power cut does for a process: it gets no word in.
-func (p *process) kill() { _ = p.end(os.Kill) }
-
-// stop asks the server to end, and gives what it ends with.
-func (p *process) stop() error { return p.end(syscall.SIGTERM) }
-
-func (p *process) end(s os.Signal) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.cmd == nil {
-		return nil
-	}
-	cmd := p.cmd
-	p.cmd = nil
-	if err := cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	return cmd.Wait()
-}
+func (p *process) kill() { _ = p.Kill() }
 
 var client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 

@@ -25,7 +25,7 @@ import (
 // beside is a second server on the database, the keys and the blobs of the first.
 func (p *process) beside() *process {
 	p.t.Helper()
-	o := &process{t: p.t, binary: p.binary, data: p.t.TempDir(), database: p.database, token: p.token, address: freeAddress(p.t), out: &output{}}
+	o := serverProcess(p.t, p.t.TempDir(), p.database, p.token)
 	for _, key := range []string{"log.key", "secret.key"} {
 		o.args = append(o.args, "--"+key[:len(key)-4]+"-key", filepath.Join(p.data, key))
 	}
@@ -128,8 +128,8 @@ func TestTwoServersOnOneDatabase(t *testing.T) {
 		cancel()
 		others.Wait()
 		for _, p := range servers {
-			if err := p.stop(); err != nil {
-				t.Errorf("a server does not stop when asked to: %v\n%s", err, p.out)
+			if err := p.Stop(); err != nil {
+				t.Errorf("a server does not stop when asked to: %v\n%s", err, p.Printed())
 			}
 		}
 		kept := first.check()

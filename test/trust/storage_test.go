@@ -44,7 +44,7 @@ func TestObjectStorageGoneAndBack(t *testing.T) {
 		storage.Run()
 		send(2, http.StatusCreated)
 		send(1, http.StatusOK)
-		if err := p.stop(); err != nil {
+		if err := p.Stop(); err != nil {
 			t.Error(err)
 		}
 		if left, err := filepath.Glob(filepath.Join(p.data, "blobs", "??", "*")); err != nil || len(left) > 0 {
@@ -52,12 +52,12 @@ func TestObjectStorageGoneAndBack(t *testing.T) {
 		}
 		from := server.Config{Data: p.data, Database: p.database, Storage: bucket}
 		file := filepath.Join(t.TempDir(), "backup.tar")
-		if err := p.command(append(where(from), "backup", file)...).Run(); err != nil {
-			t.Fatalf("backup: %v\n%s", err, p.out)
+		if err := p.Command(append(where(from), "backup", file)...).Run(); err != nil {
+			t.Fatalf("backup: %v\n%s", err, p.Printed())
 		}
 		to := server.Config{Data: filepath.Join(t.TempDir(), "new"), Database: p.database, Storage: strings.Replace(bucket, "?", "-again?", 1)}
-		if err := p.command(append(where(to), "restore", file)...).Run(); err != nil {
-			t.Fatalf("restore: %v\n%s", err, p.out)
+		if err := p.Command(append(where(to), "restore", file)...).Run(); err != nil {
+			t.Fatalf("restore: %v\n%s", err, p.Printed())
 		}
 		to.LogKey = filepath.Join(p.data, "log.key")
 		s, err := server.Open(t.Context(), to)
@@ -97,8 +97,8 @@ func where(c server.Config) []string {
 	return args
 }
 
-// program finds one of PostgreSQL's own, where Debian keeps them.
-func program(t *testing.T, name string) string {
+// postgresProgram finds one of PostgreSQL's own, where Debian keeps them.
+func postgresProgram(t *testing.T, name string) string {
 	t.Helper()
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
 	if err != nil || len(found) == 0 {

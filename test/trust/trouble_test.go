@@ -32,7 +32,7 @@ import (
 // stays, and the server goes on when there is room again.
 func TestDiskFull(t *testing.T) {
 	p := newProcess(t, "")
-	p.env = []string{fmt.Sprintf("%s=%d", fileLimit, 3<<20)}
+	p.Env = append(p.Env, fmt.Sprintf("%s=%d", fileLimit, 3<<20))
 	p.start()
 	began := time.Now().Add(-24 * time.Hour)
 	var refused []byte
@@ -50,7 +50,7 @@ func TestDiskFull(t *testing.T) {
 		case status == http.StatusServiceUnavailable && strings.Contains(said, "nothing was"):
 			refused = body
 		default:
-			t.Fatalf("report %d is answered with %d: %s\n%s", n, status, said, p.out)
+			t.Fatalf("report %d is answered with %d: %s\n%s", n, status, said, p.Printed())
 		}
 	}
 	if status, said := p.get("/healthz"); status != http.StatusOK {
@@ -60,7 +60,7 @@ func TestDiskFull(t *testing.T) {
 	if _, status, said := p.send("prod", refused); status != http.StatusCreated {
 		t.Errorf("with room again the report is answered with %d: %s", status, said)
 	}
-	if err := p.stop(); err != nil {
+	if err := p.Stop(); err != nil {
 		t.Error(err)
 	}
 	kept := p.check()
@@ -78,7 +78,7 @@ func TestDiskFull(t *testing.T) {
 // finds it.
 func (p *process) makeRoom() {
 	p.t.Helper()
-	p.env = nil
+	p.Env = nil
 	prlimit, err := exec.LookPath("prlimit")
 	if err != nil {
 		p.t.Log("there is no prlimit: the server is started anew with room")
@@ -86,7 +86,7 @@ func (p *process) makeRoom() {
 		p.start()
 		return
 	}
-	if out, err := exec.Command(prlimit, "--fsize=unlimited:", "--pid", strconv.Itoa(p.cmd.Process.Pid)).CombinedOutput(); err != nil {
+	if out, err := exec.Command(prlimit, "--fsize=unlimited:", "--pid", strconv.Itoa(p.PID())).CombinedOutput(); err != nil {
 		p.t.Fatalf("prlimit: %v\n%s", err, out)
 	}
 }
@@ -108,7 +108,7 @@ func (p *process) asNobody() {
 		}
 	})
 	program := filepath.Join(dir, "seaworthy")
-	data, err := os.ReadFile(p.binary)
+	data, err := os.ReadFile(p.Binary)
 	if err == nil {
 		err = os.WriteFile(program, data, 0o755)
 	}
@@ -126,8 +126,8 @@ func (p *process) asNobody() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.binary, p.data = program, filepath.Join(dir, "data")
-	p.run = func(cmd *exec.Cmd) {
+	p.Binary, p.data = program, filepath.Join(dir, "data")
+	p.Change = func(cmd *exec.Cmd) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 		cmd.Dir = dir
 	}
@@ -149,10 +149,9 @@ func TestReadOnlyFolder(t *testing.T) {
 	p.asNobody()
 	chmod(t, 0o500, p.data)
 	p.begin()
-	if err := p.cmd.Wait(); err == nil || !strings.Contains(p.out.String(), "cannot be written") || !strings.Contains(p.out.String(), p.data) {
-		t.Errorf("the server starts on a folder that it cannot write: %v\n%s", err, p.out)
+	if err := p.Wait(); err == nil || !strings.Contains(p.Printed(), "cannot be written") || !strings.Contains(p.Printed(), p.data) {
+		t.Errorf("the server starts on a folder that it cannot write: %v\n%s", err, p.Printed())
 	}
-	p.cmd = nil
 	chmod(t, 0o700, p.data)
 	p.start()
 	body := report(t, "prod", time.Now().Add(-time.Hour), 3, 0)
@@ -172,13 +171,13 @@ func TestReadOnlyFolder(t *testing.T) {
 	}
 	chmod(t, 0o500, dirs...)
 	if _, status, said := p.send("prod", body); status != http.StatusServiceUnavailable {
-		t.Errorf("a report that cannot be kept is answered with %d: %s\n%s", status, said, p.out)
+		t.Errorf("a report that cannot be kept is answered with %d: %s\n%s", status, said, p.Printed())
 	}
 	chmod(t, 0o700, dirs...)
 	if _, status, said := p.send("prod", body); status != http.StatusCreated {
 		t.Errorf("with the folder writable again the report is answered with %d: %s", status, said)
 	}
-	if err := p.stop(); err != nil {
+	if err := p.Stop(); err != nil {
 		t.Error(err)
 	}
 	if kept := p.check(); len(kept) != 1 {
@@ -258,10 +257,9 @@ func TestDatabaseGoneAndBack(t *testing.T) {
 
 		g.set(true)
 		p.begin()
-		if err := p.cmd.Wait(); err == nil || !strings.Contains(p.out.String(), "cannot be used") {
-			t.Errorf("the server starts without its database: %v\n%s", err, p.out)
+		if err := p.Wait(); err == nil || !strings.Contains(p.Printed(), "cannot be used") {
+			t.Errorf("the server starts without its database: %v\n%s", err, p.Printed())
 		}
-		p.cmd = nil
 		g.set(false)
 		p.start()
 		send := func(n, want int) {
@@ -275,7 +273,7 @@ func TestDatabaseGoneAndBack(t *testing.T) {
 				}
 				// Connections that were cut may still be tried when the database is back.
 				if status != http.StatusServiceUnavailable || time.Now().After(give) {
-					t.Errorf("report %d is answered with %d, want %d: %s\n%s", n, status, want, said, p.out)
+					t.Errorf("report %d is answered with %d, want %d: %s\n%s", n, status, want, said, p.Printed())
 					return
 				}
 				time.Sleep(50 * time.Millisecond)
@@ -293,7 +291,7 @@ func TestDatabaseGoneAndBack(t *testing.T) {
 		g.set(false)
 		send(2, http.StatusCreated)
 		send(1, http.StatusOK)
-		if err := p.stop(); err != nil {
+		if err := p.Stop(); err != nil {
 			t.Error(err)
 		}
 		if kept := p.check(); len(kept) != 2 {
@@ -330,7 +328,7 @@ func TestDatabaseThatComesAndGoes(t *testing.T) {
 			before := a.count()
 			for give := time.Now().Add(time.Minute); a.count() < before+3; time.Sleep(5 * time.Millisecond) {
 				if time.Now().After(give) {
-					t.Fatalf("with its database back the server takes no reports\n%s", p.out)
+					t.Fatalf("with its database back the server takes no reports\n%s", p.Printed())
 				}
 			}
 			g.set(true)
@@ -339,8 +337,8 @@ func TestDatabaseThatComesAndGoes(t *testing.T) {
 		}
 		cancel()
 		loops.Wait()
-		if err := p.stop(); err != nil {
-			t.Errorf("the server does not stop when asked to: %v\n%s", err, p.out)
+		if err := p.Stop(); err != nil {
+			t.Errorf("the server does not stop when asked to: %v\n%s", err, p.Printed())
 		}
 		kept := p.check()
 		for digest, run := range a.runs {
