@@ -43,9 +43,11 @@ func (w *Watch) checkOutage() {
 	case o == nil:
 	case over:
 		w.outage = nil
+		w.log.Info("watch is whole again", "since", o.from, "reason", o.said(true))
 		w.handler.Gap(seaworthy.AgentGap{Place: seaworthy.SeenByWatch, From: wall(o.from), To: later(wall(o.from), wall(now)), Reason: o.said(true)})
 	case !o.told && now.Sub(o.from) >= lasts:
 		o.told = true
+		w.log.Warn("watch is interrupted", "since", o.from, "reason", o.said(false))
 		w.handler.Gap(seaworthy.AgentGap{Place: seaworthy.SeenByWatch, From: wall(o.from), Reason: o.said(false)})
 	}
 }

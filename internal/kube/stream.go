@@ -231,7 +231,7 @@ func (s *stream) note(err error) {
 		s.fresh = w.now()
 	case s.err == nil:
 		s.since = w.now()
-		w.log.Info("watch interrupted", "kind", s.kind.String(), "error", err)
+		w.log.Debug("watch interrupted", "kind", s.kind.String(), "error", err)
 	}
 	s.err = err
 	if expired(err) {

@@ -153,33 +153,41 @@ func (x *index) Set(k *kube.Kind, object map[string]any, how kube.Manner) {
 		}
 	}
 	redacted := changes.Redact(object, x.cfg.Key)
-	delete(redacted, "status")
+	if !delivers[in.String()] {
+		delete(redacted, "status")
+	}
 	content, status := contentOf(redacted), x.statusOf(in, object)
-	if e != nil && !e.gone && e.uid == id && e.content == content && e.status == status {
+	known := e != nil && !e.gone && e.uid == id
+	if known && e.content == content && e.status == status {
 		e.version = strings.Clone(version)
 		return
 	}
 	seen := seaworthy.Sighting{ID: strings.Clone(version), Relisted: how == kube.Anew}
-	if e != nil && !e.gone && e.uid != id {
+	if e != nil && !e.gone && !known {
 		x.observe(e, nil, seaworthy.VerbDelete, "", seaworthy.Sighting{ID: e.version + "-gone", Relisted: true})
 		x.remove(e)
 	}
-	fresh := e == nil || e.gone
 	if e == nil {
 		e = &entry{place: &place{shared(at.namespace), strings.Clone(at.name)}, kind: in}
 		in.entries[*e.place], in.sorted = e, nil
 	}
+	judged := !known || e.content != content || !delivers[in.String()]
 	switch {
-	case how == kube.Initially:
-	case fresh:
-		e.gone = true // there is nothing before
+	case how == kube.Initially && !known:
+		x.show(in, nil, redacted)
+	case !known:
+		x.show(in, nil, redacted)
 		x.observe(e, redacted, seaworthy.VerbCreate, manager(meta), seen)
 	case e.content != content:
 		x.observe(e, redacted, seaworthy.VerbUpdate, manager(meta), seen)
+	case delivers[in.String()]:
+		x.show(in, x.whole(e), redacted)
 	}
 	e.uid, e.version, e.content, e.status, e.gone, e.round = id, seen.ID, content, status, false, in.round
 	x.keep(e, redacted, object)
-	x.touch(e)
+	if judged {
+		x.touch(e)
+	}
 }
 
 // keep packs what stays of an object, and notes how it stands to its controller.

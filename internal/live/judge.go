@@ -10,6 +10,8 @@ import (
 	"hash/maphash"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -229,11 +231,20 @@ func (j *judge) object(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
+	thin(o)
 	o.Release()
 	e.object = o
 	j.stale(e, before)
 	j.replace(&e.marks, alone, found, func(m mark) bool { return open[m.check] })
 	return nil
+}
+
+// thin leaves of a pod that a controller made only its labels, which are all that is read
+// of it: pods are most of a cluster, and all of those are judged through their owner.
+func thin(o *snapshot.Object) {
+	if pod, ok := o.Typed.(*corev1.Pod); ok && o.Owner != nil {
+		o.Typed = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}}
+	}
 }
 
 // judgeAlone gives what is found in the object for itself, and which checks could not say.

@@ -42,6 +42,10 @@ type Config struct {
 
 	// Observe takes a write that the watch shows.
 	Observe func(changes.Observation)
+	// Show takes, before Observe does, what an observation is of, and beyond that every
+	// status of what Argo CD and Flux deploy; before is nil where nothing is known of it,
+	// as when the cluster is listed.
+	Show func(before, after map[string]any, at time.Time)
 	// Gap takes an interval in which the watch may not have seen everything. A zero To: it
 	// lasts, and one with the same From ends it.
 	Gap func(seaworthy.AgentGap)

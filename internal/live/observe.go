@@ -28,10 +28,12 @@ func (x *index) observe(e *entry, after map[string]any, verb, by string, seen se
 	o := changes.Observation{Sighting: seen, Verb: verb, Outcome: seaworthy.OutcomePersisted, After: after}
 	if verb != seaworthy.VerbCreate {
 		o.Before = x.whole(e)
-		delete(o.Before, "status")
 	}
 	o.Describe() // of the object as the API server stores it
-	o.After = digested(e.kind, o.After)
+	if verb == seaworthy.VerbUpdate {
+		x.show(e.kind, o.Before, o.After)
+	}
+	o.Before, o.After = intended(o.Before), intended(digested(e.kind, o.After))
 	if verb == seaworthy.VerbUpdate {
 		if edits, _ := changes.Diff(o.Before, o.After); len(edits) == 0 {
 			return
@@ -39,6 +41,28 @@ func (x *index) observe(e *entry, after map[string]any, verb, by string, seen se
 	}
 	o.Actor.Manager = by
 	x.cfg.Observe(o)
+}
+
+// intended is an object without its status, which is nobody's intent.
+func intended(object map[string]any) map[string]any {
+	if object["status"] == nil {
+		return object
+	}
+	object = maps.Clone(object)
+	delete(object, "status")
+	return object
+}
+
+// show hands on what may claim a change.
+func (x *index) show(in *kind, before, after map[string]any) {
+	if x.cfg.Show != nil && !reports[in.Group] {
+		x.cfg.Show(before, after, x.now().UTC().Round(0))
+	}
+}
+
+// delivers lists the resources by which Argo CD and Flux deploy: their status tells of it.
+var delivers = map[string]bool{
+	"applications.argoproj.io": true, "kustomizations.kustomize.toolkit.fluxcd.io": true, "helmreleases.helm.toolkit.fluxcd.io": true,
 }
 
 // reports are the groups in which other tools say what they found.
@@ -73,7 +97,7 @@ func manager(meta map[string]any) string {
 func (x *index) kept(in *kind, redacted, object map[string]any) map[string]any {
 	spec := digested(in, redacted)["spec"]
 	in.Tidy(object)
-	if !x.status && !statusRead[in.String()] && in.Group != constraints {
+	if !x.status && !statusRead[in.String()] && !delivers[in.String()] && in.Group != constraints {
 		delete(object, "status")
 	}
 	if isCRD(in) {
@@ -129,6 +153,8 @@ func (x *index) statusOf(in *kind, object map[string]any) (out [16]byte) {
 	switch {
 	case status == nil:
 		return out
+	case delivers[in.String()]:
+		what = status
 	case in.String() == "pods":
 		what = status["phase"]
 	case in.String() == "nodes" && !x.status:

@@ -119,6 +119,7 @@ func (j *judge) batch(entries []*entry) scan.Batch {
 				yield.Errors = append(yield.Errors, c.kind.Undecoded(c.object, err))
 				continue
 			}
+			thin(o)
 			e.object = o
 			if err := emit(o); err != nil {
 				return yield, err
@@ -183,6 +184,20 @@ func (l *Live) Object(r kschema.GroupVersionResource, namespace, name string) (m
 		return nil, false
 	}
 	return x.whole(e), true
+}
+
+// Each goes through the objects of a resource as they are kept.
+func (l *Live) Each(r kschema.GroupResource, take func(object map[string]any)) {
+	x := l.index
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if in := x.kinds[r]; in != nil {
+		for _, e := range in.inOrder() {
+			if !e.gone {
+				take(x.whole(e))
+			}
+		}
+	}
 }
 
 // Namespace gives a Namespace as it is kept.
