@@ -12,8 +12,11 @@ import (
 
 // Heading says in one line what a message is about.
 func (m *Message) Heading() string {
-	if !m.Digest && len(m.Notices) == 1 {
+	switch n := len(m.Notices); {
+	case !m.Digest && n == 1:
 		return m.Notices[0].Title
+	case !m.Digest && n > 1:
+		return fmt.Sprintf("%s, and %d more", m.Notices[0].Title, n-1)
 	}
 	return fmt.Sprintf("Seaworthy: %s of %s", count(len(m.Notices), "notice"), m.At.Format("2 January 2006"))
 }

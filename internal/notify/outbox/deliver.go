@@ -172,7 +172,7 @@ func (o *Outbox) message(ctx context.Context, to *seaworthy.Destination, d *seaw
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &notify.Message{ID: d.ID, At: d.CreatedAt, BaseURL: o.BaseURL, Notices: notices, Digest: d.Digest || len(notices) > 1}
+	m := &notify.Message{ID: d.ID, At: d.CreatedAt, BaseURL: o.BaseURL, Notices: notices, Digest: d.Digest}
 	if to.Kind == seaworthy.DestinationSlack && len(notices) == 1 && notices[0].Thread != "" {
 		if m.Thread, err = o.Store.ThreadOf(ctx, to.ID, notices[0].Thread); err != nil {
 			return nil, nil, err
