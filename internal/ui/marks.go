@@ -132,6 +132,17 @@ var meanings = map[string]meaning{
 	"retired":    {"dash", "none", "Retired"},
 	"complete":   {"done", "good", "Complete"},
 
+	"alive":        {"done", "good", "Heard of"},
+	"unheard":      {"dots", "warn", "Never heard of"},
+	"works":        {"done", "good", "Works"},
+	"broken":       {"cross", "bad", "Broken"},
+	"not observed": {"dash", "none", "Not observed"},
+	"agent":        {"gap", "bad", "Agent silent"},
+	"watch":        {"gap", "warn", "Not watched"},
+	"webhook":      {"gap", "warn", "Webhook not reached"},
+	"audit":        {"gap", "warn", "Audit events missing"},
+	"messages":     {"gap", "warn", "Messages missing"},
+
 	"needs you":    {"bang", "bad", "Needs you"},
 	"deviated":     {"half", "warn", "Deviated in the past"},
 	"not due yet":  {"dots", "low", "Not due yet"},

@@ -14,11 +14,15 @@ type names struct {
 	users   map[string]seaworthy.User
 	teams   map[string]string
 	sources map[string]seaworthy.DeclaredSource
+	// programs are tokens and agents that were asked for: there may be thousands.
+	programs map[string]string
+	look     func(kind, id string) string
 }
 
 // names reads who and what there is. People and sources are hundreds, not thousands.
 func (u *UI) names(ctx context.Context) (names, error) {
-	n := names{map[string]seaworthy.User{}, map[string]string{}, map[string]seaworthy.DeclaredSource{}}
+	n := names{users: map[string]seaworthy.User{}, teams: map[string]string{}, sources: map[string]seaworthy.DeclaredSource{}, programs: map[string]string{}}
+	n.look = func(kind, id string) string { return u.nameOf(ctx, n, kind, id) }
 	people, err := u.people(ctx)
 	if err != nil {
 		return n, err
@@ -72,12 +76,34 @@ func (n names) actor(actor string) string {
 	switch kind {
 	case "user":
 		return n.user(id)
-	case "token":
-		return "token " + id
-	case "agent":
-		return "agent " + id
+	case "token", "agent":
+		return n.program(kind, id)
 	case "system", "":
 		return "Seaworthy"
 	}
 	return actor
+}
+
+// program is a token by its name, or an agent by its cluster's.
+func (n names) program(kind, id string) string {
+	if _, asked := n.programs[id]; !asked {
+		n.programs[id] = n.look(kind, id)
+	}
+	return n.programs[id]
+}
+
+// nameOf reads what a token or an agent is called. Who is bound to one program is told the
+// id of a token, whose name may be about something else.
+func (u *UI) nameOf(ctx context.Context, n names, kind, id string) string {
+	switch {
+	case kind == "agent":
+		if a, err := u.Store.Agent(ctx, id); err == nil && n.sources[a.SourceID].ID != "" {
+			return "agent of " + n.source(a.SourceID)
+		}
+	case visitIn(ctx).who.Program == "":
+		if t, err := u.Store.Token(ctx, id); err == nil {
+			return "token " + t.Name
+		}
+	}
+	return kind + " " + id // that it cannot be read is no reason to show no page
 }

@@ -270,6 +270,7 @@ var flashes = map[string]string{
 	"approved":   "Waiver approved.",
 	"rejected":   "Waiver rejected.",
 	"revoked":    "Revoked.",
+	"withdrawn":  "Withdrawn.",
 	"evidence":   "Evidence taken and logged.",
 	"performed":  "Recorded and logged.",
 	"frozen":     "List frozen and logged.",

@@ -108,6 +108,9 @@ func (u *UI) route() {
 	u.get("/sources/export", seaworthy.ReadFindings, u.exportSources)
 	u.get("/sources/{id}", seaworthy.ReadFindings, u.source)
 	u.post("/sources/{id}", seaworthy.ManageSources, u.changeSource, u.source)
+	u.post("/sources/{id}/enrolments", seaworthy.ManageSources, u.enrolAgent, u.source)
+	u.post("/sources/{id}/enrolments/{enrolment}/withdraw", seaworthy.ManageSources, u.dropEnrolment, u.source)
+	u.post("/agents/{id}/revoke", seaworthy.ManageSources, u.revokeAgent, nil)
 	u.get("/runs/{id}", seaworthy.ReadFindings, u.run)
 
 	u.get("/requirements", seaworthy.ReadProgramme, u.requirements)

@@ -229,11 +229,15 @@ type sourcePage struct {
 	Command  string
 	Findings string
 	Versions []entryRow
+	Watching watching
 }
 
 var everies = []choice{{Value: "0s", Text: "not expected"}, {Value: "1h0m0s", Text: "every hour"}, {Value: "6h0m0s", Text: "every 6 hours"}, {Value: "24h0m0s", Text: "every day"}, {Value: "168h0m0s", Text: "every week"}}
 
-func (u *UI) source(w http.ResponseWriter, r *http.Request) error {
+func (u *UI) source(w http.ResponseWriter, r *http.Request) error { return u.renderSource(w, r, "") }
+
+// renderSource shows a source; token is that of an enrolment that was just made.
+func (u *UI) renderSource(w http.ResponseWriter, r *http.Request, token string) error {
 	ctx, id := r.Context(), r.PathValue("id")
 	names, err := u.names(ctx)
 	if err != nil {
@@ -275,6 +279,12 @@ func (u *UI) source(w http.ResponseWriter, r *http.Request) error {
 	}
 	if p.Versions, err = u.history(ctx, p.page, names, "source", id); err != nil {
 		return err
+	}
+	if p.Watching, err = u.watching(ctx, p.page, names, id); err != nil {
+		return err
+	}
+	if token != "" {
+		p.Watching.Secret, p.Watching.Command = token, agentCommand(u.Auth.BaseURL(), token)
 	}
 	return u.render(w, r, "source", p)
 }

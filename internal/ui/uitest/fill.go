@@ -4,6 +4,8 @@ package uitest
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -152,6 +154,39 @@ func (s *Site) change() {
 	s.must(err)
 }
 
+// watch has an agent watch a cluster, which tells of places that work and of one that does
+// not; another one may still enrol.
+func (s *Site) watch() {
+	ctx, who := s.T.Context(), s.Owner()
+	_, token, err := s.Auth.CreateEnrolment(ctx, who, "prod-eu")
+	s.must(err)
+	_, _, err = s.Auth.CreateEnrolment(ctx, who, "prod-eu")
+	s.must(err)
+	agent, err := s.Auth.Enrol(ctx, token, base64.StdEncoding.EncodeToString(make([]byte, ed25519.PublicKeySize)))
+	s.must(err)
+	is := seaworthy.Principal{Actor: "agent:" + agent.ID, Role: seaworthy.Reporter, Source: "prod-eu"}
+	_, err = ingest.Beat(ctx, s.Store, is, seaworthy.Heartbeat{
+		Instance: Hostile, Replica: "seaworthy-agent-0 " + Hostile, Version: "v0.1 " + Hostile, At: s.Now, Started: s.Now, Leader: true, Watching: s.Now,
+		Places: map[string]seaworthy.Place{
+			seaworthy.SeenByWebhook: {State: seaworthy.PlaceWorks, Since: s.Now, Latest: s.Now},
+			seaworthy.SeenByAudit:   {State: seaworthy.PlaceNotObserved, Reason: "nobody set it up " + Hostile},
+			seaworthy.SeenByWatch:   {State: seaworthy.PlaceBroken, Since: s.Now, Reason: Hostile},
+		},
+		Unlisted: map[string]string{"secrets": "it may not " + Hostile}, Excess: []string{"delete pods " + Hostile},
+		Objects: 1200, Findings: 34, Waiting: map[string]int{seaworthy.StreamChanges: 3}, Last: map[string]uint64{seaworthy.StreamChanges: 9},
+	})
+	s.must(err)
+	s.write(func(tx *store.Tx) error {
+		kinds := store.GapKinds
+		for _, kind := range kinds {
+			if err := tx.PutGap(&seaworthy.Gap{ID: tx.NewID(), SourceID: "prod-us", Kind: kind, From: tx.At.Add(-time.Hour), To: tx.At, Reason: "because " + Hostile}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // notify has notices go somewhere that takes nothing.
 func (s *Site) notify() {
 	ctx, who := s.T.Context(), s.Owner()
@@ -194,6 +229,7 @@ func (s *Site) work(program seaworthy.Program) {
 	s.must(err)
 	s.notify()
 	s.change()
+	s.watch()
 	_, err = t.PutRule(ctx, who, seaworthy.OwnershipRule{Namespace: "checkout", Team: "team-1"})
 	s.must(err)
 	_, err = t.PutRule(ctx, who, seaworthy.OwnershipRule{Label: "team"})
