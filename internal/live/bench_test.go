@@ -46,7 +46,7 @@ var (
 func (n *town) add(k *kube.Kind, namespace, name string, owner map[string]any, fields map[string]any) map[string]any {
 	n.version++
 	meta := map[string]any{
-		"name": name, "uid": fmt.Sprintf("%08x-1111-4222-8333-%012x", n.version*2654435761&0xffffffff, n.version), "resourceVersion": strconv.Itoa(n.version),
+		"name": name, "uid": uidFor(k, namespace, name), "resourceVersion": strconv.Itoa(n.version),
 		"creationTimestamp": "2026-10-01T08:00:00Z",
 		"labels":            map[string]any{"app": name, "app.kubernetes.io/managed-by": "Helm", "team": "payments"},
 		"managedFields":     []any{map[string]any{"manager": "helm", "operation": "Update", "apiVersion": "v1", "time": "2026-10-01T08:00:00Z", "fieldsV1": map[string]any{"f:spec": map[string]any{}}}},
@@ -60,6 +60,12 @@ func (n *town) add(k *kube.Kind, namespace, name string, owner map[string]any, f
 	fields["apiVersion"], fields["kind"], fields["metadata"] = k.GroupVersion().String(), k.Kind, meta
 	n.set(k, clone(fields))
 	return map[string]any{"apiVersion": fields["apiVersion"], "kind": k.Kind, "name": name, "uid": meta["uid"], "controller": true, "blockOwnerDeletion": true}
+}
+
+// uidFor gives an object the same UID each time.
+func uidFor(k *kube.Kind, namespace, name string) string {
+	sum := digestUID(k.String() + namespace + "/" + name)
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:])
 }
 
 func podSpec(app string, i int) map[string]any {
@@ -80,6 +86,11 @@ func podSpec(app string, i int) map[string]any {
 		}},
 		"volumes": []any{map[string]any{"name": "config", "configMap": map[string]any{"name": app, "defaultMode": int64(420)}}},
 	}
+}
+
+func onNode(spec map[string]any) map[string]any {
+	spec["nodeName"] = "node-0"
+	return spec
 }
 
 // build makes apps applications of pods pods each: 8 objects and their pods.
@@ -193,6 +204,55 @@ func BenchmarkMemory(b *testing.B) {
 				b.ReportMetric(float64(findings), "findings")
 				b.ReportMetric(took.Seconds(), "s-to-report")
 				runtime.KeepAlive(l)
+			}
+		})
+	}
+}
+
+// BenchmarkChange tells what one change costs until its findings are out, and until the
+// analyzers that read it have run, by kind of what changes.
+func BenchmarkChange(b *testing.B) {
+	for _, size := range []struct{ apps, pods int }{{1000, 10}, {3333, 22}} {
+		b.Run(fmt.Sprintf("objects=%d", size.apps*(8+size.pods)), func(b *testing.B) {
+			l, n := started(b, Config{Observe: func(changes.Observation) {}, Delta: func(seaworthy.Delta) {}}, size.apps, size.pods)
+			spec := func(i int) map[string]any {
+				labels := map[string]any{"app": "app-7", "pod-template-hash": "6f8d9c7b5"}
+				return map[string]any{"replicas": int64(size.pods), "selector": map[string]any{"matchLabels": map[string]any{"app": "app-7"}},
+					"template": map[string]any{"metadata": map[string]any{"labels": labels}, "spec": podSpec("app-7", i)}}
+			}
+			changes := map[string]func(i int){
+				"Deployment": func(i int) { n.add(deploymentKind, "team-0", "app-7", nil, map[string]any{"spec": spec(i)}) },
+				"ConfigMap": func(i int) {
+					n.add(configMapKind, "team-0", "app-7", nil, map[string]any{"data": map[string]any{"a": strconv.Itoa(i)}})
+				},
+				"Role": func(i int) {
+					n.add(roleKind, "team-0", "app-7", nil, map[string]any{"rules": []any{map[string]any{"apiGroups": []any{""}, "resources": []any{"secrets"}, "verbs": []any{"get", strconv.Itoa(i)}}}})
+				},
+				"status of a Pod": func(i int) {
+					set := map[string]any{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "app-7-6f8d9c7b5", "uid": uidFor(replicaSetKind, "team-0", "app-7-6f8d9c7b5"), "controller": true, "blockOwnerDeletion": true}
+					n.add(podKind, "team-0", "app-7-6f8d9c7b5-00000", set, map[string]any{"spec": onNode(podSpec("app-7", 7)), "status": map[string]any{"phase": "Running", "i": int64(i)}})
+				},
+			}
+			for name, change := range changes {
+				b.Run(name, func(b *testing.B) {
+					var alone time.Duration
+					for i := 0; b.Loop(); i++ {
+						change(i)
+						for _, u := range l.judge.units {
+							u.next = time.Time{}
+						}
+						began := time.Now()
+						if err := l.judge.objects(b.Context()); err != nil {
+							b.Fatal(err)
+						}
+						l.tell()
+						alone += time.Since(began)
+						if _, err := l.flush(b.Context()); err != nil {
+							b.Fatal(err)
+						}
+					}
+					b.ReportMetric(float64(alone.Microseconds())/float64(b.N), "µs-to-delta")
+				})
 			}
 		})
 	}
