@@ -43,13 +43,13 @@ type DueFindings struct {
 // is true.
 func (s *Store) FindingsDue(ctx context.Context, p seaworthy.Program, before time.Time) (list []DueFindings, more bool, err error) {
 	w := where{}
+	due := w.beside(&p, "namespace").column("due_at")
 	w.add("status = ?", string(seaworthy.FindingOpen))
-	w.add("due_at > ?", 0)
-	w.add("due_at < ?", micros(before))
-	w.aside(&p)
+	w.add(due+" > ?", 0)
+	w.add(due+" < ?", micros(before))
 	now := w.arg(micros(s.Now()))
 	rows, err := s.read.QueryContext(ctx, `SELECT check_id, team, assignee, COUNT(*), SUM(CASE WHEN due_at < `+now+` THEN 1 ELSE 0 END), MIN(due_at)
-		FROM (SELECT check_id, team, assignee, due_at FROM findings`+w.sql()+` ORDER BY due_at, id LIMIT `+w.arg(maxCounted+1)+`) f
+		FROM (SELECT check_id, team, assignee, due_at FROM findings`+w.sql()+` ORDER BY `+due+`, id LIMIT `+w.arg(maxCounted+1)+`) f
 		GROUP BY check_id, team, assignee ORDER BY 6, 1, 2, 3`, w.args...)
 	total := 0
 	list, err = collect(s, rows, err, func(row interface{ Scan(...any) error }) (DueFindings, error) {
@@ -70,13 +70,27 @@ func (w *where) aside(p *seaworthy.Program) { w.program(p, "(source_id || '')", 
 // fewSources is up to how many sources of a program a list is read source by source.
 const fewSources = 3
 
-// beside is program, for a list that is read in its order unless it is of a few sources.
-func (w *where) beside(p *seaworthy.Program, namespace string) {
-	source := "source_id"
-	if in, _ := scopeOf(orNoProgram(p)); len(in) > fewSources {
-		source = "(source_id || '')"
+// beside is program, for a list that is read in its order unless it is of a few sources:
+// then it is read source by source, and the order is another's.
+func (w *where) beside(p *seaworthy.Program, namespace string) bySource {
+	in, _ := scopeOf(orNoProgram(p))
+	if len(in) > fewSources || p == nil {
+		w.program(p, "(source_id || '')", namespace)
+		return false
 	}
-	w.program(p, source, namespace)
+	w.program(p, "source_id", namespace)
+	return true
+}
+
+// bySource tells that a list is read source by source.
+type bySource bool
+
+// column is a column of times whose index is not to be followed then.
+func (s bySource) column(name string) string {
+	if s {
+		return "(" + name + " + 0)"
+	}
+	return name
 }
 
 // WaiverInForce is what counts need of an approved waiver.
@@ -131,8 +145,8 @@ func (s *Store) Honesty(ctx context.Context, p seaworthy.Program, old time.Time)
 	}
 	h.Open, h.Waived = standing[seaworthy.FindingOpen], standing[seaworthy.FindingWaived]
 	w := where{}
-	w.add("status = ? AND opened_at < ? AND regressions = ?", string(seaworthy.FindingOpen), micros(old), 0)
-	w.aside(&p)
+	opened := w.beside(&p, "namespace").column("opened_at")
+	w.add("status = ? AND "+opened+" < ? AND regressions = ?", string(seaworthy.FindingOpen), micros(old), 0)
 	if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM findings`+w.sql()+` LIMIT `+w.arg(maxCounted+1)+`) f`, w.args...).Scan(&h.OldOpen); err != nil {
 		return h, s.dialect.explain(err)
 	}
@@ -140,10 +154,10 @@ func (s *Store) Honesty(ctx context.Context, p seaworthy.Program, old time.Time)
 		h.OldOpen = maxCounted
 	}
 	w = where{}
-	w.add("status = ? AND opened_at > ?", string(seaworthy.FindingOpen), 0)
-	w.aside(&p)
+	opened = w.beside(&p, "namespace").column("opened_at")
+	w.add("status = ? AND "+opened+" > ?", string(seaworthy.FindingOpen), 0)
 	var oldest int64
-	err = s.read.QueryRowContext(ctx, `SELECT opened_at FROM findings`+w.sql()+` ORDER BY opened_at, id LIMIT 1`, w.args...).Scan(&oldest)
+	err = s.read.QueryRowContext(ctx, `SELECT opened_at FROM findings`+w.sql()+` ORDER BY `+opened+`, id LIMIT 1`, w.args...).Scan(&oldest)
 	if none(err) {
 		err = nil
 	}

@@ -117,6 +117,9 @@ func (s *Store) countAdHoc(ctx context.Context, t *tally, f FindingFilter) error
 		}
 	}
 	f.aside, f.along = true, f.byTime()
+	if in, _ := scopeOf(orNoProgram(f.Program)); f.along && f.Program != nil && len(in) <= fewSources { // source by source
+		f.aside, f.along, f.many = false, false, true
+	}
 	w := f.where(s.Now())
 	return s.addPlaces(ctx, t, 1, maxCounted, `SELECT source_id, namespace, check_id, team, severity, status, 1 FROM findings`+w.sql()+
 		` LIMIT `+w.arg(maxCounted+1), w.args)

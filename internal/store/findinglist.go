@@ -52,6 +52,8 @@ type FindingFilter struct {
 	// besides has all the columns of the filter looked at on the way: something that is not
 	// in the filter leads there.
 	besides bool
+	// anyCheck has the checks looked at on the way: most findings are of one of them.
+	anyCheck bool
 }
 
 // Sort is the order of a list of findings.
@@ -95,7 +97,11 @@ func (f *FindingFilter) where(now time.Time) where {
 		}
 		w.conditions = append(w.conditions, severity+" IN ("+strings.Join(ranks, ",")+")")
 	}
-	w.among(column("check_id"), f.Checks)
+	if f.anyCheck {
+		w.among("(check_id || '')", f.Checks)
+	} else {
+		w.among(column("check_id"), f.Checks)
+	}
 	w.among(column("source_id"), f.Sources)
 	w.among(column("namespace"), f.Namespaces)
 	w.among(column("team"), orNone(f.Teams))
@@ -166,6 +172,9 @@ func (s *Store) Findings(ctx context.Context, f FindingFilter) (Page[seaworthy.T
 		return Page[seaworthy.TrackedFinding]{}, err
 	}
 	if err := s.narrow(ctx, &f); err != nil {
+		return Page[seaworthy.TrackedFinding]{}, err
+	}
+	if err := s.weigh(ctx, &f); err != nil {
 		return Page[seaworthy.TrackedFinding]{}, err
 	}
 	rest := &f

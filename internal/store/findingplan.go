@@ -168,8 +168,33 @@ func (s *Store) narrow(ctx context.Context, f *FindingFilter) error {
 		return nil
 	}
 	f.few, f.fewArgs = `id IN (SELECT id FROM findings`+w.sql()+`)`, w.args
-	f.Waiver, f.aside = "", true
+	f.Waiver, f.aside, f.besides = "", true, true
 	return nil
+}
+
+// manyOfChecks is from how many findings of the checks of a list on a page of them is soon
+// found among all.
+const manyOfChecks = 20_000
+
+// weigh finds out whether a list of more checks than there are branches is of most findings,
+// as it is behind a requirement.
+func (s *Store) weigh(ctx context.Context, f *FindingFilter) error {
+	statuses := f.statuses()
+	if len(statuses) == 0 {
+		statuses = []seaworthy.FindingStatus{seaworthy.FindingOpen, seaworthy.FindingWaived, seaworthy.FindingFixed}
+	}
+	if !f.branched() || len(f.Checks)*len(statuses) <= maxBranches || len(f.Sources)+len(f.Namespaces)+len(f.Teams)+len(f.Assignees)+len(f.Kinds) > 0 {
+		return nil
+	}
+	w := where{}
+	w.add("facet = ?", facetCheck)
+	w.among("value", f.Checks)
+	amongOf(&w, "status", statuses)
+	w.program(f.Program, "source_id", "")
+	var n int
+	err := s.read.QueryRowContext(ctx, `SELECT COALESCE(SUM(count), 0) FROM finding_totals`+w.sql(), w.args...).Scan(&n)
+	f.anyCheck = n > manyOfChecks
+	return s.dialect.explain(err)
 }
 
 // textPlan is what a text stands for, as far as that is few.

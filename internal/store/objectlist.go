@@ -50,7 +50,7 @@ func (s *Store) Objects(ctx context.Context, f ObjectFilter) (Page[CountedObject
 	if f.Name != "" {
 		w.add("name >= ? AND name < ?", f.Name, f.Name+"\U0010ffff")
 	}
-	w.aside(f.Program)
+	w.beside(f.Program, "namespace")
 	if f.Cursor != "" {
 		data, err := base64.RawURLEncoding.DecodeString(f.Cursor)
 		name, id, found := strings.Cut(string(data), "\x00")

@@ -8,6 +8,8 @@ DROP INDEX findings_list_idx;
 CREATE INDEX findings_list_idx ON findings (status, severity DESC, id, due_at, opened_at, source_id, namespace);
 
 -- Counts of what no counter is kept of end with what they ask of each finding.
+DROP INDEX findings_source_idx;
+CREATE INDEX findings_source_idx ON findings (source_id, status, severity DESC, id, due_at, opened_at, regressions, namespace, check_id, team, assignee);
 DROP INDEX findings_kind_idx;
 CREATE INDEX findings_kind_idx ON findings (kind, status, severity DESC, id, source_id, namespace, check_id, team);
 DROP INDEX findings_due_idx;
@@ -31,6 +33,8 @@ DROP INDEX changes_at_idx;
 CREATE INDEX changes_at_idx ON changes (at, id, source_id, namespace);
 DROP INDEX changes_unexplained_idx;
 CREATE INDEX changes_unexplained_idx ON changes (at, id, source_id, namespace) WHERE unexplained;
+DROP INDEX changes_approval_idx;
+CREATE INDEX changes_approval_idx ON changes (approval, at, id, source_id, namespace);
 CREATE INDEX changes_kind_idx ON changes (kind, at, id, source_id);
 CREATE INDEX changes_namespace_idx ON changes (namespace, at, id, source_id);
 CREATE INDEX changes_name_idx ON changes (name, at, id, source_id);
