@@ -65,9 +65,21 @@ func dueLook(p page, d audit.Due) (icon, href string) {
 // duePage is what pages/due.html needs.
 type duePage struct {
 	page
-	Overdue, Soon, Later []dueRow
+	Overdue, Soon, Later dueRows
 	Owners               []facetItem
 }
+
+// dueRows are what is due; the page shows the first of them, and files have all.
+type dueRows []dueRow
+
+// mostDue is how many rows of each kind the page shows: who owns thousands looks at theirs.
+const mostDue = 200
+
+// First are the rows that the page shows.
+func (l dueRows) First() dueRows { return l[:min(len(l), mostDue)] }
+
+// More is how many there are beside.
+func (l dueRows) More() int { return len(l) - len(l.First()) }
 
 func (u *UI) due(w http.ResponseWriter, r *http.Request) error {
 	p, err := u.dueOf(r)
