@@ -199,6 +199,7 @@ func (w *world) records(name, team string, program seaworthy.Program) {
 	exempt, err := trail.PutRule(ctx, w.Store, who, seaworthy.ChangeRule{SourceID: source.ID, Name: "rule for " + name, Kinds: []string{"Nothing"}})
 	w.must(err)
 	w.keep("change-rule", exempt.ID)
+	w.notices(name, source.ID)
 	rule, err := w.triage.PutRule(ctx, who, seaworthy.OwnershipRule{Namespace: "ns-" + team, Team: team})
 	w.must(err)
 	w.keep("rule", rule.ID)
@@ -206,6 +207,21 @@ func (w *world) records(name, team string, program seaworthy.Program) {
 	a = w.do(seaworthy.Owner, http.MethodPost, "/api/v1/uploads", encode(w.T, map[string]string{"source": name + "-cluster"}))
 	w.must(json.Unmarshal(a.Body.Bytes(), &upload))
 	w.keep("upload", upload.ID)
+}
+
+// notices makes a destination that takes nothing, a rule, and a delivery that failed.
+func (w *world) notices(name, source string) {
+	w.T.Helper()
+	ctx, who := w.T.Context(), w.Owner()
+	place, _, err := w.api.Notices.PutDestination(ctx, who, seaworthy.Destination{Name: "place of " + name, Kind: seaworthy.DestinationWebhook, URL: "https://127.0.0.1/?" + url.QueryEscape(name)}, "")
+	w.must(err)
+	w.keep("destination", place.ID)
+	sends, err := w.api.Notices.PutRule(ctx, who, seaworthy.NoticeRule{Name: "notices of " + name, Sources: []string{source}, Destinations: []string{place.ID}})
+	w.must(err)
+	w.keep("notice-rule", sends.ID)
+	sent, err := w.api.Notices.Test(ctx, who, place.ID)
+	w.must(err)
+	w.keep("delivery", sent.ID)
 }
 
 func encode(t *testing.T, v any) []byte {
