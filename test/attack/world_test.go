@@ -7,6 +7,7 @@ package attack
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -200,6 +201,7 @@ func (w *world) records(name, team string, program seaworthy.Program) {
 	w.must(err)
 	w.keep("change-rule", exempt.ID)
 	w.notices(name, source.ID)
+	w.watch(name, source.ID)
 	rule, err := w.triage.PutRule(ctx, who, seaworthy.OwnershipRule{Namespace: "ns-" + team, Team: team})
 	w.must(err)
 	w.keep("rule", rule.ID)
@@ -222,6 +224,26 @@ func (w *world) notices(name, source string) {
 	sent, err := w.api.Notices.Test(ctx, who, place.ID)
 	w.must(err)
 	w.keep("delivery", sent.ID)
+}
+
+// watch has an agent watch a cluster; another one may still enrol.
+func (w *world) watch(name, source string) {
+	ctx, who := w.T.Context(), w.Owner()
+	used, token, err := w.Auth.CreateEnrolment(ctx, who, source)
+	w.must(err)
+	unused, _, err := w.Auth.CreateEnrolment(ctx, who, source)
+	w.must(err)
+	w.keep("enrolment", used.ID, unused.ID)
+	agent, err := w.Auth.Enrol(ctx, token, base64.StdEncoding.EncodeToString(make([]byte, 32)))
+	w.must(err)
+	w.keep("agent", agent.ID)
+	is := seaworthy.Principal{Actor: "agent:" + agent.ID, Role: seaworthy.Reporter, Source: source}
+	_, err = ingest.Beat(ctx, w.Store, is, seaworthy.Heartbeat{
+		Instance: "instance of " + name, Replica: "replica of " + name, Version: name, At: w.Now, Started: w.Now, Leader: true, Watching: w.Now,
+		Places:   map[string]seaworthy.Place{seaworthy.SeenByAudit: {State: seaworthy.PlaceBroken, Since: w.Now, Reason: "because of " + name}},
+		Unlisted: map[string]string{"kind of " + name: "because of " + name}, Excess: []string{"right of " + name}, Waiting: map[string]int{name: 3},
+	})
+	w.must(err)
 }
 
 func encode(t *testing.T, v any) []byte {
