@@ -78,6 +78,11 @@ type entry struct {
 	labels uint64 // of a pod that runs
 }
 
+// identity is what findings call the object.
+func (e *entry) identity() seaworthy.Object {
+	return seaworthy.Object{APIVersion: e.kind.GroupVersion().String(), Kind: e.kind.Kind.Kind, Namespace: e.namespace, Name: e.name}
+}
+
 func newIndex(cfg *Config, nudge func()) *index {
 	return &index{
 		cfg: cfg, log: cfg.Logger, nudge: nudge, now: time.Now, packs: newPacker(), status: readsStatus(cfg.Scan),
@@ -93,7 +98,9 @@ func (x *index) of(k *kube.Kind) *kind {
 		x.kinds[k.GroupResource()] = have
 		x.named[kschema.GroupKind{Group: k.Group, Kind: k.Kind}] = have
 	}
-	have.Kind = k // it may be another version now
+	if have.GroupVersionResource != k.GroupVersionResource {
+		have.Kind = k // it is asked for in another version now
+	}
 	return have
 }
 

@@ -56,15 +56,15 @@ type judge struct {
 	// namespaces are those that policies have looked at since the objects were taken.
 	namespaces map[string]map[string]any
 
-	pending *pending // not told yet
-	told    bool     // something was, since the newest digest
-	late    bool     // in a report: everything was read
-	holds   int      // how many findings do
+	pending pending // not told yet
+	told    bool    // something was, since the newest digest
+	late    bool    // in a report: everything was read
+	holds   int     // how many findings do
 }
 
 func newJudge(cfg *Config, x *index, said func() *kube.Result) *judge {
 	j := &judge{
-		cfg: cfg, index: x, said: said, pending: newPending(), dec: snapshot.NewDecoder(), alone: scan.NewAlone(cfg.Scan, cfg.Source), seed: maphash.MakeSeed(),
+		cfg: cfg, index: x, said: said, pending: pending{}, dec: snapshot.NewDecoder(), alone: scan.NewAlone(cfg.Scan, cfg.Source), seed: maphash.MakeSeed(),
 		checks: map[string]int32{}, halves: map[string]half{}, others: map[seaworthy.Object]*[]mark{}, running: running{},
 	}
 	for i, k := range cfg.Scan.Catalogue.Checks {
@@ -144,7 +144,7 @@ func (j *judge) again(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	j.replace(&e.marks, alone, found, func(m mark) bool { return open[m.check] })
+	j.replace(o.Object, &e.marks, alone, found, func(m mark) bool { return open[m.check] })
 	return nil
 }
 
@@ -235,7 +235,7 @@ func (j *judge) object(ctx context.Context, e *entry) error {
 	o.Release()
 	e.object = o
 	j.stale(e, before)
-	j.replace(&e.marks, alone, found, func(m mark) bool { return open[m.check] })
+	j.replace(o.Object, &e.marks, alone, found, func(m mark) bool { return open[m.check] })
 	return nil
 }
 
@@ -292,7 +292,7 @@ func (j *judge) forget(e *entry) {
 	}
 	for i, m := range e.marks {
 		if !slices.ContainsFunc(e.marks[:i], func(o mark) bool { return o.print == m.print }) {
-			j.gone(m)
+			j.gone(e.identity(), m)
 		}
 	}
 	j.relabel(e, nil)
@@ -331,9 +331,9 @@ func (j *judge) marks(o seaworthy.Object) *[]mark {
 	return j.others[o]
 }
 
-// replace puts what one half has found in the place of what it found before. What is
+// replace puts what one half has found in an object in the place of what it found before. What is
 // neither found nor left open is gone, unless the other half finds it too.
-func (j *judge) replace(marks *[]mark, by half, found []*seaworthy.Finding, open func(mark) bool) {
+func (j *judge) replace(o seaworthy.Object, marks *[]mark, by half, found []*seaworthy.Finding, open func(mark) bool) {
 	before := *marks
 	var now []mark
 	for _, m := range before {
@@ -343,7 +343,7 @@ func (j *judge) replace(marks *[]mark, by half, found []*seaworthy.Finding, open
 	}
 	for _, f := range found {
 		m := j.mark(f, by)
-		if slices.ContainsFunc(now, func(o mark) bool { return o.print == m.print && o.half == by }) {
+		if slices.ContainsFunc(now, func(n mark) bool { return n.print == m.print && n.half == by }) {
 			continue
 		}
 		now = append(now, m)
@@ -361,15 +361,15 @@ func (j *judge) replace(marks *[]mark, by half, found []*seaworthy.Finding, open
 		if open(m) {
 			now = append(now, m)
 		} else {
-			j.gone(m)
+			j.gone(o, m)
 		}
 	}
 	*marks = slices.Clip(now)
 }
 
-func (j *judge) gone(m mark) {
+func (j *judge) gone(o seaworthy.Object, m mark) {
 	j.holds--
-	j.pending.lose(hex.EncodeToString(m.print[:]))
+	j.pending.lose(o, hex.EncodeToString(m.print[:]))
 }
 
 func (j *judge) mark(f *seaworthy.Finding, by half) mark {
@@ -385,15 +385,16 @@ func (j *judge) mark(f *seaworthy.Finding, by half) mark {
 	return m
 }
 
-// delta gives what came and went since the last one, or nil for nothing.
-func (j *judge) delta() *seaworthy.Delta {
-	d := j.pending.delta()
-	if d == nil {
+// news gives what came and went since the last time.
+func (j *judge) news() []seaworthy.Delta {
+	out := j.pending.deltas()
+	j.pending = pending{}
+	if len(out) == 0 {
 		return nil
 	}
-	j.pending, j.told = newPending(), true
+	j.told = true
 	j.index.mu.Lock()
 	defer j.index.mu.Unlock()
 	j.index.findings = j.holds
-	return d
+	return out
 }

@@ -175,8 +175,10 @@ func (l *Live) flush(ctx context.Context) (time.Duration, error) {
 
 // tell hands on what came and went.
 func (l *Live) tell() {
-	if d := l.judge.delta(); d != nil && l.cfg.Delta != nil {
-		l.cfg.Delta(*d)
+	for _, d := range l.judge.news() {
+		if l.cfg.Delta != nil {
+			l.cfg.Delta(d)
+		}
 	}
 }
 

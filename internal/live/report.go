@@ -88,7 +88,7 @@ func (j *judge) restart() []*entry {
 	for _, e := range j.index.take() {
 		j.index.forget(e) // if it is gone
 	}
-	j.others, j.running, j.holds, j.late, j.pending = map[seaworthy.Object]*[]mark{}, running{}, 0, false, newPending()
+	j.others, j.running, j.holds, j.late, j.pending = map[seaworthy.Object]*[]mark{}, running{}, 0, false, pending{}
 	for _, u := range j.units {
 		u.fresh()
 		u.owes = true // the report does not say what was not judged everywhere

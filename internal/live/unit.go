@@ -195,7 +195,7 @@ func (j *judge) settle(u *unit, v *verdicts, entries []*entry, meant func(*entry
 		found := v.found[e.object.Object]
 		delete(v.found, e.object.Object)
 		if len(found) > 0 || marked(e.marks, u.half) {
-			j.replace(&e.marks, u.half, found, open(e.object.Object))
+			j.replace(e.object.Object, &e.marks, u.half, found, open(e.object.Object))
 		}
 	}
 	inside := func(o seaworthy.Object) bool {
@@ -203,7 +203,7 @@ func (j *judge) settle(u *unit, v *verdicts, entries []*entry, meant func(*entry
 	}
 	for o, marks := range j.others {
 		if inside(o) && marked(*marks, u.half) {
-			j.replace(marks, u.half, v.found[o], open(o))
+			j.replace(o, marks, u.half, v.found[o], open(o))
 			delete(v.found, o)
 			if len(*marks) == 0 {
 				delete(j.others, o)
@@ -212,7 +212,7 @@ func (j *judge) settle(u *unit, v *verdicts, entries []*entry, meant func(*entry
 	}
 	for o, found := range v.found {
 		if inside(o) && j.index.missing(o) {
-			j.replace(j.marks(o), u.half, found, open(o))
+			j.replace(o, j.marks(o), u.half, found, open(o))
 		}
 	}
 }
@@ -221,7 +221,7 @@ func (j *judge) settle(u *unit, v *verdicts, entries []*entry, meant func(*entry
 // as when a Namespace that workloads named is shown.
 func (j *judge) adopt() {
 	for o, marks := range j.others {
-		if e := j.index.find(kschema.GroupKind{Group: o.Group(), Kind: o.Kind}, place{o.Namespace, o.Name}); e != nil {
+		if e := j.index.find(kschema.GroupKind{Group: o.Group(), Kind: o.Kind}, place{o.Namespace, o.Name}); e != nil && e.object != nil {
 			e.marks = append(e.marks, *marks...)
 			delete(j.others, o)
 		}
