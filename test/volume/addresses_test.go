@@ -31,6 +31,7 @@ var noExample = map[string]string{
 	"/sign-in/second-factor":                    "belongs to a sign-in that is not done",
 	"/api/v1/uploads/{id}":                      "belongs to an upload that is not done",
 	"/api/v1/sources/{source}/reports/{digest}": "tells whether a report was taken before it is sent",
+	"/api/v1/agent/configuration":               "belongs to agents, which sign their tokens",
 	"/checkpoints/{size}/timestamp":             "there is no authority that timestamps",
 	"/findings.csv":                             "is as long as the list: an export",
 	"/lists/export":                             "is as long as the list: an export",
@@ -135,7 +136,7 @@ func (b *browser) values() map[string]string {
 		"kind": "Ingress", "object": f.ObjectID, "waiver": waiverID(3, 2), "text": "ledger-web-9", "overdue": "true", "program": b.site.program.ID,
 		"opened-from": "2026-07-01T00:00:00Z", "opened-to": "2026-02-01T00:00:00Z", "limit": "1000", "name": "ledger", "from": "2026-06-01T00:00:00Z", "to": "2026-06-08T00:00:00Z",
 		"subject": f.ID, "verb": "delete", "actor": "system", "page": "findings", "fingerprint": f.Fingerprint, "as-of": "2026-04-01T00:00:00Z", "days": "90", "due-from": "2026-06-01T00:00:00Z", "due-to": "2026-06-08T00:00:00Z", "until": "2026-08-01T00:00:00Z",
-		"occurrence": b.first("/api/v1/occurrences"), "sample": b.first(b.fill("/api/v1/populations/{id}/samples")),
+		"destination": b.first("/api/v1/destinations"), "occurrence": b.first("/api/v1/occurrences"), "sample": b.first(b.fill("/api/v1/populations/{id}/samples")),
 	}
 }
 
@@ -213,6 +214,8 @@ func (b *browser) fill(route string) string {
 	switch {
 	case name == "level":
 		id = "0"
+	case name == "source": // a cluster
+		id = sourceID(3)
 	case before == "/api/v1/programs":
 		id = b.site.program.ID
 	case id == "":
