@@ -75,6 +75,8 @@ type Config struct {
 	// LookupParent gives the object of which a scale is set; nil, or nil without an
 	// error: it is not known, and only the number of replicas is judged.
 	LookupParent func(ctx context.Context, resource, namespace, name string) (map[string]any, error)
+	// Signatures verifies the images of what is written; nil: nobody asks for signatures.
+	Signatures Signatures
 	// Link gives the address of a check's page; nil: none is shown.
 	Link func(check string) string
 	// Key is what digests of the values of Secrets are keyed with; empty: one is drawn.

@@ -154,7 +154,7 @@ func (g *Guard) judge(ctx context.Context, alone *scan.Alone, r *Review, at *pla
 		mode, err := g.mode(k, at)
 		return (mode != Off || err != nil) && g.evaluates(k) && (s.wants == nil || s.wants(k))
 	}
-	return alone.Judge(ctx, s.object, q, func(j scan.Judged) {
+	err := alone.Judge(ctx, s.object, q, func(j scan.Judged) {
 		if j.Err == nil && len(j.Findings) == 0 {
 			return
 		}
@@ -172,6 +172,11 @@ func (g *Guard) judge(ctx context.Context, alone *scan.Alone, r *Review, at *pla
 		}
 		d.Verdicts = append(d.Verdicts, v)
 	})
+	if err != nil {
+		return err
+	}
+	g.signed(ctx, alone, at, s, d)
+	return nil
 }
 
 // evaluates tells whether the check is evaluated here, at least in part.

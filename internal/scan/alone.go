@@ -147,6 +147,21 @@ func (a *Alone) judged(o *snapshot.Object, s *said) Judged {
 	return out
 }
 
+// Check gives a check of the catalogue, which must run.
+func (a *Alone) Check(id string) *seaworthy.Check {
+	return &a.cfg.Catalogue.Checks[a.cfg.Catalogue.index[id]]
+}
+
+// Found makes the findings of a check that somebody else judged by, with the items that
+// are at fault.
+func (a *Alone) Found(id string, o *snapshot.Object, items []seaworthy.Item) Judged {
+	s := said{verdict: verdict{check: a.cfg.Catalogue.index[id]}, listed: true}
+	for _, it := range items {
+		s.items = append(s.items, item{it, o.Line(it.Path)})
+	}
+	return a.judged(o, &s)
+}
+
 // verdicts judges one object by everything that can judge it alone.
 func (a *Alone) verdicts(ctx context.Context, o *snapshot.Object, q Asked, wants func(*seaworthy.Check) bool) ([]said, error) {
 	c := a.cfg.Catalogue
