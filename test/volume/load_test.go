@@ -35,6 +35,7 @@ func (s *site) load() {
 		s.open()
 		s.signedIn()
 		s.trail()
+		s.notices()
 		return
 	}
 	started := time.Now()
@@ -56,6 +57,7 @@ func (s *site) load() {
 	s.must(s.bulk.close())
 	s.afterwards()
 	s.trail()
+	s.notices()
 	s.must(os.WriteFile(done, nil, 0o600))
 	s.t.Logf("loaded in %s", time.Since(started).Round(time.Second))
 }
