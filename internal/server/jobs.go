@@ -11,6 +11,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/jobs"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/trail"
 )
 
 // jobs is the periodic work. Of several servers on one database each does some of it.
@@ -20,6 +21,7 @@ func (s *Server) jobs() []jobs.Job {
 		{Name: "self-check", Every: 24 * time.Hour, Lease: 6 * time.Hour, Run: s.selfCheck},
 		{Name: "occurrences", Every: 5 * time.Minute, Lease: 30 * time.Minute, Run: s.parts.audit.Advance},
 		{Name: "silences", Every: time.Minute, Lease: 10 * time.Minute, Run: s.silences},
+		{Name: "bypassed", Every: agentRound, Lease: 2 * agentRound, Run: s.bypassed(), Wanted: s.store.HasAgents},
 		{Name: "agents", Every: agentRound, Lease: 2 * agentRound, Run: s.agents(s.store.Now()), Wanted: s.store.HasAgents},
 		{Name: "waivers", Every: time.Minute, Lease: 30 * time.Minute, Run: s.parts.triage.Settle},
 		{Name: "retention", Every: 24 * time.Hour, Lease: 2 * time.Hour, Run: s.parts.audit.Retain},
@@ -68,6 +70,27 @@ func (s *Server) agents(started time.Time) func(context.Context) error {
 			s.log.Warn("agents of a cluster do not say what they should", "source", g.SourceID, "kind", g.Kind, "since", g.From, "reason", g.Reason)
 		}
 		return err
+	}
+}
+
+// bypassLookback is how far back a server that has just started looks.
+const bypassLookback = time.Hour
+
+// bypassed marks the changes about which no webhook was asked, each once the webhook had
+// time to tell of it.
+func (s *Server) bypassed() func(context.Context) error {
+	var done time.Time
+	return func(ctx context.Context) error {
+		now := s.store.Now()
+		if done.IsZero() || done.After(now) {
+			done = now.Add(-bypassLookback)
+		}
+		to := now.Add(-trail.BypassAfter)
+		if err := trail.Bypassed(ctx, trail.Config{Store: s.store}, done.Add(-agentRound), to); err != nil {
+			return err
+		}
+		done = to
+		return nil
 	}
 }
 

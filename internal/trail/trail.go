@@ -169,6 +169,7 @@ func (t *taking) one(o *changes.Observation) error {
 // judge says how a change stands, with what its newest observation tells.
 func (t *taking) judge(o *changes.Observation, of *object, i int) {
 	c := &of.changes[i]
+	asked(c)
 	if c.Actor.Person == "" {
 		if id := t.people[strings.ToLower(c.Actor.Username)]; id != "" {
 			c.Actor.Person, c.Actor.PersonBy = id, "e-mail address"

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// firstID is not after any id that is made at a moment or later.
+func firstID(at time.Time) string {
+	var b [15]byte
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
+	copy(b[:6], ms[2:])
+	return idEncoding.EncodeToString(b[:])
+}
+
+// Unasked lists changes that were put on record from one moment up to another and of which
+// no webhook told, oldest first, beyond the one of an id.
+func (s *Store) Unasked(ctx context.Context, from, to time.Time, after string, n int) ([]seaworthy.Change, error) {
+	w := where{}
+	w.add("id >= ?", max(firstID(from), after))
+	w.add("id <> ?", after)
+	w.add("id < ?", firstID(to))
+	w.add("NOT EXISTS (SELECT 1 FROM change_sightings b WHERE b.change_id = changes.id AND b.seen_by = ?)", seaworthy.SeenByWebhook)
+	return changes.list(ctx, s, s.read, w, "ORDER BY id LIMIT "+w.arg(limit(n)))
+}
