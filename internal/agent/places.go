@@ -134,7 +134,10 @@ func (p *places) begin(name string) *seaworthy.AgentGap {
 		return nil
 	}
 	from := x.Proved
-	if from.IsZero() {
+	if from.IsZero() { // it never worked: it is being set up, and then it should
+		if p.now().Sub(x.Since) < time.Minute {
+			return nil
+		}
 		from = x.Since
 	}
 	x.Gap = &seaworthy.AgentGap{Place: name, From: from, Reason: x.Reason}
