@@ -30,6 +30,8 @@ type stream struct {
 	placeID
 	late bool // it began when everything else was followed: its objects are new
 	stop context.CancelFunc
+	// missed: it was not among what is served when that was last asked for.
+	missed bool
 
 	version string // to watch from; empty: list
 
@@ -124,6 +126,7 @@ func (s *stream) list(ctx context.Context) error {
 		w.handler.Listed(s.kind, s.namespace)
 	}
 	s.version, s.listed, s.lost = version, true, false
+	w.defined = w.defined || s.kind.resource.rank() == 1
 	return nil
 }
 

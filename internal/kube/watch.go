@@ -58,18 +58,19 @@ type Watch struct {
 	mu      sync.Mutex // of handler's calls and what follows
 	served  *served
 	streams map[streamID]*stream
-	// crds are the custom resources, by those of their definitions that are there.
-	crds   map[kschema.GroupResource]int
-	synced time.Time
-	latest time.Time // of the newest event
-	outage *outage
+	// crds are the custom resources that are defined, once defined says that all are known.
+	crds    map[kschema.GroupResource]bool
+	defined bool
+	synced  time.Time
+	latest  time.Time // of the newest event
+	outage  *outage
 }
 
 // NewWatch makes a watch of the cluster that tells the handler. Run starts it.
 func NewWatch(c *Cluster, h Handler, log *slog.Logger) *Watch {
 	return &Watch{
 		Cluster: c, handler: h, log: log, now: time.Now, replan: make(chan struct{}, 1),
-		streams: map[streamID]*stream{}, crds: map[kschema.GroupResource]int{},
+		streams: map[streamID]*stream{}, crds: map[kschema.GroupResource]bool{},
 	}
 }
 
@@ -172,7 +173,7 @@ func (w *Watch) plan(ctx context.Context, followers *sync.WaitGroup) error {
 func (w *Watch) follows(r resource) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return !r.optional || len(w.crds) == 0 || w.crds[r.GroupResource()] > 0
+	return !r.optional || !w.defined || w.crds[r.GroupResource()]
 }
 
 type placeID struct{ namespace, name string }
@@ -206,10 +207,17 @@ func (w *Watch) start(id streamID, r resource) *stream {
 }
 
 // stop ends the streams of what is not served any more. What could not be discovered may
-// well be served.
+// well be served, and so may what is defined: an API server that has just started does not
+// know yet. Of the rest it is asked twice.
 func (w *Watch) stop(planned map[streamID]bool) {
 	for id, s := range w.streams {
-		if planned[id] || w.served.failed[id.GroupVersion()] != nil {
+		if planned[id] || w.served.failed[id.GroupVersion()] != nil || w.crds[id.GroupResource()] && !w.covered(s) {
+			s.missed = false
+			continue
+		}
+		if !s.missed && !w.covered(s) {
+			s.missed = true
+			w.planAgain()
 			continue
 		}
 		s.stop()
@@ -224,8 +232,8 @@ func (w *Watch) stop(planned map[streamID]bool) {
 // covered tells whether another stream shows the same objects, as when a kind is now
 // followed in another version.
 func (w *Watch) covered(s *stream) bool {
-	for id := range w.streams {
-		if id.GroupResource() == s.kind.GroupResource() && id.namespace == s.namespace && id.name == s.name {
+	for id, o := range w.streams {
+		if o != s && id.GroupResource() == s.kind.GroupResource() && id.namespace == s.namespace && id.name == s.name {
 			return true
 		}
 	}
@@ -237,7 +245,7 @@ func (w *Watch) learn(k *Kind, object map[string]any, n int) {
 	switch k.String() {
 	case "customresourcedefinitions.apiextensions.k8s.io":
 		if r := defined(object); n > 0 {
-			w.crds[r] = 1
+			w.crds[r] = true
 		} else {
 			delete(w.crds, r)
 		}
@@ -245,6 +253,10 @@ func (w *Watch) learn(k *Kind, object map[string]any, n int) {
 	default:
 		return
 	}
+	w.planAgain()
+}
+
+func (w *Watch) planAgain() {
 	select {
 	case w.replan <- struct{}{}:
 	default: // asked for already
