@@ -277,7 +277,7 @@ func (t *test) source(ctx context.Context, s *store.Store, source seaworthy.Decl
 }
 
 // gaps looks for times in which a source was silent: then a detective control did not
-// run when it was expected to.
+// run when it was expected to. Gaps of the change trail are noted.
 func (t *test) gaps() {
 	for _, s := range t.sources {
 		for _, g := range t.seen.gaps {
@@ -285,7 +285,10 @@ func (t *test) gaps() {
 				continue
 			}
 			text := fmt.Sprintf("%s: %s since %s", s.Name, g.Kind, g.From.Format(time.RFC3339))
-			if t.control.Kind == "preventive" {
+			if ofTrail(g.Kind) {
+				text = fmt.Sprintf("%s %s since %s", s.Name, gapSays[g.Kind], g.From.Format(time.RFC3339))
+			}
+			if t.control.Kind == "preventive" || ofTrail(g.Kind) {
 				t.notes = append(t.notes, text)
 			} else {
 				t.deviations = append(t.deviations, text)

@@ -128,11 +128,52 @@ func (c *company) clusters() seaworthy.Program {
 	return p
 }
 
-func (c *company) gap(source string, from, to time.Time) {
+func (c *company) gap(source string, from, to time.Time) { c.gapOf(store.GapSilent, source, from, to) }
+
+func (c *company) gapOf(kind, source string, from, to time.Time) {
 	c.t.Helper()
 	c.must(c.store.Write(c.t.Context(), "system", func(tx *store.Tx) error {
-		return tx.PutGap(&seaworthy.Gap{ID: tx.NewID(), SourceID: source, Kind: store.GapSilent, From: from, To: to, Reason: "no report"})
+		return tx.PutGap(&seaworthy.Gap{ID: tx.NewID(), SourceID: source, Kind: kind, From: from, To: to, Reason: "none came"})
 	}))
+}
+
+// Gaps of the change trail are told of wherever a control looks at the source, and while
+// one lasts somebody has to see to it; the reports of the day count all the same.
+func TestGapsOfTheTrailAreTold(t *testing.T) {
+	each(t, small(), func(c *company) {
+		p := c.clusters()
+		c.own()
+		for d := range 3 {
+			c.now = date("2026-01-02T12:00").Add(time.Duration(d) * day)
+			c.report("prod-eu")
+			c.report("prod-us")
+			c.must(c.Advance(c.t.Context()))
+		}
+		from := date("2026-01-04T08:00")
+		for _, kind := range store.GapKinds {
+			if kind != store.GapSilent && kind != store.GapIncomplete {
+				c.gapOf(kind, "prod-us", from, from.Add(time.Hour))
+			}
+		}
+		c.at("2026-01-05T02:00")
+		o := c.dayOf("pod-security", "2026-01-04")
+		if o.State != seaworthy.Performed || o.Result != seaworthy.ResultAsExpected {
+			c.t.Errorf("the day: %s, %s (%s)", o.State, o.Result, o.Reason)
+		}
+		for _, want := range []string{"agents of which nothing is heard", "is not watched", "does not reach the admission webhook", "lacks audit events", "lacks messages of its agent"} {
+			if !strings.Contains(o.Reason, want) {
+				c.t.Errorf("the day does not say %q: %q", want, o.Reason)
+			}
+		}
+		if got := c.ready(p, "pod-security"); got.Degraded && got.Tally.NoData == 0 {
+			c.t.Errorf("what is over degrades it: %+v", got)
+		}
+		c.gapOf(store.GapAudit, "prod-us", date("2026-01-05T01:00"), time.Time{})
+		got := c.ready(p, "pod-security")
+		if !got.Degraded || got.Standing != seaworthy.ControlNeedsYou || !strings.Contains(strings.Join(got.Reasons, "; "), "a source lacks audit events since 2026-01-05") {
+			c.t.Errorf("while it lasts: %+v", got)
+		}
+	})
 }
 
 func TestAgentLostForThreeDaysIsNoData(t *testing.T) {

@@ -195,17 +195,18 @@ func lately(due int) string {
 }
 
 // gap tells of a gap of a source that the control's evidence comes from, and whether it
-// lasts.
+// lasts. Of the change trail only what lasts counts here: reports went on.
 func (f *facts) gap(c seaworthy.TrackedControl) (text string, open bool) {
 	if !c.Machine() {
 		return "", false
 	}
 	for _, g := range f.gaps {
-		if !applies(c, g.SourceID, "") {
+		lasts := g.To.IsZero() || g.To.After(f.end)
+		if !applies(c, g.SourceID, "") || ofTrail(g.Kind) && !lasts {
 			continue
 		}
-		text = fmt.Sprintf("a source is %s since %s", g.Kind, g.From.Format(time.DateOnly))
-		if g.To.IsZero() || g.To.After(f.end) {
+		text = fmt.Sprintf("a source %s since %s", gapSays[g.Kind], g.From.Format(time.DateOnly))
+		if lasts {
 			return text, true
 		}
 	}
