@@ -40,7 +40,7 @@ func (a *Agent) follow(ctx context.Context) error {
 	if a.cfg.AuditLog == "" {
 		return nil
 	}
-	f := &follower{a: a, file: a.cfg.AuditLog, keep: filepath.Join(a.cfg.Spool, "audit-log.json")}
+	f := &follower{a: a, file: a.cfg.AuditLog, keep: filepath.Join(a.cfg.Spool, "audit-log.json"), gap: a.gap}
 	if err := f.load(); err != nil {
 		a.log.Error("how far the audit log was read is not known; it is read from its beginning", "error", err)
 	}
@@ -69,6 +69,7 @@ type follower struct {
 	a    *Agent
 	file string
 	keep string // file of the mark
+	gap  func(seaworthy.AgentGap)
 	mark mark
 }
 
@@ -142,7 +143,7 @@ func (f *follower) find(files []string) (int, error) {
 			return i, nil
 		}
 	}
-	f.a.gap(seaworthy.AgentGap{
+	f.gap(seaworthy.AgentGap{
 		Place: seaworthy.SeenByAudit, From: f.mark.At, To: f.a.now().UTC(), Reason: "the audit log was rotated away before it was read",
 	})
 	f.mark = mark{At: f.a.now().UTC()}
