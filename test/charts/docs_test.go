@@ -100,7 +100,9 @@ func walk(t *testing.T, chart, at string, n node, standard map[string]any) []val
 		if len(p.Enum) > 0 {
 			var words []string
 			for _, e := range p.Enum {
-				if w := fmt.Sprint(e); !slices.Contains(words, w) {
+				w := fmt.Sprint(e)
+				off := e == false && slices.Contains(p.Enum, any("off")) // what YAML 1.1 makes of the word
+				if !off && !slices.Contains(words, w) {
 					words = append(words, w)
 				}
 			}

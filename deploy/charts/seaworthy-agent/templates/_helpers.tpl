@@ -57,12 +57,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- toYaml (mergeOverwrite $base .Values.podSecurityContext) -}}
 {{- end -}}
 
-{{/* The settings: what the user wrote, and what follows from values. */}}
+{{/* The settings: what the user wrote, and what follows from values. Helm reads YAML 1.1,
+to which off is a boolean; it is the word again here. */}}
 {{- define "agent.settings" -}}
 {{- $v := .Values -}}
 {{- $admission := dict "off" (not $v.admission.enabled) -}}
 {{- if $v.admission.enabled -}}
-{{- $_ := set $admission "mode" $v.admission.mode -}}
+{{- $_ := set $admission "mode" (ternary "off" $v.admission.mode (eq (toString $v.admission.mode) "false")) -}}
 {{- $_ := set $admission "failurePolicy" $v.admission.failurePolicy -}}
 {{- if $v.admission.certManager.enabled -}}
 {{- $_ := set $admission "certificate" "/run/seaworthy/certificate/tls.crt" -}}
@@ -78,7 +79,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if $v.secrets.enabled -}}
 {{- $_ := set $own "cluster" (dict "secrets" true) -}}
 {{- end -}}
-{{- toYaml (mergeOverwrite (deepCopy $v.settings) $own) -}}
+{{- $text := toYaml (mergeOverwrite (deepCopy $v.settings) $own) -}}
+{{- $text = regexReplaceAll "(?m)^(\\s*(?:- )?)\"false\":" $text "${1}\"off\":" -}}
+{{- regexReplaceAll "(?m)^(\\s*(?:- )?mode): false$" $text "${1}: \"off\"" -}}
 {{- end -}}
 
 {{/* The rights, of a file that is made from the program's own list. */}}
