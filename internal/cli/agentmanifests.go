@@ -60,7 +60,7 @@ func (o *manifestsOptions) render() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Set = append([]string{"server.url=" + o.server, "enrolment.secretName=" + o.enrolment}, o.Set...)
+	o.Set = append([]string{"server.url=" + o.server, "enrolment.secretName=" + o.enrolment, "fullnameOverride=" + o.ReleaseName}, o.Set...)
 	out, err := manifest.Template(chart, o.Options)
 	if err != nil || o.bare {
 		return out, err
