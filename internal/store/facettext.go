@@ -15,9 +15,6 @@ func (f *FindingFilter) textOnly() bool {
 	return f.Text != "" && !rest.adHoc()
 }
 
-// maxObjects is of how many objects that a text names findings are counted.
-const maxObjects = 2500
-
 // countText counts what a text finds. Of the checks and namespaces that it names there are
 // counters; what only objects and messages begin with it is counted one by one.
 func (s *Store) countText(ctx context.Context, t *tally, f FindingFilter) error {
@@ -58,13 +55,13 @@ func (s *Store) countText(ctx context.Context, t *tally, f FindingFilter) error 
 
 // countNamed counts what objects, or messages, begin with a text.
 func (s *Store) countNamed(ctx context.Context, t *tally, rest where, text string) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT id FROM objects WHERE name >= $1 AND name < $2 LIMIT $3`, text, text+"\U0010ffff", maxObjects+1)
+	rows, err := s.read.QueryContext(ctx, `SELECT id FROM objects WHERE name >= $1 AND name < $2 LIMIT $3`, text, text+"\U0010ffff", maxCounted+1)
 	objects, err := collect(s, rows, err, scanText)
 	if err != nil {
 		return err
 	}
-	if len(objects) > maxObjects {
-		objects, t.more = objects[:maxObjects], true
+	if len(objects) > maxCounted {
+		objects, t.more = objects[:maxCounted], true
 	}
 	for ids := range slices.Chunk(objects, 500) {
 		w := where{conditions: slices.Clone(rest.conditions), args: slices.Clone(rest.args)}

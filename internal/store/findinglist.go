@@ -183,7 +183,7 @@ func (s *Store) Findings(ctx context.Context, f FindingFilter) (Page[seaworthy.T
 		rest = f.without(columns)
 	}
 	w := rest.where(s.Now())
-	column, order, after := "severity", "severity DESC, id", "(severity < ? OR severity = ? AND id > ?)"
+	column, order, after := "severity", "severity DESC, id", "severity <= ? AND (severity < ? OR id > ?)" // the range is one that an index has
 	key := func(v seaworthy.TrackedFinding) int64 { return int64(rank(v.Severity)) }
 	switch f.Sort {
 	case BySeverity:
@@ -196,7 +196,7 @@ func (s *Store) Findings(ctx context.Context, f FindingFilter) (Page[seaworthy.T
 		return Page[seaworthy.TrackedFinding]{}, seaworthy.Invalid("findings cannot be sorted by %q", f.Sort)
 	}
 	if f.Sort != BySeverity {
-		order, after = column+", id", "("+column+" > ? OR "+column+" = ? AND id > ?)"
+		order, after = column+", id", column+" >= ? AND ("+column+" > ? OR id > ?)"
 	}
 	if f.Cursor != "" {
 		at, id, err := parseCursor(f.Cursor)
