@@ -12,6 +12,7 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
+	"github.com/seaworthy-dev/seaworthy/internal/changes/gitops"
 	"github.com/seaworthy-dev/seaworthy/internal/live"
 	"github.com/seaworthy-dev/seaworthy/internal/uplink"
 )
@@ -79,6 +80,9 @@ func (a *Agent) watch(ctx context.Context) error {
 func (a *Agent) watched(o changes.Observation) {
 	if a.cfg.admits() && o.Object.Kind == "ValidatingWebhookConfiguration" && o.Object.Name == a.cfg.Name {
 		ring(a.kick)
+	}
+	if claims := (gitops.Config{}).Claims(o.Before, o.After, o.At); len(claims) > 0 {
+		a.uplink.Load().Claims(claims) // before what they cover
 	}
 	a.observe(&o)
 }
