@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -97,11 +99,32 @@ func (p *program) agent(ctx context.Context, o *agentOptions) (err error) {
 	if err := o.cluster(ctx, cfg); err != nil {
 		return err
 	}
+	frugal()
 	a, err := agent.New(o.Config)
 	if err != nil {
 		return err
 	}
 	return a.Run(ctx)
+}
+
+// frugal has the memory of an agent follow what it holds: the collector runs twice as often,
+// and harder where the limit of the pod comes near. GOGC and GOMEMLIMIT win.
+func frugal() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	limit := int64(400 << 20)
+	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		text, err := os.ReadFile(file)
+		if n, ok := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && ok == nil && n > 0 && n < 1<<40 {
+			limit = n / 10 * 9
+			break
+		}
+	}
+	debug.SetMemoryLimit(limit)
 }
 
 // complete turns flags and settings into what an agent needs, but for the cluster.
@@ -134,6 +157,9 @@ func (o *agentOptions) complete(p *program, cfg *config.Config) (err error) {
 	a := cfg.Agent.Admission
 	if !a.Off {
 		o.Admission = admissionConfig(a)
+		if o.Admission.Signatures, err = signatures(a.Signatures); err != nil {
+			return err
+		}
 		o.Files = agent.CertificateFiles{Certificate: a.Certificate, Key: a.Key, Authority: a.Authority}
 	}
 	if err := os.MkdirAll(o.Spool, 0o700); err != nil {

@@ -28,6 +28,7 @@ type Admission struct {
 	WholeUpdates  bool            `yaml:"wholeUpdates" doc:"Refuse updates for what was bad before, too"`
 	JudgeOwned    bool            `yaml:"judgeOwned" doc:"Judge what controllers make by itself, and not only through its owner"`
 	Controllers   []string        `yaml:"controllers" doc:"Users whose word on the owner of an object is taken, such as the ServiceAccounts of operators"`
+	Signatures    Signatures      `yaml:"signatures" doc:"Which images have to be signed; judged as the check image-signature-unverified, in its mode"`
 	Certificate   string          `yaml:"certificate" doc:"File of a certificate that something else keeps fresh, such as cert-manager. Default: the agent makes its own"`
 	Key           string          `yaml:"key" doc:"File with the key of that certificate"`
 	Authority     string          `yaml:"authority" doc:"File with who signed that certificate"`
@@ -114,6 +115,7 @@ func (a *Agent) validate(bad func(path, flag, format string, args ...any)) {
 	if c := a.Admission; (c.Certificate == "") != (c.Key == "") || (c.Certificate == "") != (c.Authority == "") {
 		bad("agent.admission.certificate", "", "certificate, key and authority go together")
 	}
+	a.Admission.Signatures.validate(bad)
 	a.Notices.validate(bad)
 }
 
