@@ -184,10 +184,17 @@ func scanLive(row interface{ Scan(...any) error }) (LiveSource, error) {
 // transaction ends.
 func (t *Tx) LockLive(source string) (LiveSource, error) {
 	empty := LiveSource{SourceID: source}
+	if v, err := t.lockedLive(source); !none(err) {
+		return v, err
+	}
 	err := t.insert(`INSERT INTO live_sources (`+liveColumns+`)`, `ON CONFLICT (source_id) DO NOTHING`, [][]any{empty.values()})
 	if err != nil {
 		return empty, err
 	}
+	return t.lockedLive(source)
+}
+
+func (t *Tx) lockedLive(source string) (LiveSource, error) {
 	return scanLive(t.tx.QueryRowContext(t.ctx, `SELECT `+liveColumns+` FROM live_sources WHERE source_id = $1`+t.store.dialect.forUpdate, source))
 }
 
