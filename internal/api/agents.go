@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -220,7 +221,11 @@ func (a *API) ownCluster(ctx context.Context) (seaworthy.DeclaredSource, error) 
 	if auth.AgentID(who(ctx)) == "" {
 		return seaworthy.DeclaredSource{}, seaworthy.Forbidden("only agents may do this, with tokens that they sign")
 	}
-	return trail.Cluster(ctx, a.Store, who(ctx), who(ctx).Source)
+	v, err := a.Store.Source(ctx, who(ctx).Source)
+	if err == nil && !v.RetiredAt.IsZero() {
+		err = seaworthy.Conflict("cluster %s was retired on %s", v.Name, v.RetiredAt.Format(time.DateOnly))
+	}
+	return v, err
 }
 
 // The bounds of a heartbeat.
@@ -277,13 +282,37 @@ func (a *API) heartbeat(ctx context.Context, _ *struct{}) (*one[seaworthy.Heartb
 	return &one[seaworthy.HeartbeatAnswer]{Body: seaworthy.HeartbeatAnswer{Configuration: tag, Report: report}}, nil
 }
 
+// shared is what agents of all clusters need, read for many heartbeats at once.
+type shared struct {
+	mu      sync.Mutex
+	at      time.Time
+	waivers []seaworthy.TrackedWaiver
+	rules   []seaworthy.ChangeRule
+}
+
+// sharedFor is how long what was read is good.
+const sharedFor = 2 * time.Second
+
+func (a *API) readShared(ctx context.Context) (waivers []seaworthy.TrackedWaiver, rules []seaworthy.ChangeRule, err error) {
+	a.shared.mu.Lock()
+	defer a.shared.mu.Unlock()
+	now := a.Store.Now()
+	if age := now.Sub(a.shared.at); age >= 0 && age < sharedFor {
+		return a.shared.waivers, a.shared.rules, nil
+	}
+	if waivers, err = a.Store.CountingWaivers(ctx, ""); err != nil {
+		return nil, nil, err
+	}
+	if rules, err = a.Store.ChangeRules(ctx); err != nil {
+		return nil, nil, err
+	}
+	a.shared.at, a.shared.waivers, a.shared.rules = now, waivers, rules
+	return waivers, rules, nil
+}
+
 // configured gives what an agent of a cluster needs, and its tag.
 func (a *API) configured(ctx context.Context, source seaworthy.DeclaredSource) (c seaworthy.AgentConfiguration, tag string, err error) {
-	waivers, err := a.Store.CountingWaivers(ctx, source.ID)
-	if err != nil {
-		return c, "", err
-	}
-	rules, err := a.Store.ChangeRules(ctx)
+	waivers, rules, err := a.readShared(ctx)
 	if err != nil {
 		return c, "", err
 	}
@@ -293,7 +322,12 @@ func (a *API) configured(ctx context.Context, source seaworthy.DeclaredSource) (
 		return c, "", err
 	}
 	c = seaworthy.AgentConfiguration{
-		Source: source, Waivers: waivers, Key: a.Trail.KeyOf(source.ID), Rules: []seaworthy.ChangeRule{}, Deployments: deployments,
+		Source: source, Waivers: []seaworthy.TrackedWaiver{}, Key: a.Trail.KeyOf(source.ID), Rules: []seaworthy.ChangeRule{}, Deployments: deployments,
+	}
+	for _, w := range waivers {
+		if w.SourceID == "" || w.SourceID == source.ID {
+			c.Waivers = append(c.Waivers, w)
+		}
 	}
 	for _, r := range rules {
 		if r.SourceID == "" || r.SourceID == source.ID {

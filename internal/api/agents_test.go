@@ -471,6 +471,7 @@ func TestAgentConfiguration(t *testing.T) {
 		t.Errorf("unchanged: status %d, %d bytes", again.Code, again.Body.Len())
 	}
 	w.do(w.as(seaworthy.Owner), http.MethodPost, "/api/v1/change-rules", map[string]any{"name": "more"}).want(http.StatusCreated, nil)
+	w.now = w.now.Add(2 * time.Second)
 	if answer := a.beat(seaworthy.Heartbeat{}); answer.Configuration == tag {
 		t.Error("another rule is no other configuration")
 	}

@@ -78,6 +78,7 @@ type API struct {
 	routes  []Route
 	spec    []byte
 	handler http.Handler
+	shared  shared
 }
 
 // Route is one route and what it takes to go there.
