@@ -102,3 +102,34 @@ func TestBackoffGrows(t *testing.T) {
 		last = d
 	}
 }
+
+// A job that nothing is wanted of runs once at the start and writes nothing more until it is.
+func TestAnIdleJobWritesNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var runs, asked atomic.Int64
+		job := jobs.Job{
+			Name: "idle", Every: 4 * time.Millisecond, Lease: time.Minute,
+			Run: func(context.Context) error {
+				if runs.Add(1) == 2 {
+					cancel()
+				}
+				return nil
+			},
+			Wanted: func(context.Context) (bool, error) {
+				n := asked.Add(1)
+				if n < 20 && runs.Load() > 1 {
+					t.Error("it ran although nothing was wanted")
+				}
+				return n >= 20, nil
+			},
+		}
+		if err := jobs.New(s, slog.New(slog.DiscardHandler), []jobs.Job{job}).Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if runs.Load() != 2 || asked.Load() < 20 {
+			t.Errorf("%d runs after %d questions, want one at the start and one when it was wanted", runs.Load(), asked.Load())
+		}
+	})
+}
