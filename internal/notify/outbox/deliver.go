@@ -23,7 +23,8 @@ const (
 	turn = 20 * time.Second
 	// single is up to how many notices go each in a message of its own; more go together.
 	single = 3
-	// together and gathered are how many one message holds at most, and a digest.
+	// together and gathered are how many one message holds at most, and one of a digest or
+	// of a backlog.
 	together, gathered = 40, 200
 	// resting is how long a message that was taken up stays with who took it up: whoever
 	// finds it afterwards sends it again.
@@ -112,7 +113,9 @@ func share(tx *store.Tx, to *seaworthy.Destination, due []store.QueuedNotice) ([
 		if len(ids) <= single {
 			return ids[:1], nil
 		}
-		ids = ids[:min(len(ids), together)]
+		if len(ids) < gathered { // where more wait, such as those of an old audit log, a message holds more
+			ids = ids[:min(len(ids), together)]
+		}
 	}
 	if !to.People {
 		return ids, nil

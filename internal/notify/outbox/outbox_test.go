@@ -371,7 +371,7 @@ func TestManyGoTogether(t *testing.T) {
 	each(t, func(w *world) {
 		w.hook("hook", "/a")
 		w.write(func(tx *store.Tx) error {
-			for i := range 100 {
+			for i := range 1000 {
 				if err := tx.PutChange(change("c"+string(rune('A'+i)), tx.At)); err != nil {
 					return err
 				}
@@ -380,8 +380,8 @@ func TestManyGoTogether(t *testing.T) {
 		})
 		w.work()
 		got := w.receiver.take("/a")
-		if n := len(w.notices(got)); n != 100 || len(got) > 10 {
-			t.Errorf("%d notices in %d messages, want 100 in few", n, len(got))
+		if n := len(w.notices(got)); n != 1000 || len(got) > 12 {
+			t.Errorf("%d notices in %d messages, want 1000 in few", n, len(got))
 		}
 	})
 }
