@@ -111,7 +111,7 @@ func postgres(dsn string) (dialect, error) {
 		where:  fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database),
 		copyIn: copyIn,
 		open: func() (*sql.DB, *sql.DB, error) {
-			db := stdlib.OpenDB(*config)
+			db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(plain))
 			db.SetMaxOpenConns(max(10, 4*runtime.GOMAXPROCS(0)))
 			db.SetMaxIdleConns(4)
 			return db, db, nil
@@ -122,6 +122,13 @@ func postgres(dsn string) (dialect, error) {
 		},
 		kind: postgresKind,
 	}, nil
+}
+
+// plain has PostgreSQL run statements as they are. Pages ask many short ones whose cost it
+// guesses too high, and compiling them or starting other processes for them takes longer.
+func plain(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SET jit = off; SET max_parallel_workers_per_gather = 0`)
+	return err
 }
 
 // copyIn is PostgreSQL's COPY, in whatever transaction the connection is.
