@@ -194,9 +194,15 @@ func (w *world) records(name, team string, program seaworthy.Program) {
 	changed, err := w.Store.Changes(ctx, store.ChangeFilter{Source: source.ID})
 	w.must(err)
 	w.keep("change", changed.Items[0].ID)
-	deployed, err := trail.Record(ctx, tracking, who, seaworthy.Deployment{SourceID: source.ID, Namespaces: []string{"other"}, Ticket: name})
+	deployed, err := trail.Record(ctx, tracking, who, seaworthy.Deployment{SourceID: source.ID, Namespaces: []string{"other"}, Ticket: name, Commit: (fmt.Sprintf("%x", name) + strings.Repeat("0", 40))[:40]})
 	w.must(err)
 	w.keep("deployment", deployed.ID)
+	host := seaworthy.Principal{Actor: "token:git-host", Name: "git host", Role: seaworthy.GitHost}
+	said, _, err := trail.Confirm(ctx, tracking, host, seaworthy.Confirmation{Commit: deployed.Commit, Repository: name, Approval: seaworthy.Approval{
+		Author: "author of " + name, Approvers: []string{"approver of " + name}, MergedAt: w.Now,
+	}})
+	w.must(err)
+	w.keep("confirmation", said.ID)
 	exempt, err := trail.PutRule(ctx, w.Store, who, seaworthy.ChangeRule{SourceID: source.ID, Name: "rule for " + name, Kinds: []string{"Nothing"}})
 	w.must(err)
 	w.keep("change-rule", exempt.ID)

@@ -132,8 +132,13 @@ func (s *Site) change() {
 	all, err := s.Store.Sources(ctx)
 	s.must(err)
 	i := slices.IndexFunc(all, func(v seaworthy.DeclaredSource) bool { return v.Kind == seaworthy.KindCluster })
-	c := trail.Config{Store: s.Store}
-	_, err = trail.Record(ctx, c, who, seaworthy.Deployment{SourceID: all[i].ID, Namespaces: []string{"shop"}, Images: []string{"cart:2", Hostile}, Ticket: "SHOP-12 " + Hostile})
+	c, commit := trail.Config{Store: s.Store}, strings.Repeat("c0ffee00", 5)
+	_, err = trail.Record(ctx, c, who, seaworthy.Deployment{SourceID: all[i].ID, Namespaces: []string{"shop"}, Images: []string{"cart:2", Hostile}, Ticket: "SHOP-12 " + Hostile, Commit: commit})
+	s.must(err)
+	host := seaworthy.Principal{Actor: "token:git-host", Name: "git host", Role: seaworthy.GitHost}
+	_, _, err = trail.Confirm(ctx, c, host, seaworthy.Confirmation{Commit: commit, Approval: seaworthy.Approval{
+		Author: "bob" + Hostile, Approvers: []string{"carol" + Hostile}, MergedBy: Hostile, MergedAt: s.Now,
+	}})
 	s.must(err)
 	object := func(version, image string) map[string]any {
 		return map[string]any{
