@@ -200,7 +200,7 @@ func (a *agent) scan() *seaworthy.Report {
 // until waits until something holds of what was told.
 func (a *agent) until(what string, holds func() bool) {
 	a.t.Helper()
-	end := time.After(30 * time.Second)
+	end := time.After(2 * time.Minute)
 	for {
 		a.mu.Lock()
 		ok := holds()
@@ -329,7 +329,7 @@ func TestLive(t *testing.T) {
 // settle waits until nothing is left to be judged, and compares.
 func (a *agent) settle(step string) {
 	a.t.Helper()
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(2 * time.Minute) // an analyzer that costs much may be a minute behind
 	for time.Now().Before(end) {
 		want := len(a.scan().Findings)
 		a.mu.Lock()
