@@ -64,9 +64,9 @@ func TestUndoneWithinAMinute(t *testing.T) {
 func (w *world) intact() {
 	w.t.Helper()
 	for _, a := range w.agents {
-		a.stop()
+		_ = a.Stop()
 	}
-	w.server.stop()
+	_ = w.server.Stop()
 	s, err := server.Open(w.t.Context(), server.Config{Data: w.data, BaseURL: "http://" + w.address})
 	if err != nil {
 		w.t.Fatal(err)
@@ -80,10 +80,167 @@ func (w *world) intact() {
 		w.t.Errorf("the log does not verify: %q", got.Problems)
 	}
 	for _, a := range w.agents {
-		for line := range strings.Lines(a.printed()) {
+		for line := range strings.Lines(a.Printed()) {
 			if strings.Contains(line, "forbidden") || strings.Contains(line, "level=ERROR") && strings.Contains(line, "panic") {
 				w.t.Errorf("an agent says: %s", line)
 			}
 		}
 	}
+}
+
+// TestTheWebhookIsDown writes while nothing answers the API server: what was written is on
+// record all the same, as seen without the webhook, and so is the time. Then the agent is
+// killed: its silence is a gap, and it ends.
+func TestTheWebhookIsDown(t *testing.T) {
+	w := enter(t)
+	r := w.agent("one")
+	w.ready(r)
+	jane := w.admin()
+	began := time.Now()
+	_ = r.Kill()
+	jane.must(http.MethodPost, deployments, deployment("unseen", 1))
+	w.until("the silence is a gap on record", 2*time.Minute, func() error {
+		if w.gap("agent", "", began.Add(-time.Minute)) == nil {
+			return fmt.Errorf("gaps: %+v", w.gaps())
+		}
+		return nil
+	})
+	r.Start()
+	w.ready(r)
+	w.until("the gaps have ended", time.Minute, func() error {
+		for _, kind := range []string{"agent", "webhook"} {
+			g := w.gap(kind, "", began.Add(-time.Minute))
+			if g == nil || g.To.IsZero() {
+				return fmt.Errorf("%s: %+v", kind, w.gaps())
+			}
+			if g.From.After(began.Add(time.Second)) || g.To.Before(began) {
+				t.Errorf("the gap of %s is from %s to %s; the agent was killed at %s", kind, g.From, g.To, began)
+			}
+		}
+		return nil
+	})
+	w.until("what was written meanwhile is on record", time.Minute, func() error {
+		list := w.of("Deployment", "shop", "unseen")
+		if len(list) != 1 || list[0].Actor.Username != "jane" || sighted(&list[0]) != "audit" {
+			return fmt.Errorf("%+v", list)
+		}
+		return nil
+	})
+	w.intact()
+}
+
+// TestAnAdministratorActsUnseen has a cluster administrator take everything away, change a
+// workload, and put everything back as it was.
+func TestAnAdministratorActsUnseen(t *testing.T) {
+	w := enter(t)
+	r := w.agent("one")
+	w.ready(r)
+	jane := w.admin()
+	jane.must(http.MethodPost, deployments, deployment("web", 2))
+	w.until("the workload is on record", time.Minute, func() error {
+		if len(w.of("Deployment", "shop", "web")) != 1 {
+			return errNotYet
+		}
+		return nil
+	})
+	began := time.Now()
+	kept := jane.must(http.MethodGet, hooks+"/"+name, nil)
+	jane.must(http.MethodDelete, hooks+"/"+name, nil)
+	_ = r.Kill() // what scaling it to zero does
+	secret := jane.must(http.MethodGet, "/api/v1/namespaces/"+namespace+"/secrets/"+name+"-key", nil)
+	if secret["data"] == nil {
+		t.Fatal("there is nothing in the Secret")
+	}
+	jane.must(http.MethodPatch, deployments+"/web", scaled(7))
+	jane.must(http.MethodPatch, deployments+"/web", scaled(2))
+	delete(kept["metadata"].(object), "resourceVersion")
+	delete(kept["metadata"].(object), "uid")
+	jane.must(http.MethodPost, hooks, kept)
+	w.until("the server itself noticed", 2*time.Minute, func() error {
+		if w.gap("agent", "", began.Add(-time.Minute)) == nil {
+			return errNotYet
+		}
+		return nil
+	})
+	r.Start()
+	w.ready(r)
+	w.until("all of it is on record", time.Minute, func() error {
+		if list := w.of("ValidatingWebhookConfiguration", "", name); !slices.ContainsFunc(list, func(c seaworthy.Change) bool {
+			return c.Verb == seaworthy.VerbDelete && c.Actor.Username == "jane" && slices.Contains(c.Flags, seaworthy.FlagAuditRemoved)
+		}) {
+			return fmt.Errorf("the webhook: %+v", list)
+		}
+		if list := w.of("Secret", namespace, name+"-key"); !slices.ContainsFunc(list, func(c seaworthy.Change) bool {
+			return c.Verb == seaworthy.VerbRead && c.Actor.Username == "jane" && slices.Contains(c.Flags, seaworthy.FlagSecretRead)
+		}) {
+			return fmt.Errorf("the Secret: %+v", list)
+		}
+		if list := w.of("Deployment", "shop", "web"); len(list) != 3 || list[1].Actor.Username != "jane" || list[2].Actor.Username != "jane" {
+			return fmt.Errorf("the workload: %+v", list)
+		}
+		return nil
+	})
+	for _, kind := range []string{"agent", "webhook"} {
+		if w.gap(kind, "", began.Add(-time.Minute)) == nil {
+			t.Errorf("no gap of %s: %+v", kind, w.gaps())
+		}
+	}
+	w.until("the agent tells of it too", time.Minute, func() error {
+		if len(w.receiver.got(seaworthy.NoticeOwnConfig, "jane deleted")) == 0 || len(w.receiver.got(seaworthy.NoticeOutOfBand, "jane changed")) < 2 {
+			return fmt.Errorf("notices:\n%s", w.receiver.all())
+		}
+		return nil
+	})
+	// Somebody without rights tries to look.
+	dev := w.user("dave", "developers")
+	if _, err := dev.try(http.MethodGet, "/api/v1/namespaces/"+namespace+"/secrets/"+name+"-key", nil); err == nil {
+		t.Error("a developer reads the agent's key")
+	}
+	w.until("the attempt is on record", time.Minute, func() error {
+		if !slices.ContainsFunc(w.of("Secret", namespace, name+"-key"), func(c seaworthy.Change) bool {
+			return c.Actor.Username == "dave" && c.Outcome == seaworthy.OutcomeDenied
+		}) {
+			return errNotYet
+		}
+		return nil
+	})
+	w.intact()
+}
+
+// TestTheConfigurationIsPutBack takes the webhook's configuration away from an agent that
+// runs: it is put back, told of, and the time in between is a gap.
+func TestTheConfigurationIsPutBack(t *testing.T) {
+	w := enter(t)
+	r := w.agent("one")
+	w.ready(r)
+	jane := w.admin()
+	began := time.Now()
+	jane.must(http.MethodDelete, hooks+"/"+name, nil)
+	jane.must(http.MethodPost, deployments, deployment("quick", 1))
+	w.until("it is there again", time.Minute, func() error {
+		_, err := jane.try(http.MethodGet, hooks+"/"+name, nil)
+		return err
+	})
+	w.until("the gap is on record and has ended", time.Minute, func() error {
+		g := w.gap("webhook", "was removed", began.Add(-time.Minute))
+		if g == nil || g.To.IsZero() {
+			return fmt.Errorf("gaps: %+v", w.gaps())
+		}
+		return nil
+	})
+	w.until("what was written meanwhile has bypassed the webhook", 2*time.Minute, func() error {
+		list := w.of("Deployment", "shop", "quick")
+		if len(list) != 1 || !slices.Contains(list[0].Flags, seaworthy.FlagBypassed) || !slices.Equal(list[0].Unseen, []string{seaworthy.SeenByWebhook}) {
+			return fmt.Errorf("%+v", list)
+		}
+		return nil
+	})
+	if got := w.receiver.got(seaworthy.NoticeOwnConfig, "was removed, and the agent put it back"); len(got) != 1 {
+		t.Errorf("notices:\n%s", w.receiver.all())
+	}
+	// A session goes through the webhook and is told of.
+	if _, err := jane.try(http.MethodPost, "/api/v1/namespaces/shop/pods/none/exec?command=sh&stdin=true", nil); err == nil {
+		t.Error("a command ran in a pod that is not there")
+	}
+	w.intact()
 }

@@ -27,6 +27,7 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/agent"
+	"github.com/seaworthy-dev/seaworthy/test/program"
 )
 
 type object = map[string]any
@@ -191,15 +192,14 @@ func (w *world) agent(replicaName string) *replica {
 		w.api(http.MethodPost, "/api/v1/sources/"+w.source.ID+"/enrolments", nil, &made)
 		w.write(token, made.Token)
 	}
-	r := &replica{health: freeAddress(w.t), hook: freeAddress(w.t)}
-	r.program = &program{t: w.t, name: "the agent", args: []string{
-		"agent", "--config", config, "--server", "http://" + w.address, "--enrolment-file", token, "--spool", filepath.Join(dir, "spool"),
-		"--replica", replicaName, "--kubeconfig", w.kubeconfig(), "--listen", r.hook, "--metrics-listen", r.health, "--webhook-url", "https://" + r.hook,
+	r := &replica{health: program.FreeAddress(w.t), hook: program.FreeAddress(w.t)}
+	r.Process = program.New(w.t,
+		"agent", "--config", config, "--server", "http://"+w.address, "--enrolment-file", token, "--spool", filepath.Join(dir, "spool"),
+		"--replica", replicaName, "--kubeconfig", w.kubeconfig(), "--listen", r.hook, "--metrics-listen", r.health, "--webhook-url", "https://"+r.hook,
 		"--log-level", "debug",
-	}}
+	)
 	w.agents = append(w.agents, r)
-	r.start()
-	w.t.Cleanup(r.kill)
+	r.Start()
 	return r
 }
 

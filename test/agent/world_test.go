@@ -14,92 +14,24 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
-	"github.com/seaworthy-dev/seaworthy/internal/cli"
 	"github.com/seaworthy-dev/seaworthy/internal/server"
 	"github.com/seaworthy-dev/seaworthy/test/kubeapiserver"
+	"github.com/seaworthy-dev/seaworthy/test/program"
 )
 
-// The test's own binary is the program too: real processes that can be killed, without
-// building it again.
-const asProgram = "SEAWORTHY_AGENT_TEST_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) == "" {
-		os.Exit(m.Run())
-	}
-	os.Exit(cli.Run())
-}
-
-// program is one process of it, and what it prints.
-type program struct {
-	t    testing.TB
-	name string
-	args []string
-	env  []string
-
-	mu  sync.Mutex
-	cmd *exec.Cmd
-	out bytes.Buffer
-}
-
-// Write is io.Writer, for what the process prints.
-func (p *program) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.Write(b)
-}
-
-func (p *program) printed() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.String()
-}
-
-func (p *program) start() {
-	p.t.Helper()
-	cmd := exec.Command(os.Args[0], p.args...)
-	cmd.Env = append(append(os.Environ(), asProgram+"=1"), p.env...)
-	cmd.Stdout, cmd.Stderr = p, p
-	if err := cmd.Start(); err != nil {
-		p.t.Fatalf("start %s: %v", p.name, err)
-	}
-	p.mu.Lock()
-	p.cmd = cmd
-	p.mu.Unlock()
-}
-
-func (p *program) end(s os.Signal) {
-	p.mu.Lock()
-	cmd := p.cmd
-	p.cmd = nil
-	p.mu.Unlock()
-	if cmd == nil {
-		return
-	}
-	if err := cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		p.t.Error(err)
-	}
-	_ = cmd.Wait() // what it ends with is the test's matter, by what it left
-}
-
-func (p *program) kill() { p.end(os.Kill) }
-func (p *program) stop() { p.end(syscall.SIGTERM) }
+func TestMain(m *testing.M) { program.Main(m) }
 
 // world is a cluster with an agent, a server, and somebody who takes notices.
 type world struct {
@@ -107,7 +39,7 @@ type world struct {
 	kube     *kubeapiserver.Server
 	auditLog string
 
-	server   *program
+	server   *program.Process
 	data     string
 	address  string
 	token    string // of the owner
@@ -119,19 +51,9 @@ type world struct {
 
 // replica is one process of the agent.
 type replica struct {
-	*program
+	*program.Process
 	health string
 	hook   string // address of the webhook
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // enter starts everything but the agent.
@@ -153,18 +75,18 @@ func enter(t *testing.T) *world {
 // startServer starts the server and declares the cluster.
 func (w *world) startServer(data string) {
 	w.t.Helper()
-	w.data, w.address = data, freeAddress(w.t)
+	w.data, w.address = data, program.FreeAddress(w.t)
 	s, err := server.Open(w.t.Context(), server.Config{Data: data, BaseURL: "http://" + w.address})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.token = ownersToken(w.t, s.Auth())
-	if err := s.Close(); err != nil {
+	_, token, err := s.Auth().CreateToken(w.t.Context(), program.Owner(w.t, s.Auth()), auth.NewToken{Name: "test", Role: seaworthy.Owner})
+	if err = errors.Join(err, s.Close()); err != nil {
 		w.t.Fatal(err)
 	}
-	w.server = &program{t: w.t, name: "the server", args: []string{"serve", "--data", data, "--listen", w.address, "--base-url", "http://" + w.address, "--log-level", "warn"}}
-	w.server.start()
-	w.t.Cleanup(w.server.kill)
+	w.token = token
+	w.server = program.New(w.t, "serve", "--data", data, "--listen", w.address, "--base-url", "http://"+w.address, "--log-level", "warn")
+	w.server.Start()
 	w.serverAnswers()
 	w.api(http.MethodPost, "/api/v1/sources", object{"kind": "cluster", "name": "production", "environment": "production"}, &w.source)
 }
@@ -182,26 +104,6 @@ func (w *world) serverAnswers() {
 		}
 		return nil
 	})
-}
-
-func ownersToken(t *testing.T, a *auth.Auth) string {
-	t.Helper()
-	link, err := a.SetupLink(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, secret, _ := strings.Cut(link, auth.LinkPath)
-	r := httptest.NewRequest(http.MethodPost, a.BaseURL()+"/welcome", nil)
-	s, err := a.Setup(httptest.NewRecorder(), r, secret, "ada@example.com", "Ada", "a long and good passphrase 42")
-	if err != nil {
-		t.Fatal(err)
-	}
-	owner := seaworthy.Principal{Actor: "user:" + s.User.ID, UserID: s.User.ID, Name: "Ada", Role: seaworthy.Owner}
-	_, token, err := a.CreateToken(t.Context(), owner, auth.NewToken{Name: "test", Role: seaworthy.Owner})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
 }
 
 // api asks the server something that has to work.
@@ -324,10 +226,10 @@ func (w *world) until(what string, most time.Duration, f func() error) {
 func (w *world) said() string {
 	var b strings.Builder
 	for i, a := range w.agents {
-		fmt.Fprintf(&b, "agent %d:\n%s\n", i, a.printed())
+		fmt.Fprintf(&b, "agent %d:\n%s\n", i, a.Printed())
 	}
 	if w.server != nil {
-		fmt.Fprintf(&b, "server:\n%s\n", w.server.printed())
+		fmt.Fprintf(&b, "server:\n%s\n", w.server.Printed())
 	}
 	return b.String()
 }
