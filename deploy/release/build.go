@@ -22,6 +22,7 @@ type program struct {
 	pkg     string // the package of main
 	name    string // of the binary
 	tags    string
+	stamp   string // whether the commit names the version: true, or auto
 	commit  string
 	changed bool // the checkout is not that commit
 	at      time.Time
@@ -38,7 +39,7 @@ func product(ctx context.Context, root string) (*program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the checkout: %w", err)
 	}
-	p := &program{root: root, pkg: "./cmd/seaworthy", name: "seaworthy", tags: "kustomize_disable_go_plugin_support"}
+	p := &program{root: root, pkg: "./cmd/seaworthy", name: "seaworthy", tags: "kustomize_disable_go_plugin_support", stamp: "true"}
 	head, err := p.git(ctx, "log", "-1", "--format=%H %ct")
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (p *program) build(ctx context.Context, at platform) ([]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, p.name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-mod=readonly", "-tags", p.tags, "-ldflags=-s -w -buildid=", "-o", file, p.pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs="+p.stamp, "-mod=readonly", "-tags", p.tags, "-ldflags=-s -w -buildid=", "-o", file, p.pkg)
 	cmd.Dir = p.root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+at.os, "GOARCH="+at.arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT=", "GOTOOLCHAIN=local")
 	var said bytes.Buffer

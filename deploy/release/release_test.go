@@ -52,7 +52,7 @@ func small(t *testing.T) *program {
 	if err := os.CopyFS(filepath.Join(dir, "deploy", "charts"), os.DirFS(charts)); err != nil {
 		t.Fatal(err)
 	}
-	return &program{root: dir, pkg: "./cmd/small", name: "small", commit: strings.Repeat("0", 40), at: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}
+	return &program{root: dir, pkg: "./cmd/small", name: "small", stamp: "auto", commit: strings.Repeat("0", 40), at: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}
 }
 
 // An image is the same wherever the checkout is and whenever it is built.
