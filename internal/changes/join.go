@@ -47,6 +47,9 @@ func Join(o *Observation, recorded []seaworthy.Change) (int, Joined) {
 	best, nearest := -1, time.Duration(0)
 	for i := range recorded {
 		c := &recorded[i]
+		if o.Relisted && !seenBy(c, o.By) && same(&o.Object, &c.Object) && o.Object.ResourceVersion != "" && o.Object.ResourceVersion == c.Object.ResourceVersion {
+			return i, IsMore // what listing again shows is what that change led to, whatever was before it
+		}
 		if repeats(o, c) {
 			return i, IsNothing
 		}
@@ -79,7 +82,7 @@ func tells(o *Observation, c *seaworthy.Change) bool {
 		return false
 	case (o.Outcome == seaworthy.OutcomeDenied) != (c.Outcome == seaworthy.OutcomeDenied) && certain(o.Outcome) && certain(c.Outcome):
 		return false
-	case o.Verb != seaworthy.VerbDelete && (unlike(a.ResourceVersion, b.ResourceVersion) || unlike(a.Previous, b.Previous) || unlike(a.Content, b.Content)):
+	case o.Verb != seaworthy.VerbDelete && (unlike(a.ResourceVersion, b.ResourceVersion) || !o.Relisted && !relisted(c) && unlike(a.Previous, b.Previous) || unlike(a.Content, b.Content)):
 		return false
 	}
 	return o.At.Sub(c.At).Abs() <= Window || a.ResourceVersion != "" && a.ResourceVersion == b.ResourceVersion
@@ -104,6 +107,12 @@ func Refuted(o *Observation, recorded []seaworthy.Change) []int {
 		}
 	}
 	return out
+}
+
+// relisted tells whether a change was found by listing again: then what was before it is
+// only what was seen before it.
+func relisted(c *seaworthy.Change) bool {
+	return slices.ContainsFunc(c.Sightings, func(s seaworthy.Sighting) bool { return s.Relisted })
 }
 
 func certain(o seaworthy.Outcome) bool { return o != seaworthy.OutcomeUnknown }
