@@ -54,7 +54,7 @@ type Notice struct {
 	ID         string         `json:"id"`
 	Kind       NoticeKind     `json:"kind"`
 	Also       []NoticeKind   `json:"also,omitempty"` // what it is besides
-	At         time.Time      `json:"at"` // when it happened
+	At         time.Time      `json:"at"`             // when it happened
 	Severity   Severity       `json:"severity,omitempty"`
 	SourceID   string         `json:"sourceId,omitempty"`
 	SourceName string         `json:"sourceName,omitempty"`
@@ -93,12 +93,12 @@ const (
 // Destination is where notices go. Its secret (the token of a bot, the address of an
 // incoming webhook, the key that signs, a password) is kept sealed and never shown.
 type Destination struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Kind      string    `json:"kind"`
-	URL       string    `json:"url,omitempty"`     // of a webhook; those of Slack and Teams are secrets
-	Channel   string    `json:"channel,omitempty"` // of a bot
-	To        []string  `json:"to,omitempty"`      // addresses of e-mail
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Kind    string   `json:"kind"`
+	URL     string   `json:"url,omitempty"`     // of a webhook; those of Slack and Teams are secrets
+	Channel string   `json:"channel,omitempty"` // of a bot
+	To      []string `json:"to,omitempty"`      // addresses of e-mail
 	// People has e-mail go to those whom a notice is for, where it is for somebody; to To
 	// only else.
 	People    bool      `json:"people,omitempty"`

@@ -54,11 +54,30 @@ func Undoes(c *seaworthy.Change, recorded []seaworthy.Change, window time.Durati
 		case apart < 0 || r.Outcome == seaworthy.OutcomeDenied || r.Outcome == seaworthy.OutcomeFailed || r.ID == c.ID:
 		case r.Verb == seaworthy.VerbCreate && c.Verb == seaworthy.VerbDelete && r.Object.UID == c.Object.UID:
 			return i
-		case c.Verb != seaworthy.VerbDelete && r.Verb != seaworthy.VerbCreate && r.Object.Was != "" && r.Object.Was == c.Object.Intent && r.Object.Intent != c.Object.Intent:
+		case c.Verb != seaworthy.VerbDelete && r.Verb != seaworthy.VerbCreate && c.Object.Intent != "" && was(recorded[:i+1]) == c.Object.Intent && r.Object.Intent != c.Object.Intent:
 			return i
 		}
 	}
 	return -1
+}
+
+// was is what people meant by the object before the last of its recorded changes: what that
+// change tells, or, as audit events of patches do not, what the last one before it left.
+func was(recorded []seaworthy.Change) string {
+	last := &recorded[len(recorded)-1]
+	if last.Object.Was != "" {
+		return last.Object.Was
+	}
+	for _, r := range slices.Backward(recorded[:len(recorded)-1]) {
+		switch {
+		case r.Outcome == seaworthy.OutcomeDenied || r.Outcome == seaworthy.OutcomeFailed || r.At.After(last.At):
+		case r.Verb == seaworthy.VerbDelete:
+			return ""
+		case r.Object.Intent != "":
+			return r.Object.Intent
+		}
+	}
+	return ""
 }
 
 // Widens tells whether a role or a binding grants more after than before, as far as the

@@ -97,6 +97,8 @@ func TestUndoes(t *testing.T) {
 		"deleted for good":          {[]seaworthy.Change{change("1", update, "u", "a", "b", 0)}, change("2", del, "u", "b", "", time.Minute), -1},
 		"another of the same name":  {[]seaworthy.Change{change("1", create, "u", "", "b", 0)}, change("2", del, "v", "b", "", time.Minute), -1},
 		"nothing known of before":   {[]seaworthy.Change{change("1", update, "u", "", "b", 0)}, change("2", update, "u", "", "", time.Minute), -1},
+		"known of before by record": {[]seaworthy.Change{change("0", create, "u", "", "a", -48*time.Hour), change("1", update, "u", "", "b", 0)}, change("2", update, "u", "", "a", time.Minute), 1},
+		"not by what was deleted":   {[]seaworthy.Change{change("0", del, "t", "a", "", -time.Hour), change("1", update, "u", "", "b", 0)}, change("2", update, "u", "", "a", time.Minute), -1},
 		"the change itself, stored": {[]seaworthy.Change{change("2", update, "u", "a", "b", 0)}, change("2", update, "u", "a", "a", 0), -1},
 	} {
 		t.Run(name, func(t *testing.T) {

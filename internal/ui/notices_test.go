@@ -5,6 +5,7 @@ package ui_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,7 +58,8 @@ func TestNotificationsByHand(t *testing.T) {
 	send("/notifications/rules/new", url.Values{"name": {"All"}, "destinations": {all[0].ID}, "from": {"22:00"}, "to": {"06:30"}, "zone": {"Europe/Berlin"}}, 303, "")
 	send(at+"/remove", nil, 400, "change or remove the rule first")
 	rules, err := s.Store.NoticeRules(t.Context())
-	if err != nil || len(rules) != 2 || rules[1].QuietFrom != 22*60 || rules[1].QuietTo != 6*60+30 {
+	i := slices.IndexFunc(rules, func(r seaworthy.NoticeRule) bool { return r.Name == "All" })
+	if err != nil || len(rules) != 2 || i < 0 || rules[i].QuietFrom != 22*60 || rules[i].QuietTo != 6*60+30 {
 		t.Fatalf("rules %+v, %v", rules, err)
 	}
 	for _, r := range rules {

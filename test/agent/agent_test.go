@@ -81,6 +81,9 @@ func (w *world) intact() {
 	}
 	for _, a := range w.agents {
 		for line := range strings.Lines(a.Printed()) {
+			if w.restarted && strings.Contains(line, "level=DEBUG") {
+				continue // an API server that has just started knows no rights yet; what is asked again is told so
+			}
 			if strings.Contains(line, "forbidden") || strings.Contains(line, "level=ERROR") && strings.Contains(line, "panic") {
 				w.t.Errorf("an agent says: %s", line)
 			}
@@ -177,6 +180,8 @@ func TestAnAdministratorActsUnseen(t *testing.T) {
 		}
 		if list := w.of("Deployment", "shop", "web"); len(list) != 3 || list[1].Actor.Username != "jane" || list[2].Actor.Username != "jane" {
 			return fmt.Errorf("the workload: %+v", list)
+		} else if !slices.Contains(list[1].Flags, seaworthy.FlagReverted) || !slices.Contains(list[2].Flags, seaworthy.FlagReverted) {
+			return fmt.Errorf("that it was undone is not told: %+v", list)
 		}
 		return nil
 	})
@@ -242,5 +247,17 @@ func TestTheConfigurationIsPutBack(t *testing.T) {
 	if _, err := jane.try(http.MethodPost, "/api/v1/namespaces/shop/pods/none/exec?command=sh&stdin=true", nil); err == nil {
 		t.Error("a command ran in a pod that is not there")
 	}
+	w.until("the session is on record and told of", time.Minute, func() error {
+		list := w.of("Pod", "shop", "none")
+		if !slices.ContainsFunc(list, func(c seaworthy.Change) bool {
+			return c.Verb == seaworthy.VerbExec && c.Actor.Username == "jane" && slices.Contains(c.Flags, seaworthy.FlagSession)
+		}) {
+			return fmt.Errorf("%+v", list)
+		}
+		if len(w.receiver.got(seaworthy.NoticeSession, "jane")) == 0 {
+			return fmt.Errorf("notices:\n%s", w.receiver.all())
+		}
+		return nil
+	})
 	w.intact()
 }

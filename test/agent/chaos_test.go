@@ -54,6 +54,7 @@ func TestNothingIsLost(t *testing.T) {
 	w.kube.Stop(t)
 	time.Sleep(3 * time.Second) // watches and the webhook's connections break
 	w.kube.StartAgain(t)
+	w.restarted = true
 	change(50)
 	w.ready(r)
 	change(20)

@@ -46,7 +46,8 @@ type world struct {
 	source   seaworthy.DeclaredSource
 	receiver *receiver
 
-	agents []*replica
+	agents    []*replica
+	restarted bool // the API server was
 }
 
 // replica is one process of the agent.
