@@ -104,18 +104,17 @@ type Agent struct {
 	report  chan struct{} // a whole report is wanted
 	restart chan struct{} // what live goes by became different
 
-	mu        sync.Mutex
-	server    seaworthy.AgentConfiguration
-	pairs     admission.Pairs
-	path      string // of the webhook, which only its configuration tells
-	hook      hookState
-	lacking   []string
-	excess    []string
-	leading   bool
-	watching  time.Time // since when, without a break
-	stuck     string    // why this replica cannot work yet
-	found     map[string]namespaceFound
-	canaryDue string
+	mu       sync.Mutex
+	server   seaworthy.AgentConfiguration
+	pairs    admission.Pairs
+	path     string // of the webhook, which only its configuration tells
+	hook     hookState
+	lacking  []string
+	excess   []string
+	leading  bool
+	watching time.Time // since when, without a break
+	stuck    string    // why this replica cannot work yet
+	found    map[string]namespaceFound
 }
 
 // New makes an agent. Nothing is asked yet.

@@ -163,7 +163,7 @@ func fill(rnd *rand.Rand, v reflect.Value, depth int) {
 	case *metav1.Duration:
 		p.Duration = time.Duration(rnd.IntN(1 << 40))
 	case *metav1.FieldsV1:
-		p.Raw = []byte(`{"f:a":{}}`)
+		p.SetRawBytes([]byte(`{"f:a":{}}`))
 	case *runtime.RawExtension:
 		p.Raw = []byte(`{"a":[1,"b"]}`)
 	case *[]byte:

@@ -110,10 +110,9 @@ type kept struct {
 // policy is a Policy that was read.
 type policy struct {
 	Policy
-	images      []*regexp.Regexp
-	keys        []authority
-	identities  []authority
-	description string
+	images     []*regexp.Regexp
+	keys       []authority
+	identities []authority
 }
 
 // New makes a verifier. An error is a mistake in a policy.

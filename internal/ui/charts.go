@@ -128,24 +128,6 @@ func niceStep(most int) int {
 
 func round(v float64) float64 { return math.Round(v*10) / 10 }
 
-// spark is a line without axes, beside a number.
-type spark struct{ Title, D string }
-
-func newSpark(title string, values []int) *spark {
-	if len(values) < 2 {
-		return nil
-	}
-	most := 1
-	for _, v := range values {
-		most = max(most, v)
-	}
-	var d strings.Builder
-	for i, v := range values {
-		fmt.Fprintf(&d, "%c%.1f %.1f", "ML"[min(i, 1)], 1+float64(i)*86/float64(len(values)-1), 20-float64(v)*18/float64(most))
-	}
-	return &spark{title, d.String()}
-}
-
 // stack is one bar of parts of a whole.
 type stack struct {
 	Title  string

@@ -102,15 +102,6 @@ func (b *box) stream(name string) *stream {
 	return b.changes
 }
 
-func (b *box) empty() bool {
-	for _, s := range b.streams() {
-		if n, _ := s.spool.Waiting(); n > 0 {
-			return false
-		}
-	}
-	return true
-}
-
 func (b *box) close() error { return errors.Join(b.changes.spool.Close(), b.findings.spool.Close()) }
 
 // ring wakes the sender.

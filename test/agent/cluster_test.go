@@ -214,11 +214,11 @@ func (w *world) write(file, text string) {
 func (w *world) ready(r *replica) {
 	w.t.Helper()
 	w.until("the agent is ready and the webhook asked", 2*time.Minute, func() error {
-		text, err := get("http://" + r.health + "/readyz")
-		if err != nil {
+		if _, err := get("http://" + r.health + "/readyz"); err != nil {
 			return err
 		}
-		if text, err = get("http://" + r.health + "/metrics"); err != nil {
+		text, err := get("http://" + r.health + "/metrics")
+		if err != nil {
 			return err
 		}
 		for _, line := range []string{`seaworthy_agent_place_works{place="webhook"} 1`, `seaworthy_agent_place_works{place="watch"} 1`, "seaworthy_agent_reports_total 1"} {

@@ -145,16 +145,6 @@ func (w *world) tryAPI(method, path string, body, into any) error {
 	return json.Unmarshal(raw, into)
 }
 
-// changes gives the changes on record, the oldest first.
-func (w *world) changes(query url.Values) []seaworthy.Change {
-	w.t.Helper()
-	out, err := w.tryChanges(query)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return out
-}
-
 func (w *world) tryChanges(query url.Values) ([]seaworthy.Change, error) {
 	q := url.Values{"limit": {"200"}}
 	maps.Copy(q, query)

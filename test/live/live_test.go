@@ -44,12 +44,11 @@ type agent struct {
 	cfg     *scan.Config
 	source  seaworthy.Source
 
-	mu     sync.Mutex
-	seen   []changes.Observation
-	gaps   []seaworthy.AgentGap
-	found  map[string]seaworthy.Finding
-	digest seaworthy.FindingsState
-	woke   chan struct{}
+	mu    sync.Mutex
+	seen  []changes.Observation
+	gaps  []seaworthy.AgentGap
+	found map[string]seaworthy.Finding
+	woke  chan struct{}
 }
 
 // key keys the digests of Secrets.
