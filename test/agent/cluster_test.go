@@ -71,7 +71,7 @@ func (u *user) try(verb, path string, body any) (object, error) {
 	if verb == http.MethodPatch {
 		r = u.rest.Patch(types.MergePatchType)
 	}
-	if r = r.AbsPath(path); body != nil {
+	if r = r.RequestURI(path); body != nil {
 		raw, err := json.Marshal(body)
 		if err != nil {
 			return nil, err
