@@ -201,16 +201,20 @@ func (w *world) gap(kind, words string, after time.Time) *seaworthy.Gap {
 	return nil
 }
 
+// patience is how many times longer than on a machine of its own something may take where
+// other tests run beside it.
+const patience = 3
+
 // until waits for something to hold.
 func (w *world) until(what string, most time.Duration, f func() error) {
 	w.t.Helper()
 	var err error
-	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(250 * time.Millisecond) {
+	for end := time.Now().Add(patience * most); time.Now().Before(end); time.Sleep(250 * time.Millisecond) {
 		if err = f(); err == nil {
 			return
 		}
 	}
-	w.t.Fatalf("%s: not within %s: %v\n%s", what, most, err, w.said())
+	w.t.Fatalf("%s: not within %s: %v\n%s", what, patience*most, err, w.said())
 }
 
 // said is what the processes printed.
