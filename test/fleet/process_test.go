@@ -46,31 +46,35 @@ func cpu(t testing.TB, pid int) time.Duration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cpuOf(stat)
+	return cpuOf(stat, user, system)
 }
 
-func cpuOf(stat []byte) time.Duration {
+// Fields of /proc/PID/stat after the name: time of the process, and of children that it has
+// waited for, in user space and in the kernel's.
+const user, system, childUser, childSystem = 11, 12, 13, 14
+
+func cpuOf(stat []byte, which ...int) time.Duration {
 	_, rest, _ := bytes.Cut(stat, []byte(") ")) // the name may hold anything
 	fields := strings.Fields(string(rest))
-	const user, system, perSecond = 11, 12, 100 // USER_HZ is 100 on every architecture of ours
-	if len(fields) <= system {
+	const perSecond = 100 // USER_HZ is 100 on every architecture of ours
+	if len(fields) <= childSystem {
 		return 0
 	}
 	ticks := 0
-	for _, i := range []int{user, system} {
+	for _, i := range which {
 		n, _ := strconv.Atoi(fields[i])
 		ticks += n
 	}
 	return time.Duration(ticks) * time.Second / perSecond
 }
 
-// cpuOfDatabase is what all processes of PostgreSQL that run now have taken; 0 where there
-// is none, as with SQLite.
+// cpuOfDatabase is what all processes of PostgreSQL have taken, those that have ended by way
+// of who waited for them; 0 where there is none, as with SQLite.
 func cpuOfDatabase() (sum time.Duration) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, name := range stats {
 		if stat, err := os.ReadFile(name); err == nil && bytes.Contains(stat, []byte(" (postgres) ")) {
-			sum += cpuOf(stat)
+			sum += cpuOf(stat, user, system, childUser, childSystem)
 		}
 	}
 	return sum
