@@ -73,8 +73,7 @@ func (p *program) deployRecordCommand() *cobra.Command {
 }
 
 func (o *deployOptions) validate() error {
-	o.commit = cmp.Or(o.commit, os.Getenv("GITHUB_SHA"), os.Getenv("CI_COMMIT_SHA"), os.Getenv("GIT_COMMIT"), os.Getenv("BITBUCKET_COMMIT"))
-	o.repository = cmp.Or(o.repository, os.Getenv("GITHUB_REPOSITORY"), os.Getenv("CI_PROJECT_PATH"), os.Getenv("GIT_URL"), os.Getenv("BITBUCKET_REPO_FULL_NAME"))
+	o.commit, o.repository = fromPipeline(o.commit, o.repository)
 	switch {
 	case o.server == "":
 		return usageError{errors.New("deploy record needs the server's address: --server URL")}
@@ -95,11 +94,7 @@ func (o *deployOptions) validate() error {
 // recordDeployment registers the deployment. The time is the server's: a pipeline's clock
 // may be wrong.
 func (p *program) recordDeployment(ctx context.Context, o deployOptions) error {
-	token, err := (&uploadOptions{tokenFile: o.tokenFile}).token()
-	if err != nil {
-		return err
-	}
-	c, err := client.New(client.Config{URL: o.server, Token: token, Agent: "seaworthy/" + Version()})
+	c, err := clientOf(o.server, o.tokenFile)
 	if err != nil {
 		return err
 	}
@@ -124,4 +119,20 @@ func (p *program) recordDeployment(ctx context.Context, o deployOptions) error {
 	}
 	fmt.Fprintf(p.out, "deployment %s: changes of %s until %s are held against it\n", d.ID, o.cluster, d.Until.Local().Format(time.DateTime))
 	return nil
+}
+
+// fromPipeline gives what was said of a commit and its repository, or what the pipelines of
+// GitHub, GitLab, Jenkins and Bitbucket say of themselves.
+func fromPipeline(commit, repository string) (string, string) {
+	return cmp.Or(commit, os.Getenv("GITHUB_SHA"), os.Getenv("CI_COMMIT_SHA"), os.Getenv("GIT_COMMIT"), os.Getenv("BITBUCKET_COMMIT")),
+		cmp.Or(repository, os.Getenv("GITHUB_REPOSITORY"), os.Getenv("CI_PROJECT_PATH"), os.Getenv("GIT_URL"), os.Getenv("BITBUCKET_REPO_FULL_NAME"))
+}
+
+// clientOf makes a client of a server with the token that a command is given.
+func clientOf(server, tokenFile string) (*client.Client, error) {
+	token, err := (&uploadOptions{tokenFile: tokenFile}).token()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(client.Config{URL: server, Token: token, Agent: "seaworthy/" + Version()})
 }

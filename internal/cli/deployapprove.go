@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,8 +62,7 @@ func (p *program) deployApproveCommand() *cobra.Command {
 }
 
 func (o *approveOptions) validate() (err error) {
-	o.commit = cmp.Or(o.commit, os.Getenv("GITHUB_SHA"), os.Getenv("CI_COMMIT_SHA"), os.Getenv("GIT_COMMIT"), os.Getenv("BITBUCKET_COMMIT"))
-	o.repository = cmp.Or(o.repository, os.Getenv("GITHUB_REPOSITORY"), os.Getenv("CI_PROJECT_PATH"), os.Getenv("GIT_URL"), os.Getenv("BITBUCKET_REPO_FULL_NAME"))
+	o.commit, o.repository = fromPipeline(o.commit, o.repository)
 	switch {
 	case o.server == "":
 		return usageError{errors.New("deploy approve needs the server's address: --server URL")}
@@ -86,11 +84,7 @@ func (o *approveOptions) validate() (err error) {
 // approveDeployment sends the word, and says what it came to: a word that is no approval
 // was taken all the same.
 func (p *program) approveDeployment(ctx context.Context, o approveOptions) error {
-	token, err := (&uploadOptions{tokenFile: o.tokenFile}).token()
-	if err != nil {
-		return err
-	}
-	c, err := client.New(client.Config{URL: o.server, Token: token, Agent: "seaworthy/" + Version()})
+	c, err := clientOf(o.server, o.tokenFile)
 	if err != nil {
 		return err
 	}
