@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,10 +29,7 @@ type destinationPage struct {
 
 // newDestination is the form of a kind of destination.
 func (u *UI) newDestination(w http.ResponseWriter, r *http.Request) error {
-	kind := r.URL.Query().Get("kind")
-	if kind == "" {
-		kind = r.PostFormValue("kind")
-	}
+	kind := cmp.Or(r.URL.Query().Get("kind"), r.PostFormValue("kind"), seaworthy.DestinationWebhook)
 	if !slices.Contains(outbox.Kinds, kind) {
 		return seaworthy.NotFound("there is no kind of destination %q", kind)
 	}
