@@ -23,6 +23,29 @@ type Agent struct {
 	EnrolledAt time.Time `json:"enrolledAt"`
 	EnrolledBy string    `json:"enrolledBy"` // actor who made the token
 	RevokedAt  time.Time `json:"revokedAt,omitzero"`
+	// Own are the names that its own objects in the cluster have, or ever had.
+	Own []OwnNames `json:"own,omitempty"`
+}
+
+// OwnNames is where an agent runs, and what its own objects are called: whoever changes
+// these changes what watches them.
+type OwnNames struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+// Owns tells whether an object is one of the agent's own: everything in its namespace, and
+// what has its name where there are no namespaces.
+func (n OwnNames) Owns(o *ChangedObject) bool {
+	switch {
+	case n.Namespace == "" || n.Name == "":
+		return false
+	case o.Namespace != "":
+		return o.Namespace == n.Namespace
+	case o.Kind == "Namespace":
+		return o.Name == n.Namespace
+	}
+	return o.Name == n.Name || strings.HasPrefix(o.Name, n.Name+"-")
 }
 
 // Enrolment lets one agent of a cluster make its key known, once.
@@ -146,6 +169,8 @@ type Place struct {
 	State  string    `json:"state"`
 	Since  time.Time `json:"since,omitzero"` // of the state
 	Latest time.Time `json:"latest,omitzero"`
+	// Proved is until when it surely saw everything; zero: it never did, or does not say.
+	Proved time.Time `json:"proved,omitzero"`
 	Reason string    `json:"reason,omitempty"`
 }
 
@@ -156,6 +181,8 @@ type Heartbeat struct {
 	Version  string    `json:"version"`
 	At       time.Time `json:"at"`
 	Started  time.Time `json:"started"`
+	// Own are the names of the agent's own objects.
+	Own OwnNames `json:"own,omitzero"`
 	// Leader watches and judges; the others answer the webhook and take audit events.
 	Leader bool `json:"leader"`
 	// Watching is since when the leader has watched without a break; zero: it does not.
@@ -163,15 +190,21 @@ type Heartbeat struct {
 	// Places are by [SeenByWebhook], [SeenByAudit] and [SeenByWatch].
 	Places map[string]Place `json:"places"`
 	// Unlisted names the kinds that it may not list, or does not, each with the reason;
-	// Excess what it is allowed and does not need.
+	// Excess what it is allowed and does not need, Lacking what it needs and is not allowed.
 	Unlisted map[string]string `json:"unlisted,omitempty"`
 	Excess   []string          `json:"excess,omitempty"`
+	Lacking  []string          `json:"lacking,omitempty"`
 	Objects  int               `json:"objects"`
 	Findings int               `json:"findings"`
 	// Waiting counts messages that the server has not acknowledged, by stream, Last is the
 	// number of the newest.
 	Waiting map[string]int    `json:"waiting"`
 	Last    map[string]uint64 `json:"last"`
+	// Notices counts those of the agent's own that no destination has taken yet.
+	Notices int `json:"notices,omitempty"`
+	// Ended: it ends in good order, and sees nothing more. One that was not heard to end may
+	// have seen what nobody will tell.
+	Ended bool `json:"ended,omitempty"`
 }
 
 // The times of agents. Silence of a cluster's agents is noticed in [HeartbeatSilence] and

@@ -111,6 +111,7 @@ type Agent struct {
 	hook     hookState
 	lacking  []string
 	excess   []string
+	checked  bool // what the agent is allowed was asked for
 	leading  bool
 	watching time.Time // since when, without a break
 	stuck    string    // why this replica cannot work yet
@@ -216,6 +217,7 @@ func (a *Agent) work(ctx context.Context) error {
 	if a.cfg.admits() {
 		g.Go(func() error { return a.canary(ctx) })
 	}
+	g.Go(func() error { return a.checkRights(ctx) })
 	g.Go(func() error { return a.elect(ctx) })
 	a.stick("")
 	a.log.Info("agent works", "cluster", a.configuration().Source.Name, "instance", link.Instance())

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	authorizationv1 "k8s.io/api/authorization/v1"
-
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
 	"github.com/seaworthy-dev/seaworthy/internal/notify"
@@ -255,30 +253,6 @@ func TestNoticesOutliveTheAgent(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(box.dir); len(left) != 0 {
 		t.Errorf("%d files are left", len(left))
-	}
-}
-
-// TestRights holds what an agent was given against what it needs.
-func TestRights(t *testing.T) {
-	needs := Needs(RightsOptions{Name: "a", Admission: true})
-	var has []authorizationv1.ResourceRule
-	for _, r := range append(needs.Cluster, needs.Namespace...) {
-		has = append(has, authorizationv1.ResourceRule{Verbs: r.Verbs, APIGroups: r.APIGroups, Resources: r.Resources, ResourceNames: r.ResourceNames})
-	}
-	if lacking, excess := compare(append(needs.Cluster, needs.Namespace...), has); len(lacking)+len(excess) != 0 {
-		t.Errorf("lacking %q, excess %q of exactly what is needed", lacking, excess)
-	}
-	more := append(has, authorizationv1.ResourceRule{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"secrets"}})
-	if _, excess := compare(append(needs.Cluster, needs.Namespace...), more); !slices.Equal(excess, []string{"get secrets"}) {
-		t.Errorf("excess %q, want the right to get Secrets", excess)
-	}
-	if lacking, _ := compare(append(needs.Cluster, needs.Namespace...), has[:len(has)-1]); !slices.Equal(lacking, []string{"get configmaps/a-canary", "update configmaps/a-canary"}) {
-		t.Errorf("lacking %q", lacking)
-	}
-	for _, r := range Needs(RightsOptions{Name: "a", Admission: true}).Cluster {
-		if slices.Contains(r.Resources, "secrets") || slices.Contains(r.Resources, "*") && slices.Contains(r.APIGroups, "") {
-			t.Errorf("the agent may read Secrets by default: %+v", r)
-		}
 	}
 }
 

@@ -90,13 +90,12 @@ func (m moment) Collect(c chan<- prometheus.Metric) {
 	if h.Leader {
 		gauge(descObjects, float64(h.Objects))
 		gauge(descFindings, float64(h.Findings))
-		a.mu.Lock()
-		excess, lacking := len(a.excess), len(a.lacking)
-		a.mu.Unlock()
-		gauge(descExcess, float64(excess))
-		gauge(descLacking, float64(lacking))
 	}
-	gauge(descNotices, float64(a.teller.waiting()))
+	if a.rightsKnown() {
+		gauge(descExcess, float64(len(h.Excess)))
+		gauge(descLacking, float64(len(h.Lacking)))
+	}
+	gauge(descNotices, float64(h.Notices))
 }
 
 func flag(yes bool) float64 {

@@ -3,7 +3,6 @@
 package agent
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/seaworthy-dev/seaworthy/internal/kube"
 )
@@ -59,22 +59,47 @@ func Needs(o RightsOptions) Rights {
 }
 
 // selfCheck asks what the agent is allowed and holds it against what it needs: what is
-// lacking, and what it does not need. Kubernetes tells the rights that a subject has, also
-// those that everybody has; these are no excess.
+// lacking, and what it does not need. Kubernetes tells the rights that a subject has in one
+// namespace, also those that everybody has; these are no excess.
 func (a *Agent) selfCheck(ctx context.Context) (lacking, excess []string, err error) {
-	review := &authorizationv1.SelfSubjectRulesReview{}
-	review.APIVersion, review.Kind = "authorization.k8s.io/v1", "SelfSubjectRulesReview"
-	review.Spec.Namespace = a.cfg.Namespace
-	_, err = a.cfg.Cluster.Do(ctx, kube.Call{Verb: http.MethodPost, Path: "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", Body: review, Into: review})
-	if err != nil {
-		return nil, nil, fmt.Errorf("ask for the agent's own rights: %w", err)
-	}
 	needs := Needs(RightsOptions{Name: a.cfg.Name, Secrets: a.cfg.Secrets, Admission: a.cfg.admits()})
-	lacking, excess = compare(slices.Concat(needs.Cluster, needs.Namespace), review.Status.ResourceRules)
-	if review.Status.Incomplete {
+	own, err := a.rightsIn(ctx, a.cfg.Namespace)
+	if err != nil {
+		return nil, nil, err
+	}
+	lacking, excess = compare(slices.Concat(needs.Cluster, needs.Namespace), own)
+	if own.Incomplete {
 		lacking = nil // somebody else than RBAC grants rights here, and does not list them
 	}
+	// Elsewhere it needs what it needs everywhere, and where it hurts most it is asked for.
+	for _, namespace := range []string{metav1.NamespaceSystem, metav1.NamespaceDefault} {
+		if namespace == a.cfg.Namespace {
+			continue
+		}
+		has, err := a.rightsIn(ctx, namespace)
+		if err != nil {
+			return nil, nil, err
+		}
+		_, there := compare(needs.Cluster, has)
+		for _, r := range there {
+			if !slices.Contains(excess, r) {
+				excess = append(excess, r+" in "+namespace)
+			}
+		}
+	}
 	return lacking, excess, nil
+}
+
+// rightsIn asks what the agent is allowed in a namespace.
+func (a *Agent) rightsIn(ctx context.Context, namespace string) (*authorizationv1.SubjectRulesReviewStatus, error) {
+	review := &authorizationv1.SelfSubjectRulesReview{}
+	review.APIVersion, review.Kind = "authorization.k8s.io/v1", "SelfSubjectRulesReview"
+	review.Spec.Namespace = namespace
+	_, err := a.cfg.Cluster.Do(ctx, kube.Call{Verb: http.MethodPost, Path: "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", Body: review, Into: review})
+	if err != nil {
+		return nil, fmt.Errorf("ask for the agent's own rights: %w", err)
+	}
+	return &review.Status, nil
 }
 
 // right is one verb on one resource.
@@ -114,26 +139,67 @@ var everybody = []right{
 	{"authentication.k8s.io", "selfsubjectreviews", "", "create"},
 }
 
-func compare(needs []rbacv1.PolicyRule, has []authorizationv1.ResourceRule) (lacking, excess []string) {
+// anybody may get these: what the API server is and serves, and whether it is well.
+var anybody = []string{
+	"/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/readyz", "/openapi", "/openapi/*", "/version", "/version/",
+	"/.well-known/openid-configuration", "/openid/v1/jwks",
+}
+
+// compare tells which rights are lacking, and which are there that nobody needs.
+func compare(needs []rbacv1.PolicyRule, has *authorizationv1.SubjectRulesReviewStatus) (lacking, excess []string) {
 	var needed, given []right
 	for _, n := range needs {
 		needed = append(needed, rightsOf(n.APIGroups, n.Resources, n.ResourceNames, n.Verbs)...)
 	}
-	for _, h := range has {
+	for _, h := range has.ResourceRules {
 		given = append(given, rightsOf(h.APIGroups, h.Resources, h.ResourceNames, h.Verbs)...)
 	}
-	for _, n := range needed {
-		if !slices.ContainsFunc(given, func(g right) bool { return g.covers(n) }) {
-			lacking = append(lacking, n.String())
-		}
+	var asked, open []address
+	for _, n := range needs {
+		asked = append(asked, addressesOf(n.NonResourceURLs, n.Verbs)...)
 	}
-	for _, g := range given {
-		if !slices.ContainsFunc(slices.Concat(needed, everybody), func(n right) bool { return n.covers(g) }) {
-			excess = append(excess, g.String())
-		}
+	for _, h := range has.NonResourceRules {
+		open = append(open, addressesOf(h.NonResourceURLs, h.Verbs)...)
 	}
-	slices.SortFunc(excess, func(a, b string) int { return cmp.Or(strings.Compare(a, b)) })
+	lacking = append(without(needed, given, right.covers), without(asked, open, address.covers)...)
+	excess = append(without(given, slices.Concat(needed, everybody), right.covers),
+		without(open, slices.Concat(asked, addressesOf(anybody, []string{"get", "head"})), address.covers)...)
+	slices.Sort(excess)
 	return slices.Compact(lacking), slices.Compact(excess)
+}
+
+// without lists those that none of some others covers.
+func without[T fmt.Stringer](list, others []T, covers func(T, T) bool) (out []string) {
+	for _, x := range list {
+		if !slices.ContainsFunc(others, func(o T) bool { return covers(o, x) }) {
+			out = append(out, x.String())
+		}
+	}
+	return out
+}
+
+// address is one verb on what is no resource.
+type address struct{ url, verb string }
+
+func (a address) String() string { return a.verb + " " + a.url }
+
+func addressesOf(urls, verbs []string) (out []address) {
+	for _, u := range urls {
+		for _, v := range verbs {
+			out = append(out, address{u, v})
+		}
+	}
+	return out
+}
+
+// covers tells whether the address includes another one; one that ends in a star is all
+// that begins with it.
+func (a address) covers(o address) bool {
+	if a.verb != "*" && a.verb != o.verb {
+		return false
+	}
+	prefix, star := strings.CutSuffix(a.url, "*")
+	return a.url == o.url || star && strings.HasPrefix(o.url, prefix)
 }
 
 // covers tells whether the right includes another one.

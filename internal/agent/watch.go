@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -41,7 +42,6 @@ func (a *Agent) lead(ctx context.Context) error {
 	if a.cfg.admits() {
 		g.Go(func() error { return a.keepHook(ctx) })
 	}
-	g.Go(func() error { return a.checkRights(ctx) })
 	return g.Wait()
 }
 
@@ -150,13 +150,14 @@ func (a *Agent) checkRights(ctx context.Context) error {
 	for sleep(ctx, pause) {
 		lacking, excess, err := a.selfCheck(ctx)
 		if err != nil {
+			a.log.Debug("what the agent is allowed is not known", "error", err)
 			pause = time.Minute
 			continue
 		}
 		pause = rightsEvery
 		a.mu.Lock()
-		said := len(a.lacking) == len(lacking) && len(a.excess) == len(excess)
-		a.lacking, a.excess = lacking, excess
+		said := slices.Equal(a.lacking, lacking) && slices.Equal(a.excess, excess)
+		a.lacking, a.excess, a.checked = lacking, excess, true
 		a.mu.Unlock()
 		if len(lacking) > 0 && !said {
 			a.log.Warn("the agent lacks rights", "rights", lacking)
@@ -168,14 +169,22 @@ func (a *Agent) checkRights(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// rightsKnown tells whether they were held against what is needed.
+func (a *Agent) rightsKnown() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.checked
+}
+
 // state is what a heartbeat says.
 func (a *Agent) state() seaworthy.Heartbeat {
 	a.mu.Lock()
 	h := seaworthy.Heartbeat{
-		Replica: a.cfg.Replica, Version: a.cfg.Version, Started: a.started, Leader: a.leading, Watching: a.watching, Excess: a.excess,
+		Replica: a.cfg.Replica, Version: a.cfg.Version, Started: a.started, Leader: a.leading, Watching: a.watching,
+		Own: seaworthy.OwnNames{Namespace: a.cfg.Namespace, Name: a.cfg.Name}, Excess: a.excess, Lacking: a.lacking,
 	}
 	a.mu.Unlock()
-	h.Places = a.places.all()
+	h.Places, h.Notices = a.places.all(), a.teller.waiting()
 	if l := a.live.Load(); l != nil {
 		s := l.State()
 		h.Unlisted, h.Objects, h.Findings = s.Unlisted, s.Objects, s.Findings
