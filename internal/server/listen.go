@@ -70,6 +70,10 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		s.askProvider(ctx)
 		return nil
 	})
+	g.Go(func() error {
+		s.readCounters(ctx)
+		return nil
+	})
 	s.log.Info("serving", "address", l.Addr().String(), "url", s.config.BaseURL, "database", s.store.Engine(), "blobs", s.vault.String(), "version", s.config.Version)
 	if err := s.welcome(ctx); err != nil {
 		s.log.Error("the set-up link could not be made", "error", err)
@@ -84,6 +88,26 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	}
 	s.log.Info("stopped")
 	return err
+}
+
+// countersAge is after what time the counters of findings are read anew.
+const countersAge = 24 * time.Hour
+
+// readCounters has the counters of findings in memory before anybody asks, and reads them
+// anew every day.
+func (s *Server) readCounters(ctx context.Context) {
+	again := time.NewTicker(countersAge)
+	defer again.Stop()
+	for {
+		if err := s.store.ReadCounters(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("the counters of findings were not read; the next list reads them", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
+	}
 }
 
 // askProvider asks the provider of single sign-on early, so that a wrong address shows in

@@ -167,12 +167,13 @@ func (s *Store) Honesty(ctx context.Context, p seaworthy.Program, old time.Time)
 
 // standing counts the findings in scope by status, as their counters have them.
 func (s *Store) standing(ctx context.Context, p *seaworthy.Program) (map[seaworthy.FindingStatus]int, error) {
+	t := tally{by: map[string]map[string]int{}}
+	if err := s.counters(ctx, func(c *counters) { c.add(&t, c.of(&FindingFilter{Program: p})) }); err != nil {
+		return nil, err
+	}
 	out := map[seaworthy.FindingStatus]int{}
-	in, without := scopeOf(p)
-	for _, source := range in {
-		if err := s.addSums(ctx, source, without[source], func(_ int, status seaworthy.FindingStatus, n int) { out[status] += n }); err != nil {
-			return nil, s.dialect.explain(err)
-		}
+	for status, n := range t.by[facetStatus] {
+		out[seaworthy.FindingStatus(status)] = n
 	}
 	return out, nil
 }

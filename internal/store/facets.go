@@ -43,20 +43,12 @@ func (s *Store) FindingFacets(ctx context.Context, f FindingFilter) (Facets, err
 func (s *Store) countFacets(ctx context.Context, f FindingFilter) (Facets, error) {
 	t := tally{by: map[string]map[string]int{}}
 	var err error
-	switch {
-	case f.adHoc():
-		if err = s.resolve(ctx, &f); err != nil {
-			return Facets{}, err
-		}
-		if f.textOnly() {
-			err = s.countText(ctx, &t, f)
-		} else {
-			err = s.countAdHoc(ctx, &t, f)
-		}
-	case len(f.Checks)+len(f.Namespaces)+len(f.Teams) > 0:
-		err = s.countPlaces(ctx, &t, 1, f.places())
-	default:
-		err = s.countTotals(ctx, &t, f)
+	if !f.adHoc() {
+		err = s.counters(ctx, func(c *counters) { c.add(&t, c.of(&f)) })
+	} else if err = s.resolve(ctx, &f); err == nil && f.textOnly() {
+		err = s.countText(ctx, &t, f)
+	} else if err == nil {
+		err = s.countAdHoc(ctx, &t, f)
 	}
 	return t.facets(), s.dialect.explain(err)
 }
@@ -67,8 +59,15 @@ func (f *FindingFilter) adHoc() bool {
 		!f.OpenedFrom.IsZero() || !f.OpenedTo.IsZero()
 }
 
-// places is the condition on counters that the filter comes to.
-func (f *FindingFilter) places() where { return f.where(time.Time{}) }
+// The facets.
+const (
+	facetSource    = "source"
+	facetNamespace = "namespace"
+	facetCheck     = "check"
+	facetTeam      = "team"
+	facetStatus    = "status"
+	facetSeverity  = "severity"
+)
 
 // tally gathers counts.
 type tally struct {
@@ -104,7 +103,7 @@ func (t *tally) facets() Facets {
 		return out
 	}
 	return Facets{
-		Total: t.total, More: t.more, Status: list("status", most), Severities: list("severity", worst), Sources: list("source", most),
+		Total: t.total, More: t.more, Status: list(facetStatus, most), Severities: list(facetSeverity, worst), Sources: list(facetSource, most),
 		Checks: list(facetCheck, most), Namespaces: list(facetNamespace, most), Teams: list(facetTeam, most),
 	}
 }
@@ -121,96 +120,35 @@ func (s *Store) countAdHoc(ctx context.Context, t *tally, f FindingFilter) error
 		f.aside, f.along, f.many = false, false, true
 	}
 	w := f.where(s.Now())
-	return s.addPlaces(ctx, t, 1, maxCounted, `SELECT source_id, namespace, check_id, team, severity, status, 1 FROM findings`+w.sql()+
-		` LIMIT `+w.arg(maxCounted+1), w.args)
+	return s.addFindings(ctx, t, w)
 }
 
-// countPlaces adds or, with sign -1, takes away what counters say.
-func (s *Store) countPlaces(ctx context.Context, t *tally, sign int, w where) error {
-	w.add("count > ?", 0)
-	return s.addPlaces(ctx, t, sign, 0, `SELECT source_id, namespace, check_id, team, severity, status, count FROM finding_counts`+w.sql(), w.args)
-}
-
-// addPlaces adds rows of places and counts; with a bound, up to it.
-func (s *Store) addPlaces(ctx context.Context, t *tally, sign, bound int, query string, args []any) error {
-	rows, err := s.read.QueryContext(ctx, query, args...)
+// addFindings adds the findings that a condition selects, up to 10,000.
+func (s *Store) addFindings(ctx context.Context, t *tally, w where) error {
+	rows, err := s.read.QueryContext(ctx, `SELECT source_id, namespace, check_id, team, severity, status FROM findings`+w.sql()+
+		` LIMIT `+w.arg(maxCounted+1), w.args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for seen := 0; rows.Next(); seen++ {
 		var p place
-		var n int
-		if err := rows.Scan(&p.source, &p.namespace, &p.check, &p.team, &p.severity, &p.status, &n); err != nil {
+		if err := rows.Scan(&p.source, &p.namespace, &p.check, &p.team, &p.severity, &p.status); err != nil {
 			return err
 		}
-		if bound > 0 && seen == bound {
+		if seen == maxCounted {
 			t.more = true
 			break
 		}
-		n *= sign
-		t.total += n
-		t.add("source", p.source, n)
-		t.add("severity", string(severityOf(p.severity)), n)
-		t.add("status", string(p.status), n)
-		t.add(facetCheck, p.check, n)
-		t.add(facetNamespace, p.namespace, n)
-		t.add(facetTeam, p.team, n)
+		t.total++
+		t.add(facetSource, p.source, 1)
+		t.add(facetSeverity, string(severityOf(p.severity)), 1)
+		t.add(facetStatus, string(p.status), 1)
+		t.add(facetCheck, p.check, 1)
+		t.add(facetNamespace, p.namespace, 1)
+		t.add(facetTeam, p.team, 1)
 	}
 	return rows.Err()
-}
-
-// countTotals reads the sums by one facet, less what a program leaves out.
-func (s *Store) countTotals(ctx context.Context, t *tally, f FindingFilter) error {
-	p, statuses := f.Program, f.Status
-	if len(statuses) == 0 {
-		statuses = []seaworthy.FindingStatus{seaworthy.FindingOpen, seaworthy.FindingWaived, seaworthy.FindingFixed}
-	}
-	for _, status := range statuses { // each in the order of the index, so that nothing is sorted
-		of := f
-		of.Status, of.Program = []seaworthy.FindingStatus{status}, nil
-		w := of.where(time.Time{})
-		w.program(p, "source_id", "")
-		w.conditions = append(w.conditions, "facet IN ('check', 'namespace', 'team')")
-		rows, err := s.read.QueryContext(ctx, `SELECT facet, value, SUM(count) FROM finding_totals`+w.sql()+` GROUP BY facet, value`, w.args...)
-		if _, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (n int, err error) {
-			var facet, value string
-			err = row.Scan(&facet, &value, &n)
-			t.add(facet, value, n)
-			return n, err
-		}); err != nil {
-			return err
-		}
-	}
-	f.Program = nil
-	w := f.where(time.Time{})
-	w.program(p, "source_id", "")
-	w.conditions = append(w.conditions, "facet = '' AND value = ''")
-	rows, err := s.read.QueryContext(ctx, `SELECT source_id, severity, status, count FROM finding_totals`+w.sql(), w.args...)
-	if _, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (n int, err error) {
-		var source, status string
-		var severity int
-		err = row.Scan(&source, &severity, &status, &n)
-		t.total += n
-		t.add("source", source, n)
-		t.add("severity", string(severityOf(severity)), n)
-		t.add("status", status, n)
-		return n, err
-	}); err != nil || p == nil {
-		return err
-	}
-	in, out := scopeOf(p)
-	for _, source := range in {
-		if names := out[source]; len(names) > 0 {
-			less := f.where(time.Time{})
-			less.add("source_id = ?", source)
-			less.among("namespace", names)
-			if err := s.countPlaces(ctx, t, -1, less); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // TrendDay is how many findings stood at the end of a day, in UTC.

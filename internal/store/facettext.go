@@ -20,27 +20,19 @@ func (f *FindingFilter) textOnly() bool {
 func (s *Store) countText(ctx context.Context, t *tally, f FindingFilter) error {
 	text, p := f.Text, f.text
 	f.Text, f.text, f.aside = "", textPlan{}, true
-	if len(p.checks) > 0 {
-		w := f.places()
-		w.among("check_id", p.checks)
-		if err := s.countPlaces(ctx, t, 1, w); err != nil {
-			return err
-		}
-	}
-	if len(p.namespaces) > 0 {
-		w := f.places()
-		w.among("namespace", p.namespaces)
-		w.notAmong("check_id", p.checks)
-		if err := s.countPlaces(ctx, t, 1, w); err != nil {
-			return err
-		}
+	if err := s.counters(ctx, func(c *counters) {
+		q := c.of(&f)
+		q.named(c.among(ofCheck, p.checks), c.among(ofNamespace, p.namespaces))
+		c.add(t, q)
+	}); err != nil {
+		return err
 	}
 	if !p.resolved && t.total >= maxCounted {
 		t.more = true
 		return nil
 	}
 	f.besides = true
-	rest := f.places()
+	rest := f.where(s.Now())
 	rest.notAmong("(check_id || '')", p.checks)
 	rest.notAmong("(namespace || '')", p.namespaces)
 	if p.resolved {
@@ -48,7 +40,7 @@ func (s *Store) countText(ctx context.Context, t *tally, f FindingFilter) error 
 			return nil
 		}
 		rest.among("id", p.ids)
-		return s.countRows(ctx, t, rest)
+		return s.addFindings(ctx, t, rest)
 	}
 	return s.countNamed(ctx, t, rest, text)
 }
@@ -66,7 +58,7 @@ func (s *Store) countNamed(ctx context.Context, t *tally, rest where, text strin
 	for ids := range slices.Chunk(objects, 500) {
 		w := where{conditions: slices.Clone(rest.conditions), args: slices.Clone(rest.args)}
 		w.among("object_id", ids)
-		if err := s.countRows(ctx, t, w); err != nil || t.total > maxCounted {
+		if err := s.addFindings(ctx, t, w); err != nil || t.total > maxCounted {
 			return err
 		}
 	}
@@ -76,11 +68,5 @@ func (s *Store) countNamed(ctx context.Context, t *tally, rest where, text strin
 		rest.add(`lower(message) LIKE ? ESCAPE '\'`, likePrefix(lower))
 	}
 	rest.add("NOT (name >= ? AND name < ?)", text, text+"\U0010ffff")
-	return s.countRows(ctx, t, rest)
-}
-
-// countRows counts findings, up to 10,000.
-func (s *Store) countRows(ctx context.Context, t *tally, w where) error {
-	return s.addPlaces(ctx, t, 1, maxCounted, `SELECT source_id, namespace, check_id, team, severity, status, 1 FROM findings`+w.sql()+
-		` LIMIT `+w.arg(maxCounted+1), w.args)
+	return s.addFindings(ctx, t, rest)
 }

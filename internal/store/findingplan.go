@@ -186,15 +186,13 @@ func (s *Store) weigh(ctx context.Context, f *FindingFilter) error {
 	if !f.branched() || len(f.Checks)*len(statuses) <= maxBranches || len(f.Sources)+len(f.Namespaces)+len(f.Teams)+len(f.Assignees)+len(f.Kinds) > 0 {
 		return nil
 	}
-	w := where{}
-	w.add("facet = ?", facetCheck)
-	w.among("value", f.Checks)
-	amongOf(&w, "status", statuses)
-	w.program(f.Program, "source_id", "")
-	var n int
-	err := s.read.QueryRowContext(ctx, `SELECT COALESCE(SUM(count), 0) FROM finding_totals`+w.sql(), w.args...).Scan(&n)
+	n := 0
+	err := s.counters(ctx, func(c *counters) {
+		of := c.of(&FindingFilter{Checks: f.Checks, Status: statuses, Program: f.Program})
+		c.each(of, func(v *counter) { n += int(v.n) })
+	})
 	f.anyCheck = n > manyOfChecks
-	return s.dialect.explain(err)
+	return err
 }
 
 // textPlan is what a text stands for, as far as that is few.
@@ -203,6 +201,9 @@ type textPlan struct {
 	ids                []string // findings by message and by object, unless they are many
 	resolved           bool     // ids are all that there are
 }
+
+// maxBegun is up to how many checks, and namespaces, a text stands for.
+const maxBegun = 50
 
 // maxResolved is up to how many findings a text is resolved to.
 const maxResolved = 1500
@@ -215,14 +216,9 @@ func (s *Store) resolve(ctx context.Context, f *FindingFilter) (err error) {
 	if f.Text == "" || f.text.resolved {
 		return nil
 	}
-	values := func(facet string) (out []string, err error) {
-		rows, err := s.read.QueryContext(ctx, `SELECT DISTINCT value FROM finding_totals WHERE facet = $1 AND value LIKE $2 ESCAPE '\' LIMIT 50`, facet, likePrefix(f.Text))
-		return collect(s, rows, err, scanValue)
-	}
-	if f.text.checks, err = values(facetCheck); err != nil {
-		return err
-	}
-	if f.text.namespaces, err = values(facetNamespace); err != nil {
+	if err := s.counters(ctx, func(c *counters) {
+		f.text.checks, f.text.namespaces = c.beginning(ofCheck, f.Text, maxBegun), c.beginning(ofNamespace, f.Text, maxBegun)
+	}); err != nil {
 		return err
 	}
 	text := strings.ToLower(f.Text)

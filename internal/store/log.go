@@ -59,7 +59,11 @@ func (t *Tx) appendLog() error {
 			return err
 		}
 	}
-	return t.exec(`UPDATE log_state SET size = $1, root = $2 WHERE id = 1`, size+int64(len(t.pending)), root[:])
+	size += int64(len(t.pending))
+	if err := t.exec(`UPDATE log_state SET size = $1, root = $2 WHERE id = 1`, size, root[:]); err != nil {
+		return err
+	}
+	return t.noteCounts(size)
 }
 
 // tileReader is tlog.Tiles on the database.

@@ -6,8 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
-	"errors"
-	"maps"
 	"strings"
 	"time"
 
@@ -211,6 +209,10 @@ func (s *Store) SourceViews(ctx context.Context, p *seaworthy.Program) ([]Source
 	if err != nil {
 		return nil, err
 	}
+	standing, err := s.standingBySource(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	out, now := make([]SourceView, len(list)), s.Now()
 	for i, v := range list {
 		o := SourceView{DeclaredSource: v, State: states[v.ID], Open: map[seaworthy.Severity]int{}, Gaps: []seaworthy.Gap{}}
@@ -222,59 +224,48 @@ func (s *Store) SourceViews(ctx context.Context, p *seaworthy.Program) ([]Source
 				o.Gaps = append(o.Gaps, g)
 			}
 		}
-		facets, err := s.sourceCounts(ctx, p, v.ID)
-		if err != nil {
-			return nil, err
+		if of, ok := standing[v.ID]; ok {
+			o.Open, o.Waived = of.open, of.waived
 		}
-		o.Open, o.Waived = facets.Open, facets.Waived
 		out[i] = o
 	}
 	return out, nil
 }
 
-func (s *Store) sourceCounts(ctx context.Context, p *seaworthy.Program, source string) (TrendDay, error) {
-	v := TrendDay{Open: map[seaworthy.Severity]int{}}
-	_, out := scopeOf(orNoProgram(p))
-	err := s.addSums(ctx, source, out[source], func(severity int, status seaworthy.FindingStatus, n int) {
-		switch status {
-		case seaworthy.FindingOpen:
-			v.Open[severityOf(severity)] += n
-		case seaworthy.FindingWaived:
-			v.Waived += n
+// standing is how many findings stand at a source.
+type standing struct {
+	open   map[seaworthy.Severity]int
+	waived int
+}
+
+// standingBySource counts the findings that stand in a program's scope, by source.
+func (s *Store) standingBySource(ctx context.Context, p *seaworthy.Program) (map[string]standing, error) {
+	out := map[string]standing{}
+	err := s.counters(ctx, func(c *counters) {
+		open, waived := make([][]int, len(c.names[ofSource].list)), make([]int, len(c.names[ofSource].list))
+		for i := range open {
+			open[i] = make([]int, 1+len(seaworthy.Severities))
+		}
+		isOpen, isWaived := c.among(ofStatus, []string{string(seaworthy.FindingOpen)}), c.among(ofStatus, []string{string(seaworthy.FindingWaived)})
+		c.each(c.of(&FindingFilter{Program: p}), func(v *counter) {
+			switch source := v.key[ofSource]; {
+			case isOpen[v.key[ofStatus]]:
+				open[source][v.key[ofSeverity]] += int(v.n)
+			case isWaived[v.key[ofStatus]]:
+				waived[source] += int(v.n)
+			}
+		})
+		for number, name := range c.names[ofSource].list {
+			v := standing{open: map[seaworthy.Severity]int{}, waived: waived[number]}
+			for rank, n := range open[number] {
+				if n != 0 {
+					v.open[severityOf(rank)] = n
+				}
+			}
+			out[name] = v
 		}
 	})
-	maps.DeleteFunc(v.Open, func(_ seaworthy.Severity, n int) bool { return n == 0 })
-	return v, s.dialect.explain(err)
-}
-
-// addSums gives the sums of a source to f; those of the namespaces that are left out come
-// with a minus.
-func (s *Store) addSums(ctx context.Context, source string, without []string, f func(severity int, status seaworthy.FindingStatus, n int)) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT severity, status, count FROM finding_totals WHERE facet = $1 AND value = $2 AND source_id = $3`, facetAll, "", source)
-	if err := eachSum(rows, err, f); err != nil || len(without) == 0 {
-		return err
-	}
-	w := where{}
-	w.add("facet = ? AND source_id = ?", facetNamespace, source)
-	w.among("value", without)
-	rows, err = s.read.QueryContext(ctx, `SELECT severity, status, count FROM finding_totals`+w.sql(), w.args...)
-	return eachSum(rows, err, func(severity int, status seaworthy.FindingStatus, n int) { f(severity, status, -n) })
-}
-
-func eachSum(rows *sql.Rows, err error, f func(severity int, status seaworthy.FindingStatus, n int)) error {
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var severity, n int
-		var status seaworthy.FindingStatus
-		if err := rows.Scan(&severity, &status, &n); err != nil {
-			return err
-		}
-		f(severity, status, n)
-	}
-	return errors.Join(rows.Err(), rows.Close())
+	return out, err
 }
 
 func orNoProgram(p *seaworthy.Program) *seaworthy.Program {

@@ -43,6 +43,7 @@ type Store struct {
 	now         func() time.Time
 	told        func(*Tx, []Logged) error
 	facets      facetCache
+	counts      countsCopy
 	inForce     keptList[WaiverInForce]
 }
 
@@ -94,6 +95,7 @@ type Tx struct {
 	store   *Store
 	ctx     context.Context
 	pending []pending
+	counted map[place]int // what it changed in the counters of findings
 
 	// Actor is who writes: "user:<id>", "token:<id>", "agent:<id>" or "system".
 	Actor string

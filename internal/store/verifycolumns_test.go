@@ -44,11 +44,12 @@ var outside = map[string]string{
 	"notice_queue":        "as notices",
 	"notice_threads":      "where a destination shows a message",
 
-	"enrolment_secrets": "as credentials",
-	"agent_streams":     "how far messages were taken: what is taken twice changes nothing, and the agent's own count tells of what is left out",
-	"agent_instances":   "what agents last said of themselves; what follows of their silence is in gaps",
-	"live_sources":      "as agent_instances: whoever alters it has a silence noticed late, which the agent's own messages tell of",
-	"unseen_findings":   "what is left out where an agent and the server compare: altered, they differ and a whole report is asked for",
+	"enrolment_secrets":     "as credentials",
+	"agent_streams":         "how far messages were taken: what is taken twice changes nothing, and the agent's own count tells of what is left out",
+	"agent_instances":       "what agents last said of themselves; what follows of their silence is in gaps",
+	"finding_count_changes": "what servers bring their memory up to date with; the counters are proved, and read anew every day",
+	"live_sources":          "as agent_instances: whoever alters it has a silence noticed late, which the agent's own messages tell of",
+	"unseen_findings":       "what is left out where an agent and the server compare: altered, they differ and a whole report is asked for",
 }
 
 // unproved are changes to proved tables that the self-check cannot know of: a column, or

@@ -56,22 +56,10 @@ func spaceOf(n int) string {
 
 // counts writes the counters.
 func (s *site) counts(c *counters) error {
-	type total struct {
-		facet, value, source string
-		severity             int64
-		status               string
-	}
-	totals := map[total]int{}
-	var rows, sums, trend [][]any
+	var rows, trend [][]any
 	for p, n := range c.places {
 		team, check, namespace := s.company.team(p.source, p.namespace), s.company.checks[p.check].ID, spaceOf(p.namespace)
 		rows = append(rows, []any{sourceID(p.source), namespace, check, team, rank(p.severity), statuses[p.status], int64(n)})
-		for _, f := range [...][2]string{{"", ""}, {"check", check}, {"namespace", namespace}, {"team", team}} {
-			totals[total{f[0], f[1], sourceID(p.source), rank(p.severity), statuses[p.status]}] += n
-		}
-	}
-	for k, n := range totals {
-		sums = append(sums, []any{k.facet, k.value, k.source, k.severity, k.status, int64(n)})
 	}
 	first := began.Unix() / (24 * 60 * 60)
 	for d, n := range c.days {
@@ -85,7 +73,6 @@ func (s *site) counts(c *counters) error {
 		rows    [][]any
 	}{
 		{"finding_counts", "source_id, namespace, check_id, team, severity, status, count", rows},
-		{"finding_totals", "facet, value, source_id, severity, status, count", sums},
 		{"finding_days", "day, source_id, namespace, severity, status, change", trend},
 	} {
 		s.t.Logf("%s: %d rows", t.table, len(t.rows))
