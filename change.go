@@ -26,6 +26,32 @@ type Sighting struct {
 	// Relisted: found by listing again after a break. What happened in between, and how
 	// often, was not seen.
 	Relisted bool `json:"relisted,omitempty"`
+	// Judged is what admission said of the request, as far as the place tells, the gravest
+	// first; JudgedLeftOut counts what is beyond the limit of a record.
+	Judged        []Judgement `json:"judged,omitempty"`
+	JudgedLeftOut int         `json:"judgedLeftOut,omitempty"`
+}
+
+// The doors at which a request is judged.
+const (
+	DoorWebhook = "webhook" // the product's own
+	DoorPolicy  = "policy"  // a ValidatingAdmissionPolicy in the API server
+)
+
+// Judgement is what one check said of a request at one door of admission.
+type Judgement struct {
+	Door string `json:"door"` // [DoorWebhook] or [DoorPolicy]
+	// Check is the id of the check, or the name of somebody else's policy; empty: the
+	// request as a whole.
+	Check string `json:"check,omitempty"`
+	// Mode is what came of it: "deny", "warn" or "audit"; empty: that was not told.
+	Mode string `json:"mode,omitempty"`
+	// Items are what is at fault, each with what is said of it.
+	Items []string `json:"items,omitempty"`
+	// Error is why it could not be judged.
+	Error string `json:"error,omitempty"`
+	// Waived: approved waivers accept all of it.
+	Waived bool `json:"waived,omitempty"`
 }
 
 // Actor is who made a request, as the API server knew it.

@@ -3,6 +3,7 @@
 package admission
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -198,16 +199,21 @@ func annotation(v *Verdict) string {
 		words = append(words, "error: "+v.Err.Error())
 	}
 	for i, f := range v.Findings {
-		text := itemText(v.Check, v.Items[i])
-		if text == "" {
-			text = f.Message
-		}
+		text := v.said(i)
 		if f.Waiver != nil {
-			text += " (waived)"
+			text += waivedMark
 		}
 		words = append(words, text)
 	}
 	return cut(clean(strings.Join(words, "; ")), maxAnnotation)
+}
+
+// waivedMark ends an item in an audit annotation that a waiver accepts.
+const waivedMark = " (waived)"
+
+// said is what is said of one finding.
+func (v *Verdict) said(i int) string {
+	return cmp.Or(itemText(v.Check, v.Items[i]), clean(v.Findings[i].Message))
 }
 
 func firstLine(s string) string {

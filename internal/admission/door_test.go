@@ -246,3 +246,38 @@ func TestSwap(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSightingsSayWhatWasJudged: what admission said goes into the trail with the sighting.
+func TestSightingsSayWhatWasJudged(t *testing.T) {
+	const item = "spec.containers[app].securityContext.privileged"
+	one := func(j seaworthy.Judgement) []seaworthy.Judgement {
+		j.Door, j.Check, j.Items = seaworthy.DoorWebhook, "privileged-container", []string{item}
+		return []seaworthy.Judgement{j}
+	}
+	waived := admission.Config{Default: admission.Deny, Waivers: []seaworthy.TrackedWaiver{{State: seaworthy.WaiverApproved, Waiver: seaworthy.Waiver{
+		Check: "privileged-container", Owner: "o", Approver: "a", Reason: "r", Expires: seaworthy.Date{Time: day().AddDate(0, 0, 1)},
+	}}}}
+	for name, test := range map[string]struct {
+		cfg     admission.Config
+		outcome seaworthy.Outcome
+		want    []seaworthy.Judgement
+	}{
+		"denied":  {admission.Config{Default: admission.Deny}, seaworthy.OutcomeDenied, one(seaworthy.Judgement{Mode: "deny"})},
+		"warned":  {admission.Config{Default: admission.Warn}, seaworthy.OutcomeUnknown, one(seaworthy.Judgement{Mode: "warn"})},
+		"audited": {admission.Config{Default: admission.Audit}, seaworthy.OutcomeUnknown, one(seaworthy.Judgement{Mode: "audit"})},
+		"waived":  {waived, seaworthy.OutcomeUnknown, one(seaworthy.Judgement{Mode: "deny", Waived: true})},
+		"off":     {admission.Config{Default: admission.Off}, seaworthy.OutcomeUnknown, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var seen []*admission.Request
+			d := admission.NewDoor(guard(t, test.cfg, only("privileged-container")), admission.DoorConfig{Seen: func(r *admission.Request) { seen = append(seen, r) }})
+			post(t, d, asked{object: parse(t, bad)}.body(t))
+			if len(seen) != 1 || seen[0].Outcome != test.outcome {
+				t.Fatalf("seen %+v", seen)
+			}
+			if diff := cmp.Diff(test.want, seen[0].Judged); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

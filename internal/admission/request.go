@@ -33,6 +33,7 @@ func sighted(r *Review, d *Decision, at time.Time) *Request {
 	if !d.Allowed {
 		out.Outcome = seaworthy.OutcomeDenied
 	}
+	changes.Judge(&out.Sighting, d.judged())
 	o := &out.Object
 	o.APIVersion, o.Kind, o.Namespace, o.Name = r.apiVersion(), r.Kind.Kind, r.Namespace, r.Name
 	o.Subresource = r.Subresource
@@ -46,6 +47,32 @@ func sighted(r *Review, d *Decision, at time.Time) *Request {
 		o.Name = name(r.Object)
 	}
 	out.Describe()
+	return out
+}
+
+// judged is what the trail keeps of a decision.
+func (d *Decision) judged() []seaworthy.Judgement {
+	if d.Failed && len(d.Verdicts) == 0 {
+		j := seaworthy.Judgement{Door: seaworthy.DoorWebhook, Error: d.NotJudged, Mode: string(Warn)}
+		if !d.Allowed {
+			j.Mode = string(Deny)
+		}
+		return []seaworthy.Judgement{j}
+	}
+	var out []seaworthy.Judgement
+	for i := range d.Verdicts {
+		v := &d.Verdicts[i]
+		j := seaworthy.Judgement{Door: seaworthy.DoorWebhook, Check: v.Check.ID, Mode: string(v.Mode), Waived: v.Err == nil && !v.open()}
+		if v.Err != nil {
+			j.Error = clean(v.Err.Error())
+		}
+		for i, f := range v.Findings {
+			if f.Waiver == nil || j.Waived {
+				j.Items = append(j.Items, v.said(i))
+			}
+		}
+		out = append(out, j)
+	}
 	return out
 }
 

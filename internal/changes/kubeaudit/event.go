@@ -55,7 +55,8 @@ type reference struct {
 }
 
 type status struct {
-	Code int `json:"code"`
+	Code    int    `json:"code"`
+	Message string `json:"message"`
 }
 
 // sessions are subresources through which one talks to what runs. Clients ask with get
@@ -121,7 +122,7 @@ func (e *event) outcome(verb string) seaworthy.Outcome {
 		code = e.ResponseStatus.Code
 	}
 	switch {
-	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+	case code == http.StatusUnauthorized || code == http.StatusForbidden || code >= 400 && e.refused():
 		return seaworthy.OutcomeDenied
 	case code >= 400 || e.Stage == "Panic":
 		return seaworthy.OutcomeFailed
@@ -146,6 +147,7 @@ func (r *Reader) observation(e *event) *changes.Observation {
 	if o.At.IsZero() {
 		o.At = e.StageTimestamp
 	}
+	changes.Judge(&o.Sighting, e.judged())
 	ref := e.ObjectRef
 	o.Object = seaworthy.ChangedObject{
 		Object: seaworthy.Object{

@@ -31,9 +31,7 @@ type logEntry struct {
 		ResourceName string         `json:"resourceName"`
 		Request      map[string]any `json:"request"`
 		Response     map[string]any `json:"response"`
-		Status       *struct {
-			Code int `json:"code"`
-		} `json:"status"`
+		Status       *status        `json:"status"`
 	} `json:"protoPayload"`
 }
 
@@ -52,7 +50,7 @@ func (r *Reader) google(raw []byte, out *Result) error {
 	delete(p.Response, "@type") // Google's, not the object's
 	e := &event{
 		AuditID: l.Operation.ID, Stage: "ResponseComplete", Verb: verb, ObjectRef: ref, UserAgent: p.RequestMetadata.CallerSuppliedUserAgent,
-		ResponseObject: p.Response, RequestReceivedTimestamp: l.Timestamp, ResponseStatus: &status{Code: http.StatusOK}, RequestURI: "",
+		ResponseObject: p.Response, Annotations: l.Labels, RequestReceivedTimestamp: l.Timestamp, ResponseStatus: &status{Code: http.StatusOK}, RequestURI: "",
 	}
 	if e.AuditID == "" {
 		e.AuditID = l.InsertID
@@ -65,7 +63,7 @@ func (r *Reader) google(raw []byte, out *Result) error {
 		e.SourceIPs = []string{p.RequestMetadata.CallerIP}
 	}
 	if p.Status != nil {
-		e.ResponseStatus.Code = httpCode(p.Status.Code)
+		e.ResponseStatus.Code, e.ResponseStatus.Message = httpCode(p.Status.Code), p.Status.Message
 	}
 	if request, ok := p.Request["dryRun"]; ok && request != nil {
 		return out.add(nil)
