@@ -141,13 +141,19 @@ func (a *API) recordDeployment(ctx context.Context, in *struct {
 func (a *API) deployments(ctx context.Context, in *struct {
 	Paging
 	Through
-	Source string `query:"source" maxLength:"200"`
+	Source  string `query:"source" maxLength:"200"`
+	Image   string `query:"image" maxLength:"1000" doc:"An image as it is written, with its digest, or the digest alone."`
+	Commit  string `query:"commit" maxLength:"100" doc:"A commit, or how it begins."`
+	Ticket  string `query:"ticket" maxLength:"500"`
+	PullURL string `query:"pullRequest" maxLength:"1000"`
 }) (*list[seaworthy.Deployment], error) {
 	program, err := a.program(ctx, in.Program)
 	if err != nil {
 		return nil, err
 	}
-	page, err := a.Store.Deployments(ctx, in.Source, program, in.Cursor, in.size())
+	page, err := a.Store.Deployments(ctx, store.DeploymentFilter{
+		Source: in.Source, Image: in.Image, Commit: in.Commit, Ticket: in.Ticket, Pull: in.PullURL, Program: program, Cursor: in.Cursor, Limit: in.size(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +183,7 @@ func (a *API) changes(ctx context.Context, in *struct {
 	Match       []string  `query:"match" maxItems:"10" enum:"verified,claimed,out-of-band,not required"`
 	Unexplained bool      `query:"unexplained" doc:"Only what is out of band and was not explained."`
 	Flag        string    `query:"flag" enum:"audit removed,own configuration,made and undone,bypassed admission,session in production,access widened,secret read" doc:"Only what is remarkable in this way."`
+	Image       string    `query:"image" maxLength:"1000" doc:"Only what runs this image: as it is written, with its digest, or the digest alone."`
 	From        time.Time `query:"from"`
 	To          time.Time `query:"to" doc:"Exclusive."`
 }) (*list[seaworthy.Change], error) {
@@ -186,7 +193,7 @@ func (a *API) changes(ctx context.Context, in *struct {
 	}
 	page, err := a.Store.Changes(ctx, store.ChangeFilter{
 		Source: in.Source, Namespace: in.Namespace, Kind: in.Kind, Name: in.Name, Actor: in.Actor, Verb: in.Verb, Approvals: in.Match,
-		Unexplained: in.Unexplained, Flag: seaworthy.Flag(in.Flag), From: in.From, To: in.To, Program: program, Cursor: in.Cursor, Limit: in.size(),
+		Unexplained: in.Unexplained, Flag: seaworthy.Flag(in.Flag), Image: in.Image, From: in.From, To: in.To, Program: program, Cursor: in.Cursor, Limit: in.size(),
 	})
 	if err != nil {
 		return nil, err

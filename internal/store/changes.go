@@ -26,9 +26,9 @@ var changes = records[seaworthy.Change]{
 }
 
 var deployments = records[seaworthy.Deployment]{
-	kind: "deployment", table: "deployments", key: []string{"id"}, columns: []string{"id", "source_id", "from_at", "until_at", "commit_id", "pull_url"},
+	kind: "deployment", table: "deployments", key: []string{"id"}, columns: []string{"id", "source_id", "from_at", "until_at", "commit_id", "pull_url", "ticket"},
 	values: func(d *seaworthy.Deployment) []any {
-		return []any{d.ID, d.SourceID, micros(d.From), micros(d.Until), d.Commit, d.PullURL}
+		return []any{d.ID, d.SourceID, micros(d.From), micros(d.Until), d.Commit, d.PullURL, strings.ToLower(d.Ticket)}
 	},
 	subject: func(d *seaworthy.Deployment) string { return d.ID },
 }
@@ -67,7 +67,10 @@ func (t *Tx) PutChange(c *seaworthy.Change) error {
 	for i, s := range c.Sightings {
 		rows[i] = []any{c.SourceID, s.By, s.ID, c.ID}
 	}
-	return t.insert(`INSERT INTO change_sightings (source_id, seen_by, sighting, change_id)`, `ON CONFLICT (source_id, seen_by, sighting) DO NOTHING`, rows)
+	if err := t.insert(`INSERT INTO change_sightings (source_id, seen_by, sighting, change_id)`, `ON CONFLICT (source_id, seen_by, sighting) DO NOTHING`, rows); err != nil {
+		return err
+	}
+	return t.mentionImages(mentionedByChange, c.ID, c.Images)
 }
 
 // SightedChange gives the id of the change that a sighting is of; empty when it is new.
@@ -127,6 +130,7 @@ type ChangeFilter struct {
 	Approvals                                  []string
 	Unexplained                                bool // only those that somebody has to explain
 	Flag                                       seaworthy.Flag
+	Image                                      string // as it is written, or with its digest, or the digest alone
 	From, To                                   time.Time
 	Program                                    *seaworthy.Program
 	Cursor                                     string
@@ -146,6 +150,9 @@ func (f *ChangeFilter) where() where {
 	}
 	if f.Flag != "" { // few changes have flags: an index holds only those
 		w.add(`flags <> '' AND flags LIKE ? ESCAPE '\'`, "%|"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(string(f.Flag))+"|%")
+	}
+	if f.Image != "" {
+		w.image(mentionedByChange, f.Image)
 	}
 	if !f.From.IsZero() {
 		w.add("at >= ?", micros(f.From))
@@ -190,7 +197,12 @@ func (s *Store) CountChanges(ctx context.Context, f ChangeFilter, most int) (map
 }
 
 // PutDeployment writes a deployment.
-func (t *Tx) PutDeployment(d *seaworthy.Deployment) error { return deployments.put(t, d) }
+func (t *Tx) PutDeployment(d *seaworthy.Deployment) error {
+	if err := deployments.put(t, d); err != nil {
+		return err
+	}
+	return t.mentionImages(mentionedByDeployment, d.ID, d.Images)
+}
 
 // DeploymentsDuring lists the deployments of a cluster that touch an interval.
 func (t *Tx) DeploymentsDuring(source string, from, to time.Time) ([]seaworthy.Deployment, error) {
@@ -204,23 +216,6 @@ func (t *Tx) DeploymentsDuring(source string, from, to time.Time) ([]seaworthy.D
 // Deployment gives a deployment by its id.
 func (s *Store) Deployment(ctx context.Context, id string) (seaworthy.Deployment, error) {
 	return deployments.one(ctx, s, s.read, id, byID(id))
-}
-
-// Deployments lists deployments, newest first; of all clusters when source is empty.
-func (s *Store) Deployments(ctx context.Context, source string, p *seaworthy.Program, after string, n int) (Page[seaworthy.Deployment], error) {
-	w := where{}
-	w.equal("source_id", source)
-	w.program(p, "source_id", "")
-	if after != "" {
-		at, id, err := parseCursor(after)
-		if err != nil {
-			return Page[seaworthy.Deployment]{}, err
-		}
-		w.add("(from_at, id) < (?, ?)", at, id)
-	}
-	n = limit(n)
-	list, err := deployments.list(ctx, s, s.read, w, "ORDER BY from_at DESC, id DESC LIMIT "+w.arg(n+1))
-	return page(list, n, func(d seaworthy.Deployment) string { return cursor(micros(d.From), d.ID) }), err
 }
 
 // PutChangeRule writes a rule, DropChangeRule removes one.

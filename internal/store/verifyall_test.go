@@ -76,10 +76,12 @@ func fillChanges(tx *store.Tx) error {
 	c := seaworthy.Change{ID: "c1", SourceID: "s1", Verb: seaworthy.VerbUpdate, At: tx.At, Outcome: seaworthy.OutcomePersisted, Match: seaworthy.MatchOutOfBand,
 		Flags: []seaworthy.Flag{seaworthy.FlagWidened}, Actor: seaworthy.Actor{Username: "alice"}, Sightings: []seaworthy.Sighting{{By: seaworthy.SeenByWatch, At: tx.At, ID: "7"}, {By: seaworthy.SeenByAudit, At: tx.At, ID: "a b"}}}
 	c.Object = seaworthy.ChangedObject{Object: seaworthy.Object{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "cart"}, UID: "u"}
+	c.Images = []string{"cart@sha256:c0ffee", "cart:2"}
 	gone := seaworthy.ChangeRule{ID: tx.NewID(), Name: "gone"}
 	return errors.Join(
 		tx.PutChange(&c),
-		tx.PutDeployment(&seaworthy.Deployment{ID: "d1", SourceID: "s1", From: tx.At, Until: tx.At.Add(time.Hour), RecordedAt: tx.At, RecordedBy: "token:t1", By: "pipeline"}),
+		tx.PutDeployment(&seaworthy.Deployment{ID: "d1", SourceID: "s1", From: tx.At, Until: tx.At.Add(time.Hour), RecordedAt: tx.At, RecordedBy: "token:t1", By: "pipeline",
+			Images: []string{"cart@sha256:c0ffee"}, Ticket: "SHOP-1"}),
 		tx.PutConfirmation(&seaworthy.Confirmation{ID: "w1", Commit: "c0ffee", PullURL: "https://git.example.com/7", Approval: seaworthy.Approval{Author: "bob", Approvers: []string{"carol"}, MergedAt: tx.At, CheckedAt: tx.At}}),
 		tx.PutChangeRule(&seaworthy.ChangeRule{ID: "r1", SourceID: "s1", Place: 1, Name: "scaling", Paths: []string{"spec.replicas"}}),
 		tx.PutChangeRule(&gone), tx.DropChangeRule(&gone),

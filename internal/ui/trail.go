@@ -240,7 +240,7 @@ func (u *UI) deployments(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list, err := u.Store.Deployments(ctx, p.Q.Get("source"), p.Program, p.Q.Get("after"), 50)
+	list, err := u.Store.Deployments(ctx, store.DeploymentFilter{Source: p.Q.Get("source"), Text: strings.TrimSpace(p.Q.Get("q")), Program: p.Program, Cursor: p.Q.Get("after"), Limit: 50})
 	if err != nil {
 		return err
 	}
