@@ -57,6 +57,9 @@ func (b *beat) take() (err error) {
 	if err := b.end(store.GapAgent, b.tx.At, b.tx.At); err != nil {
 		return err
 	}
+	if err := b.named(); err != nil {
+		return err
+	}
 	if b.said.Leader {
 		if err := b.led(); err != nil {
 			return err
@@ -67,6 +70,31 @@ func (b *beat) take() (err error) {
 		return err
 	}
 	return b.tx.PutInstance(&store.AgentInstance{AgentID: b.agent, SourceID: b.source, ReceivedAt: b.tx.At, Beat: b.said})
+}
+
+// The bounds of what agents say of their own names.
+const (
+	maxOwn     = 20
+	maxOwnName = 253
+)
+
+// named notes what the agent's own objects are called. A name counts for good: who takes an
+// agent over does not get rid of it by another one.
+func (b *beat) named() error {
+	own := b.said.Own
+	if own.Namespace == "" || own.Name == "" || len(own.Namespace) > maxOwnName || len(own.Name) > maxOwnName {
+		return nil
+	}
+	agent, err := b.tx.Agent(b.agent)
+	if err != nil || slices.Contains(agent.Own, own) || len(agent.Own) >= maxOwn {
+		return err
+	}
+	if agent, err = b.tx.LockedAgent(b.agent); err != nil || slices.Contains(agent.Own, own) {
+		return err
+	}
+	own.Namespace, own.Name = tidyText(own.Namespace), tidyText(own.Name)
+	agent.Own = append(agent.Own, own)
+	return b.tx.PutAgent(&agent)
 }
 
 // end ends open gaps of a kind that began at or before a time.

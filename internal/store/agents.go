@@ -58,6 +58,13 @@ func (t *Tx) Agents() ([]seaworthy.Agent, error) {
 	return agents.list(t.ctx, t.store, t.tx, where{}, "ORDER BY id")
 }
 
+// AgentsOf lists the agents that a source has or had, as the transaction sees them.
+func (t *Tx) AgentsOf(source string) ([]seaworthy.Agent, error) {
+	w := where{}
+	w.equal("source_id", source)
+	return agents.list(t.ctx, t.store, t.tx, w, "ORDER BY id")
+}
+
 // PutEnrolment writes an enrolment; a used or withdrawn one stays as it is.
 func (t *Tx) PutEnrolment(v *seaworthy.Enrolment) error { return enrolments.put(t, v) }
 

@@ -127,3 +127,11 @@ func Ours(o *seaworthy.ChangedObject) bool {
 	return o.Kind == "Namespace" && o.Name == "seaworthy" || strings.HasPrefix(o.Name, "seaworthy-") || o.Name == "seaworthy" ||
 		strings.HasSuffix(o.Name, ".seaworthy.dev")
 }
+
+// own tells whether an object makes up the trail: what counts everywhere, and what the
+// agents of the cluster said that they are called, now or before.
+func (t *taking) own(o *seaworthy.ChangedObject) bool {
+	return t.c.Own != nil && t.c.Own(o) || slices.ContainsFunc(t.agents, func(a seaworthy.Agent) bool {
+		return slices.ContainsFunc(a.Own, func(n seaworthy.OwnNames) bool { return n.Owns(o) })
+	})
+}

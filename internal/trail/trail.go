@@ -82,6 +82,7 @@ type taking struct {
 	rules       []seaworthy.ChangeRule
 	deployments []seaworthy.Deployment
 	people      map[string]string
+	agents      []seaworthy.Agent // of the source, ever
 	objects     map[string]*object
 	order       []*object // in which they first occurred
 	folded      map[string]int
@@ -102,6 +103,9 @@ func (t *taking) take(list []changes.Observation) (err error) {
 		return err
 	}
 	if t.people, err = people(t.tx); err != nil {
+		return err
+	}
+	if t.agents, err = t.tx.AgentsOf(t.source.ID); err != nil {
 		return err
 	}
 	for i := range list {
@@ -175,7 +179,7 @@ func (t *taking) judge(o *changes.Observation, of *object, i int) {
 			c.Actor.Person, c.Actor.PersonBy = id, "e-mail address"
 		}
 	}
-	for _, f := range changes.Flags(o, t.c.Own, t.source.Environment == seaworthy.Production) {
+	for _, f := range changes.Flags(o, t.own, t.source.Environment == seaworthy.Production) {
 		flag(c, f)
 	}
 	if k := changes.Undoes(c, of.changes, RevertWindow); k >= 0 {

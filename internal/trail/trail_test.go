@@ -304,3 +304,44 @@ func TestOurs(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAgentsSayTheyAreCalled has a cluster whose agent lives under other names than those
+// that come with it: who touches these touches what watches.
+func TestWhatAgentsSayTheyAreCalled(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		prepare(t, s)
+		err := s.Write(t.Context(), "system", func(tx *store.Tx) error {
+			return errors.Join(
+				tx.PutAgent(&seaworthy.Agent{ID: "a1", SourceID: cluster.ID, Own: []seaworthy.OwnNames{{Namespace: "watchers", Name: "harbour"}}}),
+				tx.PutAgent(&seaworthy.Agent{ID: "a2", SourceID: "elsewhere", Own: []seaworthy.OwnNames{{Namespace: "shop", Name: "cart"}}}),
+			)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, test := range []struct {
+			kind, namespace, name string
+			want                  bool
+		}{
+			{"ConfigMap", "watchers", "anything", true}, {"ClusterRole", "", "harbour", true}, {"ClusterRoleBinding", "", "harbour-more", true},
+			{"Namespace", "", "watchers", true}, {"ConfigMap", "seaworthy", "x", true},
+			{"ConfigMap", "shop", "harbour", false}, {"ClusterRole", "", "harbours", false}, {"Namespace", "", "harbour", false},
+		} {
+			o := changes.Observation{
+				Sighting: seaworthy.Sighting{By: seaworthy.SeenByAudit, ID: fmt.Sprint("own-", i), At: s.Now()}, Verb: seaworthy.VerbDelete, Outcome: seaworthy.OutcomePersisted,
+				Object: seaworthy.ChangedObject{Object: seaworthy.Object{APIVersion: "v1", Kind: test.kind, Namespace: test.namespace, Name: test.name}},
+				Actor:  seaworthy.Actor{Username: "jane"},
+			}
+			n, err := trail.Take(t.Context(), trail.Config{Store: s, Own: trail.Ours}, agent, cluster, []changes.Observation{o})
+			if err != nil || n.New != 1 {
+				t.Fatalf("%+v, %v", n, err)
+			}
+			for _, c := range recorded(t, s) {
+				if c.Object.Kind == test.kind && c.Object.Namespace == test.namespace && c.Object.Name == test.name &&
+					slices.Contains(c.Flags, seaworthy.FlagOwnConfig) != test.want {
+					t.Errorf("%s: flags %q, want own configuration: %t", o.Object.Object, c.Flags, test.want)
+				}
+			}
+		}
+	})
+}
