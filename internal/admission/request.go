@@ -33,7 +33,7 @@ func sighted(r *Review, d *Decision, at time.Time) *Request {
 	if !d.Allowed {
 		out.Outcome = seaworthy.OutcomeDenied
 	}
-	changes.Judge(&out.Sighting, d.judged())
+	changes.KeepJudged(&out.Sighting, d.judged())
 	o := &out.Object
 	o.APIVersion, o.Kind, o.Namespace, o.Name = r.apiVersion(), r.Kind.Kind, r.Namespace, r.Name
 	o.Subresource = r.Subresource

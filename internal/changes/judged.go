@@ -21,9 +21,9 @@ const (
 // modes of admission, the gravest first.
 var modes = []string{"deny", "warn", "audit", ""}
 
-// Judge keeps what admission said of a request on its sighting: the gravest first, within
+// KeepJudged keeps what admission said of a request on its sighting: the gravest first, within
 // the limits of a record.
-func Judge(s *seaworthy.Sighting, list []seaworthy.Judgement) {
+func KeepJudged(s *seaworthy.Sighting, list []seaworthy.Judgement) {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b seaworthy.Judgement) int {
 		return cmp.Or(

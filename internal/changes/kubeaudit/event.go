@@ -147,7 +147,7 @@ func (r *Reader) observation(e *event) *changes.Observation {
 	if o.At.IsZero() {
 		o.At = e.StageTimestamp
 	}
-	changes.Judge(&o.Sighting, e.judged())
+	changes.KeepJudged(&o.Sighting, e.judged())
 	ref := e.ObjectRef
 	o.Object = seaworthy.ChangedObject{
 		Object: seaworthy.Object{
