@@ -74,6 +74,7 @@ const (
 	MessageDigest       = "digest"       // a [FindingsState], for both sides to compare
 	MessageReport       = "report"       // a [ReportSent]: a whole report was sent as reports are
 	MessageClaims       = "claims"       // deployments that Argo CD or Flux tells of: []Deployment
+	MessageOwners       = "owners"       // what makes pods in the cluster: a list of internal/changes.Owner
 )
 
 // AgentMessage is one message of an instance of an agent, signed with the agent's key. It
@@ -176,9 +177,11 @@ type Place struct {
 
 // Heartbeat is what an instance says of itself every [HeartbeatEvery].
 type Heartbeat struct {
-	Instance string    `json:"instance"`
-	Replica  string    `json:"replica"` // the name of its pod
-	Version  string    `json:"version"`
+	Instance string `json:"instance"`
+	Replica  string `json:"replica"` // the name of its pod
+	Version  string `json:"version"`
+	// Identity is the user that the agent is in the cluster.
+	Identity string    `json:"identity,omitempty"`
 	At       time.Time `json:"at"`
 	Started  time.Time `json:"started"`
 	// Own are the names of the agent's own objects.

@@ -68,8 +68,31 @@ type Actor struct {
 	// Person is the id of the user of this server behind the request, where a session, a
 	// commit or a mapping tells; empty: person unknown.
 	Person string `json:"person,omitempty"`
-	// PersonBy says how the person is known, such as "commit" or "mapping".
+	// PersonBy says how the person is known: [PersonByMapping] and its kin.
 	PersonBy string `json:"personBy,omitempty"`
+	// Extra is what else the authentication told and helps to find the person behind a
+	// shared identity, such as the name of a session. It holds no credential.
+	Extra map[string][]string `json:"extra,omitempty"`
+}
+
+// How it is known who is behind a request.
+const (
+	PersonByMapping = "mapping"        // an administrator said so: [KnownActor]
+	PersonByEmail   = "e-mail address" // the cluster calls people by it
+	PersonBySession = "session"        // of a shared identity: a role, a proxy
+	PersonByCommit  = "commit"         // its author, where the git host names one
+)
+
+// KnownActor says which user of this server is behind a name by which clusters, sessions
+// and git hosts know people.
+type KnownActor struct {
+	ID       string    `json:"id"`
+	SourceID string    `json:"sourceId,omitempty"` // of the cluster; empty: every one
+	Name     string    `json:"name"`
+	UserID   string    `json:"userId"`
+	Note     string    `json:"note,omitempty"`
+	SetAt    time.Time `json:"setAt"`
+	SetBy    string    `json:"setBy"` // actor of this server
 }
 
 // The verbs of changes. A request through a subresource has its verb here: exec, attach,
@@ -110,6 +133,18 @@ type ChangedObject struct {
 	// change was undone.
 	Intent string `json:"intent,omitempty"`
 	Was    string `json:"was,omitempty"`
+	// Template is the digest of the pods that the object makes, or of the Pod that it is:
+	// what a controller makes has that of its owner. OwnedBy is the owner that controls it.
+	Template string `json:"template,omitempty"`
+	OwnedBy  *Owned `json:"ownedBy,omitempty"`
+}
+
+// Owned names the object that controls another, of the same namespace.
+type Owned struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+	UID        string `json:"uid"`
 }
 
 // Outcome is what came of a request.
@@ -157,7 +192,7 @@ type Change struct {
 	// Images are those that the object runs after the change.
 	Images []string `json:"images,omitempty"`
 	// Cause is the id of the change that this one follows from, such as the rollout of a
-	// Deployment; Folded counts those that were folded under this one.
+	// Deployment; Folded counts the writes of controllers that were folded under this one.
 	Cause  string `json:"cause,omitempty"`
 	Folded int    `json:"folded,omitempty"`
 	// Flags say what is remarkable about it.
