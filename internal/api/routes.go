@@ -28,6 +28,7 @@ func (a *API) route() {
 	a.noticeRoutes()
 	a.agentRoutes()
 	a.peopleRoutes()
+	a.eraseRoutes()
 	a.settingRoutes()
 	a.logRoutes()
 }

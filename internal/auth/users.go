@@ -191,6 +191,33 @@ func sameRights(x, y seaworthy.User) bool {
 	return x.Role == y.Role && x.Program == y.Program && x.Disabled == y.Disabled && x.Expires.Equal(y.Expires) && slices.Equal(x.Teams, y.Teams)
 }
 
+// EraseUser destroys what is held of a person: the account stays under its id, without
+// name and address, and nobody can use it. The last owner who can sign in stays, and
+// nobody erases themselves.
+func (a *Auth) EraseUser(ctx context.Context, by seaworthy.Principal, id, reason string) error {
+	if err := administers(by); err != nil {
+		return err
+	}
+	if reason = strings.TrimSpace(reason); reason == "" {
+		return seaworthy.Invalid("say why the account is erased, without naming the person")
+	}
+	if id == by.Person() {
+		return seaworthy.Forbidden("nobody erases their own account: another owner does")
+	}
+	return a.store.Write(ctx, by.Actor, func(tx *store.Tx) error {
+		u, err := tx.User(id)
+		if err != nil {
+			return err
+		}
+		stopped := u
+		stopped.Disabled = true
+		if err := putChanged(tx, u, stopped); err != nil {
+			return err
+		}
+		return tx.Erase("user", id, reason)
+	})
+}
+
 // EndSessionsOf ends all sessions of somebody.
 func (a *Auth) EndSessionsOf(ctx context.Context, by seaworthy.Principal, id string) error {
 	if err := administers(by); err != nil {

@@ -65,6 +65,7 @@ func TestOnlyOwnersAdminister(t *testing.T) {
 			for name, err := range map[string]error{
 				"CreateUser": create, "ResetLink": reset, "ChangeUser": change, "EndSessionsOf": w.EndSessionsOf(ctx, by, op.UserID),
 				"RemoveSecondFactor": w.RemoveSecondFactor(ctx, by, op.UserID), "Unlock": w.Unlock(ctx, by, op.UserID),
+				"EraseUser": w.EraseUser(ctx, by, w.gone(op, role), "asked for"),
 			} {
 				if (err == nil) != (role == seaworthy.Owner) {
 					w.t.Errorf("%s by a %s = %v", name, role, err)
@@ -230,6 +231,41 @@ func TestActionsAreLogged(t *testing.T) {
 		entries, err = w.store.LogEntries(ctx, store.LogFilter{Kind: "action", Actor: "user:" + u.ID})
 		if err != nil || len(entries) == 0 || !strings.Contains(entries[len(entries)-1].Content, `"address":"192.0.2.7"`) {
 			w.t.Errorf("the actions of the invited are %+v, %v", entries, err)
+		}
+	})
+}
+
+// gone makes an account that is to be erased, and gives its id.
+func (w world) gone(by seaworthy.Principal, role seaworthy.Role) string {
+	w.t.Helper()
+	u, _, err := w.CreateUser(w.t.Context(), by, auth.NewUser{Email: "gone-" + string(role) + "@example.com", Name: "Gone", Role: seaworthy.Viewer})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return u.ID
+}
+
+// Of an erased account its id is left. The last owner is not erased, nor is who asks.
+func TestAccountsAreErased(t *testing.T) {
+	each(t, nil, func(w world) {
+		t, ctx := w.t, w.t.Context()
+		_, op := w.owner()
+		id := w.gone(op, seaworthy.Viewer)
+		if err := w.EraseUser(ctx, op, id, " "); kindOf(err) != seaworthy.KindInvalid {
+			t.Errorf("EraseUser without a reason = %v, want invalid", err)
+		}
+		if err := w.EraseUser(ctx, op, id, "asked for"); err != nil {
+			t.Fatal(err)
+		}
+		if u, err := w.store.User(ctx, id); err != nil || u.Name != "erased" || !strings.HasPrefix(u.Email, "erased-") || !u.Disabled {
+			t.Errorf("the account is %+v, %v", u, err)
+		}
+		if err := w.EraseUser(ctx, op, op.UserID, "asked for"); kindOf(err) != seaworthy.KindForbidden {
+			t.Errorf("EraseUser of oneself = %v, want forbidden", err)
+		}
+		other := seaworthy.Principal{Actor: "user:other", UserID: "other", Role: seaworthy.Owner}
+		if err := w.EraseUser(ctx, other, op.UserID, "asked for"); kindOf(err) != seaworthy.KindConflict {
+			t.Errorf("EraseUser of the last owner = %v, want conflict", err)
 		}
 	})
 }

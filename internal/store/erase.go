@@ -18,8 +18,12 @@ func (t *Tx) EraseEntries(kind, subject string) error {
 	return nil
 }
 
+// ErasedText stands where there was text that somebody had erased. Why is in the action.
+const ErasedText = "erased"
+
 // Erase destroys what the log and its table hold of people in a record, of which a
-// tombstone takes the place: evidence, a comment or a user.
+// tombstone takes the place: evidence, a comment, a user, the words of a waiver, of the
+// explanation of a change, or of the steps of a finding.
 func (t *Tx) Erase(kind, subject, reason string) error {
 	if reason == "" {
 		return seaworthy.Invalid("a %s is not erased without a reason", kind)
@@ -32,8 +36,14 @@ func (t *Tx) Erase(kind, subject, reason string) error {
 		return t.eraseComment(subject, reason)
 	case users.kind:
 		return t.eraseUser(subject, reason)
+	case waivers.kind:
+		return t.eraseWaiver(subject, reason)
+	case changes.kind:
+		return t.eraseExplanation(subject, reason)
+	case findingKind:
+		return t.eraseNotes(subject, reason)
 	}
-	return seaworthy.Invalid("a %s cannot be erased; evidence, comments and users can", kind)
+	return seaworthy.Invalid("a %s cannot be erased; evidence, comments, users and the words of waivers, changes and findings can", kind)
 }
 
 func (t *Tx) eraseComment(id, reason string) error {
@@ -63,7 +73,7 @@ func (t *Tx) eraseUser(id, reason string) error {
 	if err := t.EraseEntries(users.kind, id); err != nil {
 		return err
 	}
-	for _, table := range []string{"credentials", "identities", "sessions", "links"} {
+	for _, table := range []string{"credentials", "identities", "sessions", "links", "visits"} {
 		if err := t.exec(`DELETE FROM `+table+` WHERE user_id = $1`, id); err != nil {
 			return fmt.Errorf("erase user %s: %w", id, err)
 		}

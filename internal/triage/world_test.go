@@ -25,6 +25,7 @@ type world struct {
 	store  *store.Store
 	triage *triage.Triage
 	now    time.Time
+	config store.Config
 }
 
 var (
@@ -45,7 +46,7 @@ func each(t *testing.T, f func(w *world)) {
 	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
 		w := &world{T: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 		c.Now = func() time.Time { return w.now }
-		w.store = storetest.Open(t, c)
+		w.config, w.store = c, storetest.Open(t, c)
 		w.triage = triage.New(triage.Config{Store: w.store})
 		w.found()
 		f(w)
@@ -167,6 +168,14 @@ func (w *world) settle() {
 // intact has the self-check find nothing.
 func (w *world) intact() {
 	w.Helper()
+	if problems := w.problems(); len(problems) > 0 {
+		w.Errorf("Verify = %q, want nothing", problems)
+	}
+}
+
+// problems are what the self-check finds.
+func (w *world) problems() []string {
+	w.Helper()
 	_, public, err := note.GenerateKey(rand.Reader, "log.example")
 	if err != nil {
 		w.Fatal(err)
@@ -175,9 +184,11 @@ func (w *world) intact() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	if check, err := w.store.Verify(w.Context(), key); err != nil || !check.Intact() {
-		w.Errorf("Verify = %q, %v, want nothing", check.Problems, err)
+	check, err := w.store.Verify(w.Context(), key)
+	if err != nil {
+		w.Fatal(err)
 	}
+	return check.Problems
 }
 
 // kind is what sort of trouble an error is; 0 for none.

@@ -21,8 +21,9 @@ type talk struct {
 // said is a comment.
 type said struct {
 	seaworthy.Comment
-	Who  string
-	Told []string // the people whom it mentions
+	Who   string
+	Told  []string // the people whom it mentions
+	Erase erasing
 }
 
 // talk reads what was said of a control, an occurrence, evidence or a waiver. Who may
@@ -38,10 +39,16 @@ func (u *UI) talk(ctx context.Context, p page, names names, kind, id string) (ta
 		for _, m := range c.Mentions {
 			row.Told = append(row.Told, names.user(m))
 		}
+		if c.ErasedAt.IsZero() {
+			row.Erase = p.erasing("comment", c.ID, commentErased)
+		}
 		t.Rows = append(t.Rows, row)
 	}
 	return t, nil
 }
+
+// commentErased is what is left of a comment.
+const commentErased = "Its text is destroyed. Who wrote it and when stay, with a tombstone."
 
 // subjects are what can be spoken of, beside findings, and the page of each.
 var subjects = map[string]string{

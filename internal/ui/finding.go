@@ -5,6 +5,7 @@ package ui
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type findingPage struct {
 	People   []choice
 	May      bool // work on it
 	Expires  string
+	Erase    erasing // of what was noted with its steps
 }
 
 // controlLink is a control and the requirements that it supports.
@@ -48,6 +50,8 @@ type lifeRow struct {
 	Said     string // a comment
 	Run      string
 	Mentions []string
+	Erase    erasing
+	Noted    bool // people wrote something with it
 }
 
 func (u *UI) finding(w http.ResponseWriter, r *http.Request) error {
@@ -80,6 +84,9 @@ func (u *UI) finding(w http.ResponseWriter, r *http.Request) error {
 	}
 	if p.Life, err = u.life(ctx, p.page, names, f); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(p.Life, func(row lifeRow) bool { return row.Noted }) {
+		p.Erase = p.erasing("finding", f.ID, "Reasons for due dates and addresses of tickets are destroyed in its life, and in that of others which were changed together with it. Comments and waivers are erased by themselves.")
 	}
 	if err := u.findingWaiver(ctx, &p, names, f); err != nil {
 		return err
@@ -177,6 +184,11 @@ func (u *UI) life(ctx context.Context, p page, names names, f seaworthy.TrackedF
 			if row.What = "commented"; next >= 0 {
 				c := said.Items[next]
 				row.Said, row.Note = c.Text, ""
+				if !c.ErasedAt.IsZero() {
+					row.Note = "erased: " + c.ErasedFor
+				} else {
+					row.Erase = p.erasing("comment", c.ID, commentErased)
+				}
 				next--
 			}
 		case seaworthy.EventAssigned:
@@ -194,9 +206,9 @@ func (u *UI) life(ctx context.Context, p page, names names, f seaworthy.TrackedF
 				row.What = "No longer waived"
 			}
 		case seaworthy.EventLinked:
-			row.What = "Ticket linked"
+			row.What, row.Noted = "Ticket linked", e.Note != "" && e.Note != store.ErasedText
 		case seaworthy.EventDue:
-			row.What = "Due date set"
+			row.What, row.Noted = "Due date set", e.Note != "" && e.Note != store.ErasedText
 		case seaworthy.EventChanged:
 			row.What = "Changed"
 			if e.Cause != "" {

@@ -278,6 +278,7 @@ var flashes = map[string]string{
 	"declared":   "Source declared.",
 	"created":    "Created.",
 	"removed":    "Removed. Its history stays in the log.",
+	"erased":     "Erased. That there was something, and that it was erased, stays in the log.",
 	"disabled":   "Account disabled; its sessions have ended.",
 	"signed-out": "Signed out.",
 	"password":   "Password changed; your other sessions have ended.",

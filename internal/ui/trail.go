@@ -177,6 +177,7 @@ type changePage struct {
 	Explainer  string
 	MayExplain error // why not; nil: they may
 	Versions   []entryRow
+	Erase      erasing
 }
 
 func (u *UI) change(w http.ResponseWriter, r *http.Request) error {
@@ -203,6 +204,9 @@ func (u *UI) change(w http.ResponseWriter, r *http.Request) error {
 	}
 	if c.Explained != nil {
 		p.Explainer = n.actor(c.Explained.By)
+		if c.Explained.Note != store.ErasedText {
+			p.Erase = p.erasing("change", c.ID, "The explanation is destroyed. That it was given, when and by whom stays.")
+		}
 	}
 	p.MayExplain = trail.MayExplain(p.Who, &c, n.sources[c.SourceID].Team)
 	if p.Versions, err = u.history(ctx, p.page, n, "change", c.ID); err != nil {

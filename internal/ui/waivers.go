@@ -130,6 +130,7 @@ type waiverPage struct {
 	MayRenew bool
 	MayJudge bool
 	Expires  string
+	Erase    erasing
 }
 
 func (u *UI) waiver(w http.ResponseWriter, r *http.Request) error {
@@ -144,6 +145,9 @@ func (u *UI) waiver(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	p := waiverPage{page: u.page(r, "Waiver of "+u.checkTitle(v.Check), link{"Waivers", "/waivers"})}
+	if v.Reason != store.ErasedText {
+		p.Erase = p.erasing("waiver", v.ID, "Its reason, the compensating control and notes are destroyed. Who asked and who decided, what is waived and until when stay.")
+	}
 	names, err := u.names(ctx)
 	if err != nil {
 		return err
