@@ -335,10 +335,13 @@ type Population struct {
 	Columns []string  `json:"columns"`
 	Count   int       `json:"count"`
 	// Reconciled counts the source of the list without filters, and how they compare.
-	Reconciled string    `json:"reconciled"`
-	Digest     string    `json:"digest"` // SHA-256 of the rows, JSON lines, in hexadecimal
-	FrozenBy   string    `json:"frozenBy"`
-	FrozenAt   time.Time `json:"frozenAt"`
+	Reconciled string `json:"reconciled"`
+	// Account says in sentences, of lists of the change trail, what saw the rows, how they
+	// compare with what was claimed, and when something may have gone unseen.
+	Account  []string  `json:"account,omitempty"`
+	Digest   string    `json:"digest"` // SHA-256 of the rows, JSON lines, in hexadecimal
+	FrozenBy string    `json:"frozenBy"`
+	FrozenAt time.Time `json:"frozenAt"`
 }
 
 // Sample is what an auditor selected of a population.

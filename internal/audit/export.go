@@ -220,9 +220,13 @@ func (a *Audit) ExportList(ctx context.Context, p seaworthy.Principal, q store.L
 
 // aboutPopulation are lines that say how a population came about.
 func aboutPopulation(p seaworthy.Population) []string {
-	return []string{"Population: " + p.Name, "List: " + p.List, "Query: " + p.Query, fmt.Sprintf("Filters: %v", p.Filters),
+	about := []string{"Population: " + p.Name, "List: " + p.List, "Query: " + p.Query, fmt.Sprintf("Filters: %v", p.Filters),
 		"As of: " + p.AsOf.Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("Rows: %d", p.Count), "Reconciled: " + p.Reconciled,
 		"SHA-256 of the rows as JSON lines: " + p.Digest, "Frozen by: " + p.FrozenBy}
+	for _, line := range p.Account {
+		about = append(about, "Account: "+line)
+	}
+	return about
 }
 
 // aboutSample is a line that says how a sample was selected.

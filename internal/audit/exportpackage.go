@@ -182,6 +182,7 @@ type export struct {
 	samples      []seaworthy.Sample
 	buf          bytes.Buffer         // the bytes that are about to be written
 	items        map[string][]sampled // of a sample, by what an item is evidence through
+	recorded     []string             // those that are records of their own
 }
 
 // write writes all files but the proof.
@@ -194,7 +195,7 @@ func (e *export) write(p seaworthy.Principal, program string) error {
 	}
 	for _, part := range []func() error{
 		e.readControls, e.readPopulations, e.scope, e.controlFiles, e.sources, e.gaps, e.tests, e.days, e.waivers,
-		e.evidence, e.populationFiles, e.sampleFiles, e.entries,
+		e.evidence, e.populationFiles, e.sampleFiles, e.trail, e.entries,
 	} {
 		if err := errors.Join(part(), e.ctx.Err()); err != nil {
 			return err
@@ -337,7 +338,8 @@ func entryOf(e store.LogEntry) vault.Entry {
 }
 
 // proved are the kinds of entry that a package holds, where they are about what is in it.
-var proved = []string{"program", "control", "source", "gap", "run", "occurrence", "waiver", "population", "sample", "evidence"}
+var proved = []string{"program", "control", "source", "gap", "run", "occurrence", "waiver", "population", "sample", "evidence",
+	"change", "deployment", "confirmation", "folded-changes", "change-rule"}
 
 // entries writes the entries of the log about everything in the package, every version.
 func (e *export) entries() error {

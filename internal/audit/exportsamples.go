@@ -142,7 +142,12 @@ func (e *export) sampleFiles() error {
 	if len(e.samples) == 0 {
 		return nil
 	}
-	return e.table("03_samples/items.csv", []string{"sample", "row", "evidence_id", "title", "sha256", "path"}, e.itemEvidence)
+	if err := e.sampledRecords(); err != nil {
+		return err
+	}
+	return e.table("03_samples/items.csv", []string{"sample", "row", "evidence_id", "title", "sha256", "path"}, func(row func(...any) error) error {
+		return errors.Join(e.itemEvidence(row), e.recordRows(row))
+	})
 }
 
 // sampleTables writes the selected rows, and notes by what evidence may be about each.
@@ -190,6 +195,12 @@ func keysOf(p seaworthy.Population, values []any) []string {
 			out = append(out, "run "+id)
 		case c == "id" && p.List == "evidence":
 			out = append(out, "evidence "+id)
+		case c == "id" && (p.List == "changes" || p.List == "access" || p.List == "sessions"):
+			out = append(out, "change "+id)
+		case c == "id" && p.List == "deployments", c == "deployment":
+			out = append(out, "deployment "+id)
+		case c == "id" && p.List == "merges":
+			out = append(out, "confirmation "+id)
 		}
 	}
 	return out

@@ -65,7 +65,7 @@ func (a *Audit) Freeze(ctx context.Context, p seaworthy.Principal, r FreezeReque
 		return none, fmt.Errorf("freeze the list %s: %w", r.List, err)
 	}
 	population.Columns, population.Count, population.Query = listed.Columns, listed.Rows, listed.Query
-	population.Reconciled = reconcile(listed)
+	population.Reconciled, population.Account = reconcile(listed), listed.Account
 	err = a.store.Write(ctx, p.Actor, func(tx *store.Tx) error { return tx.AddPopulation(&population) })
 	return population, err
 }
@@ -80,6 +80,10 @@ func mayList(p seaworthy.Principal, list string) error {
 			return seaworthy.Forbidden("who is bound to one program may not see what others did")
 		}
 		return may(p, seaworthy.ReadLog)
+	case "merges":
+		if p.Program != "" { // commits are of no cluster, and so of no program
+			return seaworthy.Forbidden("who is bound to one program may not list the merges of all repositories; a frozen list of them may be read")
+		}
 	case "log", "program-versions":
 		return may(p, seaworthy.ReadLog)
 	}

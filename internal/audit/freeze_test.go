@@ -89,6 +89,13 @@ func TestEveryListFreezesAndExports(t *testing.T) {
 		c.finding("f1", "prod-eu", "shop", "no-privileged", seaworthy.FindingOpen, c.now, c.now.Add(day), time.Time{})
 		c.gap("prod-eu", c.now.Add(-day), c.now)
 		c.must(c.store.Write(c.t.Context(), "system", func(tx *store.Tx) error { return tx.Action("test", "a list", nil) }))
+		c.change("prod-eu", "written", binding("create", "admin", nil, []string{"ann"}), "watch")
+		c.change("prod-eu", "entered", func(v *seaworthy.Change) { v.Verb = seaworthy.VerbExec }, "webhook")
+		c.deployed("prod-eu", "d", "c0ffee")
+		c.merged("c0ffee")
+		c.must(c.store.Write(c.t.Context(), "system", func(tx *store.Tx) error {
+			return errors.Join(tx.PutAgent(&seaworthy.Agent{ID: "a", SourceID: "prod-eu", EnrolledAt: tx.At}), tx.PutChangeRule(&seaworthy.ChangeRule{ID: "r", Name: "a rule"}))
+		}))
 		c.at("2026-01-20")
 		for _, name := range store.ListNames() {
 			population, err := c.Freeze(c.t.Context(), owner, audit.FreezeRequest{Name: name, Program: p.ID, List: name})

@@ -3,6 +3,8 @@
 package store
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,14 +23,48 @@ type list struct {
 	filters  map[string]string // name to column
 	scope    func(*where, ListQuery)
 	row      func(scanner) ([]any, error)
+	// prepare reads what rows are shown with, before them; also has the filters that are
+	// more than a column; account says what the rows came to, after them. Each may be nil.
+	prepare func(*View, ListQuery) error
+	also    map[string]func(*where, string) error
+	account func(*View, ListQuery) ([]string, error)
+}
+
+// narrows adds the condition of a filter.
+func (l *list) narrows(w *where, list, name, value string) error {
+	if f, ok := l.also[name]; ok {
+		return f(w, value)
+	}
+	column, ok := l.filters[name]
+	if !ok {
+		return seaworthy.Invalid("the list %s has no filter %q; it has %s", list, name, strings.Join(l.filterNames(), ", "))
+	}
+	if column != "severity" {
+		w.add(column+" = ?", value)
+		return nil
+	}
+	s, err := seaworthy.ParseSeverity(value)
+	if err == nil {
+		w.add("severity = ?", rank(s))
+	}
+	return err
+}
+
+func (l *list) filterNames() []string {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(l.filters)), maps.Keys(l.also))
+	slices.Sort(names)
+	return names
 }
 
 // documents is a list of records that are kept as documents.
 func documents[T any](table, order string, columns []string, filters map[string]string, scope func(*where, ListQuery), values func(T) []any) list {
-	return list{table, "document", order, columns, filters, scope, func(row scanner) ([]any, error) {
-		v, err := scanDocument[T](row)
-		return values(v), err
-	}}
+	return list{
+		table: table, selected: "document", order: order, columns: columns, filters: filters, scope: scope,
+		row: func(row scanner) ([]any, error) {
+			v, err := scanDocument[T](row)
+			return values(v), err
+		},
+	}
 }
 
 // lists are all lists, by name.
@@ -38,6 +74,8 @@ func lists() map[string]list {
 		"controls": controlsList(), "program-versions": programList(), "occurrences": occurrencesList(),
 		"waivers": waiversList(), "sources": sourcesList(), "gaps": gapsList(), "users": usersList(), "tokens": tokensList(),
 		"runs": runsList(), "evidence": evidenceList(), "log": logList(), "actions": actionsList(),
+		"changes": changesList(), "deployments": deploymentsList(), "access": accessList(), "sessions": sessionsList(),
+		"merges": mergesList(), "change-rules": changeRulesList(), "agents": agentsList(),
 	}
 }
 

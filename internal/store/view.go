@@ -51,6 +51,9 @@ type Listed struct {
 	// Counted is what the database counts for the same query; Whole is the list without
 	// program and filters.
 	Counted, Whole int
+	// Account says in sentences what the rows come to, what saw them, and when something
+	// may have gone unseen; only the lists of the change trail have one.
+	Account []string
 }
 
 // ListNames are the lists that there are.
@@ -62,7 +65,7 @@ func ListColumns(list string) (columns, filters []string, err error) {
 	if !ok {
 		return nil, nil, seaworthy.Invalid("there is no list %q; there are %s", list, strings.Join(ListNames(), ", "))
 	}
-	return l.columns, slices.Sorted(maps.Keys(l.filters)), nil
+	return l.columns, l.filterNames(), nil
 }
 
 // Rows gives each row of a list to f, in an order that the rows alone decide. Values
@@ -73,21 +76,16 @@ func (v *View) Rows(q ListQuery, f func([]any) error) (Listed, error) {
 		return out, err
 	}
 	l := lists()[q.List]
+	if l.prepare != nil {
+		if err := l.prepare(v, q); err != nil {
+			return out, fmt.Errorf("prepare the list %s: %w", q.List, err)
+		}
+	}
 	w := where{}
 	l.scope(&w, q)
 	for _, name := range slices.Sorted(maps.Keys(q.Filters)) {
-		column, ok := l.filters[name]
-		if !ok {
-			return out, seaworthy.Invalid("the list %s has no filter %q; it has %s", q.List, name, strings.Join(slices.Sorted(maps.Keys(l.filters)), ", "))
-		}
-		if value := q.Filters[name]; column == "severity" {
-			s, err := seaworthy.ParseSeverity(value)
-			if err != nil {
-				return out, err
-			}
-			w.add("severity = ?", rank(s))
-		} else {
-			w.add(column+" = ?", value)
+		if err := l.narrows(&w, q.List, name, q.Filters[name]); err != nil {
+			return out, err
 		}
 	}
 	out.Columns = l.columns
@@ -113,7 +111,11 @@ func (v *View) Rows(q ListQuery, f func([]any) error) (Listed, error) {
 			return out, err
 		}
 	}
-	return out, errors.Join(rows.Err(), rows.Close())
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil || l.account == nil {
+		return out, err
+	}
+	out.Account, err = l.account(v, q)
+	return out, err
 }
 
 // spell writes a statement with its values in it, for people to read.
