@@ -77,6 +77,8 @@ type Config struct {
 	Notices Notices
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
+	// Elapsed is a clock that nobody sets; nil: the machine's.
+	Elapsed func() time.Duration
 	// CanaryEvery is how often it is proven that the webhook is asked; 0: [CanaryEvery].
 	CanaryEvery time.Duration
 }
@@ -90,6 +92,8 @@ type Agent struct {
 	log     *slog.Logger
 	now     func() time.Time
 	started time.Time
+	elapsed func() time.Duration
+	audited atomic.Int64 // when audit events last came to this replica, by elapsed; 0: never
 
 	places  *places
 	metrics *metrics
@@ -123,6 +127,10 @@ func New(c Config) (*Agent, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Elapsed == nil {
+		began := time.Now()
+		c.Elapsed = func() time.Duration { return time.Since(began) }
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -134,7 +142,7 @@ func New(c Config) (*Agent, error) {
 		with.Now, c.Scan = c.Now, &with
 	}
 	a := &Agent{
-		cfg: c, log: c.Log, now: c.Now, started: c.Now().UTC(), found: map[string]namespaceFound{},
+		cfg: c, log: c.Log, now: c.Now, elapsed: c.Elapsed, started: c.Now().UTC(), found: map[string]namespaceFound{},
 		kick: make(chan struct{}, 1), prove: make(chan struct{}, 1), report: make(chan struct{}, 1), restart: make(chan struct{}, 1),
 		stuck: "it starts",
 	}
@@ -146,13 +154,13 @@ func New(c Config) (*Agent, error) {
 		}
 	}
 	var err error
-	if a.places, err = openPlaces(filepath.Join(c.Spool, "places.json"), c.Now, a.gap); err != nil {
+	if a.places, err = openPlaces(filepath.Join(c.Spool, "places.json"), moments{c.Now, c.Elapsed}, a.gap); err != nil {
 		return nil, err
 	}
 	if !a.cfg.admits() {
 		a.places.notObserved(seaworthy.SeenByWebhook, "the webhook is switched off")
 	}
-	if c.AuditToken == "" && c.AuditLog == "" {
+	if !a.audits() {
 		a.places.notObserved(seaworthy.SeenByAudit, "no audit events are set up to come here")
 	}
 	a.places.notObserved(seaworthy.SeenByWatch, otherWatches)

@@ -19,11 +19,27 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
 )
 
-// clock is a time that a test sets.
+// clock is a time that a test sets, and how much of it went by whatever the time was set to.
 type clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu   sync.Mutex
+	now  time.Time
+	gone time.Duration
 }
+
+func (c *clock) elapsed() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone
+}
+
+// set sets the clock forward or back, in no time.
+func (c *clock) set(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func (c *clock) moments() moments { return moments{c.time, c.elapsed} }
 
 func (c *clock) time() time.Time {
 	c.mu.Lock()
@@ -34,7 +50,7 @@ func (c *clock) time() time.Time {
 func (c *clock) forward(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+	c.now, c.gone = c.now.Add(d), c.gone+d
 }
 
 func noon() *clock { return &clock{now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)} }
@@ -44,7 +60,7 @@ func TestGapsOfPlaces(t *testing.T) {
 	c, file := noon(), filepath.Join(t.TempDir(), "places.json")
 	var gaps []seaworthy.AgentGap
 	open := func() *places {
-		p, err := openPlaces(file, c.time, func(g seaworthy.AgentGap) { gaps = append(gaps, g) })
+		p, err := openPlaces(file, c.moments(), func(g seaworthy.AgentGap) { gaps = append(gaps, g) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +119,7 @@ func TestGapsOfPlaces(t *testing.T) {
 func testAgent(t *testing.T, c *clock, s notify.Sender) *Agent {
 	t.Helper()
 	a, err := New(Config{
-		Spool: t.TempDir(), Name: "seaworthy-agent", Namespace: "seaworthy", Now: c.time, Log: slog.New(slog.DiscardHandler), Scan: &scan.Config{},
+		Spool: t.TempDir(), Name: "seaworthy-agent", Namespace: "seaworthy", Now: c.time, Elapsed: c.elapsed, Log: slog.New(slog.DiscardHandler), Scan: &scan.Config{},
 		Source: seaworthy.Source{Identity: "system:serviceaccount:seaworthy:seaworthy-agent"}, Notices: Notices{Senders: map[string]notify.Sender{"people": s}},
 	})
 	if err != nil {

@@ -58,6 +58,7 @@ func (a *Agent) events(text []byte) error {
 	}
 	a.metrics.auditEvents.Add(float64(result.Events))
 	if result.Events > 0 {
+		a.audited.Store(int64(a.elapsed()))
 		a.places.works(seaworthy.SeenByAudit)
 	}
 	return err
@@ -65,15 +66,11 @@ func (a *Agent) events(text []byte) error {
 
 // watchAudit says when the audit stream has fallen silent.
 func (a *Agent) watchAudit(ctx context.Context) error {
-	if a.cfg.AuditToken == "" && a.cfg.AuditLog == "" {
+	if !a.audits() {
 		return nil
 	}
 	for sleep(ctx, 5*time.Second) {
-		last := a.places.proved(seaworthy.SeenByAudit)
-		if last.Before(a.started) {
-			last = a.started
-		}
-		if quiet := a.now().Sub(last); quiet > auditSilence {
+		if a.places.quiet(seaworthy.SeenByAudit) > auditSilence {
 			a.places.fails(seaworthy.SeenByAudit, "no audit event came for more than "+auditSilence.String())
 		}
 	}

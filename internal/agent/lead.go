@@ -54,8 +54,9 @@ func (a *Agent) elect(ctx context.Context) error {
 // election is one replica's part in it.
 type election struct {
 	a      *Agent
-	held   string    // by whom, with the version of the Lease, when it was last seen to change
-	since  time.Time // when that was
+	held   string        // by whom, and when it was renewed as the holder says, as it was last seen to change
+	since  time.Duration // when that was
+	audit  hearsay
 	cancel context.CancelFunc
 	done   chan struct{}
 }
@@ -68,23 +69,36 @@ func (a *Agent) leasePath() string {
 func (e *election) try(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseLasts/2)
 	defer cancel()
-	l, now := &coordinationv1.Lease{}, e.a.now()
+	l := &coordinationv1.Lease{}
 	_, err := e.a.cfg.Cluster.Do(ctx, kube.Call{Path: e.a.leasePath(), Into: l})
 	missing := apierrors.IsNotFound(err)
 	if err != nil && !missing {
 		return false, fmt.Errorf("read the Lease: %w", err)
 	}
-	holder := ""
+	e.hear(l)
+	if e.taken(l) {
+		if !e.speak(l) {
+			return false, nil
+		}
+		return false, e.put(ctx, l, missing)
+	}
+	e.speak(l)
+	return true, e.write(ctx, l, missing, e.a.cfg.Replica)
+}
+
+// taken tells whether another replica holds the Lease.
+func (e *election) taken(l *coordinationv1.Lease) bool {
+	holder, renewed := "", ""
 	if l.Spec.HolderIdentity != nil {
 		holder = *l.Spec.HolderIdentity
 	}
-	if seen := holder + "/" + l.ResourceVersion; seen != e.held {
-		e.held, e.since = seen, now
+	if l.Spec.RenewTime != nil {
+		renewed = l.Spec.RenewTime.String()
 	}
-	if holder != "" && holder != e.a.cfg.Replica && now.Sub(e.since).Abs() < leaseLasts {
-		return false, nil
+	if seen := holder + "/" + renewed; seen != e.held {
+		e.held, e.since = seen, e.a.elapsed()
 	}
-	return true, e.write(ctx, l, missing, e.a.cfg.Replica)
+	return holder != "" && holder != e.a.cfg.Replica && e.a.elapsed()-e.since < leaseLasts
 }
 
 func (e *election) write(ctx context.Context, l *coordinationv1.Lease, missing bool, holder string) error {
@@ -92,8 +106,12 @@ func (e *election) write(ctx context.Context, l *coordinationv1.Lease, missing b
 	if l.Spec.HolderIdentity == nil || *l.Spec.HolderIdentity != holder {
 		l.Spec.AcquireTime = &now
 	}
-	l.APIVersion, l.Kind, l.Name, l.Namespace = "coordination.k8s.io/v1", "Lease", e.a.cfg.Name, e.a.cfg.Namespace
 	l.Spec.HolderIdentity, l.Spec.RenewTime, l.Spec.LeaseDurationSeconds = &holder, &now, &seconds
+	return e.put(ctx, l, missing)
+}
+
+func (e *election) put(ctx context.Context, l *coordinationv1.Lease, missing bool) error {
+	l.APIVersion, l.Kind, l.Name, l.Namespace = "coordination.k8s.io/v1", "Lease", e.a.cfg.Name, e.a.cfg.Namespace
 	call := kube.Call{Verb: http.MethodPut, Path: e.a.leasePath(), Body: l}
 	if missing {
 		call.Verb, call.Path = http.MethodPost, strings.TrimSuffix(call.Path, "/"+e.a.cfg.Name)

@@ -61,6 +61,7 @@ func openOutbox(t *teller, name string, s notify.Sender, dir string) (*outbox, e
 		if err != nil || !strings.HasSuffix(e.Name(), ".json") || json.Unmarshal(text, &l) != nil {
 			continue // half written when the agent was killed; it was never told that it is kept
 		}
+		l.Delivery.NextAt = time.Time{} // tried at once: what it says is by a clock that may have been set since
 		b.letters = append(b.letters, &l)
 	}
 	slices.SortFunc(b.letters, func(x, y *letter) int { return x.Delivery.CreatedAt.Compare(y.Delivery.CreatedAt) })
