@@ -127,6 +127,12 @@ func (p Program) HasNamespace(source, namespace string) bool {
 	return p.HasSource(source)
 }
 
+// HasEvidence tells whether evidence is of the program: it speaks of its period, and not
+// of a source that is out of scope.
+func (p Program) HasEvidence(e Evidence) bool {
+	return e.EffectiveFrom.Before(p.To) && !e.EffectiveTo.Before(p.From) && (e.SourceID == "" || p.HasSource(e.SourceID))
+}
+
 // Covers tells whether the moment lies in the period.
 func (p Program) Covers(t time.Time) bool { return !t.Before(p.From) && t.Before(p.To) }
 

@@ -64,6 +64,7 @@ func uploadForm() *huma.RequestBody {
 
 func (a *API) evidence(ctx context.Context, in *struct {
 	Paging
+	Through
 	Control    string    `query:"control" maxLength:"200"`
 	Occurrence string    `query:"occurrence" maxLength:"200"`
 	Kind       string    `query:"kind" enum:"run,upload,link,attestation"`
@@ -72,45 +73,19 @@ func (a *API) evidence(ctx context.Context, in *struct {
 	From       time.Time `query:"from" doc:"Evidence that speaks of the interval from here."`
 	To         time.Time `query:"to"`
 }) (*list[seaworthy.Evidence], error) {
-	program, err := a.bound(ctx)
+	program, err := a.program(ctx, in.Program)
 	if err != nil {
 		return nil, err
 	}
 	f := store.EvidenceFilter{
 		Control: in.Control, Occurrence: in.Occurrence, Kind: in.Kind, Shows: in.Shows, Source: in.Source, From: in.From, To: in.To,
-		Before: in.Cursor, Limit: min(in.size()+1, 1000),
-	}
-	if program != nil {
-		f.From, f.To = within(program, f.From, f.To)
+		Program: program, Before: in.Cursor, Limit: min(in.size()+1, 1000),
 	}
 	all, err := a.Store.EvidenceList(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	out := cut(ctx, all, min(in.size(), 999), func(e seaworthy.Evidence) string { return e.ID })
-	out.Body.Items = visible(program, out.Body.Items)
-	return out, nil
-}
-
-// visible leaves what the program has in scope. A page may get shorter by it; its cursor
-// stays what it is.
-func visible(program *seaworthy.Program, all []seaworthy.Evidence) []seaworthy.Evidence {
-	if program == nil {
-		return all
-	}
-	out := []seaworthy.Evidence{}
-	for _, e := range all {
-		if belongs(program, e) {
-			out = append(out, e)
-		}
-	}
-	return out
-}
-
-// belongs tells whether evidence is of a program: it speaks of its period, and not of a
-// source that is out of its scope.
-func belongs(p *seaworthy.Program, e seaworthy.Evidence) bool {
-	return e.EffectiveFrom.Before(p.To) && !e.EffectiveTo.Before(p.From) && (e.SourceID == "" || p.HasSource(e.SourceID))
+	return cut(ctx, all, min(in.size(), 999), func(e seaworthy.Evidence) string { return e.ID }), nil
 }
 
 // seenEvidence gives evidence that the principal may see.
@@ -120,7 +95,7 @@ func (a *API) seenEvidence(ctx context.Context, id string) (seaworthy.Evidence, 
 		return e, err
 	}
 	program, err := a.bound(ctx)
-	if err == nil && program != nil && !belongs(program, e) {
+	if err == nil && program != nil && !program.HasEvidence(e) {
 		err = seaworthy.NotFound("there is no evidence %s", id)
 	}
 	return e, err

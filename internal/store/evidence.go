@@ -77,6 +77,8 @@ type EvidenceFilter struct {
 	Kind, Shows, Source, RunID string
 	// From and To give evidence that speaks of the interval.
 	From, To time.Time
+	// Program gives the evidence of its period and sources, and that of no source.
+	Program *seaworthy.Program
 	// Before gives evidence with smaller ids, for the next page: ids sort by the time at
 	// which the log took them.
 	Before string
@@ -100,6 +102,11 @@ func (f EvidenceFilter) where() where {
 	}
 	if !f.To.IsZero() {
 		w.add("effective_from < ?", micros(f.To))
+	}
+	if p := f.Program; p != nil {
+		w.add("effective_to >= ?", micros(p.From))
+		w.add("effective_from < ?", micros(p.To))
+		w.withinOrNowhere(*p, "source_id")
 	}
 	if f.Before != "" {
 		w.add("id < ?", f.Before)

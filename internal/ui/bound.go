@@ -23,15 +23,15 @@ func (v *visit) seesPlace(what, id, source, namespace string) error {
 	return seaworthy.NotFound("there is no %s %s", what, id)
 }
 
-// seesEvidence refuses evidence of a source that lies outside; what people brought belongs
-// to no source.
+// seesEvidence refuses evidence that is not of the program; what people brought belongs to
+// no source.
 func seesEvidence(r *http.Request, e seaworthy.Evidence) error { return visitOf(r).seesEvidence(e) }
 
 func (v *visit) seesEvidence(e seaworthy.Evidence) error {
-	if e.SourceID == "" {
+	if v.who.Program == "" || v.whole != nil && v.whole.HasEvidence(e) {
 		return nil
 	}
-	return v.seesPlace("evidence", e.ID, e.SourceID, "")
+	return seaworthy.NotFound("there is no evidence %s", e.ID)
 }
 
 // knowsSource tells whether somebody may read a source's name: it is in the scope of the

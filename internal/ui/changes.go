@@ -33,6 +33,9 @@ func (u *UI) changes(ctx context.Context, p page, names names, most int) ([]chan
 			return out, err
 		}
 		for _, e := range entries {
+			if !concerns(p.Program, e) {
+				continue
+			}
 			if c, ok := tell(p, names, covered(p, e)); ok {
 				if out = append(out, c); len(out) == most {
 					return out, nil
@@ -44,6 +47,35 @@ func (u *UI) changes(ctx context.Context, p page, names names, most int) ([]chan
 		}
 	}
 	return out, nil
+}
+
+// concerns tells whether an entry is about what is seen through the program: its sources,
+// its evidence, its lists and itself. What is of no source concerns all.
+func concerns(program *seaworthy.Program, e store.LogEntry) bool {
+	if program == nil {
+		return true
+	}
+	at := func(source string) bool { return source == "" || program.HasSource(source) }
+	switch e.Kind {
+	case "run":
+		v, ok := read[seaworthy.Run](e)
+		return ok && at(v.SourceID)
+	case "gap":
+		v, ok := read[seaworthy.Gap](e)
+		return ok && at(v.SourceID)
+	case "waiver":
+		v, ok := read[seaworthy.TrackedWaiver](e)
+		return ok && at(v.SourceID)
+	case "evidence":
+		v, ok := read[seaworthy.Evidence](e)
+		return ok && program.HasEvidence(v)
+	case "program":
+		return e.Subject == program.ID
+	case "population":
+		v, ok := read[seaworthy.Population](e)
+		return ok && v.ProgramID == program.ID
+	}
+	return true
 }
 
 // tell puts an entry of the log into words; what is not for people is left out.

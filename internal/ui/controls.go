@@ -300,7 +300,7 @@ func occurrenceSays(o seaworthy.Occurrence) string {
 }
 
 func (u *UI) controlEvidence(ctx context.Context, p *controlPage, names names) error {
-	list, err := u.Store.EvidenceList(ctx, store.EvidenceFilter{Control: p.Control.ID, Limit: 8})
+	list, err := u.Store.EvidenceList(ctx, store.EvidenceFilter{Control: p.Control.ID, Program: p.Program, Limit: 8})
 	if err != nil {
 		return err
 	}

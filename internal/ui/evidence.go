@@ -57,10 +57,7 @@ func (u *UI) evidenceList(w http.ResponseWriter, r *http.Request) error {
 	const most = 50
 	f := store.EvidenceFilter{
 		Control: p.Q.Get("control"), Occurrence: p.Q.Get("occurrence"), Kind: p.Q.Get("kind"), Shows: p.Q.Get("shows"),
-		Source: p.Q.Get("source"), Before: p.Q.Get("after"), Limit: most,
-	}
-	if p.Program != nil {
-		f.From, f.To = p.Program.From, p.Program.To
+		Source: p.Q.Get("source"), Before: p.Q.Get("after"), Limit: most, Program: p.Program,
 	}
 	list, err := u.Store.EvidenceList(ctx, f)
 	if err != nil {
