@@ -152,6 +152,11 @@ var meanings = map[string]meaning{
 	"verified":    {"done", "good", "Verified"},
 	"claimed":     {"half", "low", "Claimed"},
 	"out-of-band": {"bang", "bad", "Out of band"},
+	"controller":  {"dash", "none", "Controller’s own"},
+
+	"saw it":          {"done", "good", "Saw it"},
+	"did not see it":  {"cross", "bad", "Did not see it"},
+	"not shown there": {"dash", "none", "Is not shown it"},
 
 	"pending":   {"dots", "none", "On its way"},
 	"delivered": {"done", "good", "Delivered"},

@@ -94,6 +94,7 @@ func (u *UI) route() {
 	u.get("/changes/{id}", seaworthy.ReadFindings, u.change)
 	u.post("/changes/{id}/explanation", seaworthy.WorkFindings, u.explainChange, u.change)
 	u.get("/deployments", seaworthy.ReadFindings, u.deployments)
+	u.get("/deployments/{id}", seaworthy.ReadFindings, u.deployment)
 	u.get("/waivers", seaworthy.ReadFindings, u.waivers)
 	u.get("/waivers/export", seaworthy.ReadFindings, u.exportWaivers)
 	u.get("/waivers/selected", seaworthy.WorkFindings, u.selectedWaivers)

@@ -96,6 +96,9 @@ func (u *UI) searchWords(w http.ResponseWriter, r *http.Request, p searchPage) e
 	if err := u.searchPlaces(r, &p, hit); err != nil {
 		return err
 	}
+	if err := u.searchImages(r, &p); err != nil {
+		return err
+	}
 	if err := u.searchProofs(r, &p); err != nil {
 		return err
 	}
@@ -114,6 +117,26 @@ func (u *UI) searchPlaces(r *http.Request, p *searchPage, hit func(...string) bo
 		}
 	}
 	return nil
+}
+
+// searchImages looks for what ran an image or speaks of it, of a ticket or a commit.
+func (u *UI) searchImages(r *http.Request, p *searchPage) error {
+	ctx := r.Context()
+	ran, err := u.Store.Changes(ctx, store.ChangeFilter{Image: p.Text, Program: p.Program, Limit: 5})
+	if err != nil {
+		return err
+	}
+	for _, c := range ran.Items {
+		p.Others = append(p.Others, link{"Change: " + c.Object.Kind + " " + c.Object.Name + " ran it, " + c.At.Format("2 Jan 2006 15:04"), p.To("/changes/", c.ID)})
+	}
+	if len(p.Text) < 4 { // too short for a commit
+		return nil
+	}
+	said, err := u.Store.Deployments(ctx, store.DeploymentFilter{Text: p.Text, Program: p.Program, Limit: 5})
+	for _, d := range said.Items {
+		p.Others = append(p.Others, link{"Deployment: " + titleOf(d) + ", " + d.From.Format("2 Jan 2006 15:04"), p.To("/deployments/", d.ID)})
+	}
+	return err
 }
 
 // searchProofs looks for ids, digests and entries of the log, which are given whole.

@@ -5,22 +5,21 @@ package ui
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
-	"github.com/seaworthy-dev/seaworthy/internal/trail"
 )
 
 // trailRow is a change in a list.
 type trailRow struct {
 	seaworthy.Change
 	Source, Person, What, Href string
-	Who, Account               string // the actor in short, and what it is where it is no person
-	Attempt                    bool   // it did not persist
-	Open                       bool   // somebody has to explain it
+	Who, Account               string  // the actor in short, and what it is where it is no person
+	Attempt                    bool    // it did not persist
+	Gap                        *gapRow // in its place: an interval of which nobody knows
+	Open                       bool    // somebody has to explain it
 }
 
 // did says what a verb did, in the past.
@@ -90,7 +89,7 @@ func (u *UI) timeline(w http.ResponseWriter, r *http.Request) error {
 	}
 	f := store.ChangeFilter{
 		Source: p.Q.Get("source"), Namespace: p.Q.Get("namespace"), Kind: p.Q.Get("kind"), Name: p.Q.Get("name"), Actor: p.Q.Get("actor"),
-		Verb: p.Q.Get("verb"), Program: p.Program, Limit: 50,
+		Verb: p.Q.Get("verb"), Image: strings.TrimSpace(p.Q.Get("image")), Program: p.Program, Limit: 50,
 	}
 	if err := p.filter(&f, n); err != nil {
 		return err
@@ -121,6 +120,9 @@ func (u *UI) timeline(w http.ResponseWriter, r *http.Request) error {
 	if list.Next != "" {
 		p.Next = p.Q.After(list.Next)
 	}
+	if err := u.withGaps(ctx, &p, n, f); err != nil {
+		return err
+	}
 	p.Chosen = p.chosen(n)
 	if p.Q.Get("match")+p.Q.Get("open")+p.Q.Get("after") == "" {
 		f.Unexplained, f.Limit = true, 5
@@ -138,10 +140,28 @@ func (u *UI) timeline(w http.ResponseWriter, r *http.Request) error {
 	return u.render(w, r, "changes", p)
 }
 
+// withGaps puts the intervals in which changes may have gone unseen among the changes. A
+// list of what stands in some way to an approval has none: nothing unseen would be in it.
+func (u *UI) withGaps(ctx context.Context, p *changesPage, n names, f store.ChangeFilter) error {
+	if p.Q.Get("match")+p.Q.Get("open")+p.Q.Get("flag")+p.Q.Get("image") != "" {
+		return nil
+	}
+	from, to := f.From, f.To
+	if f.Cursor != "" && len(p.Rows) > 0 {
+		to = p.Rows[0].At
+	}
+	if p.Next != "" {
+		from = p.Rows[len(p.Rows)-1].At
+	}
+	gaps, err := u.blanks(ctx, p.page, n, f.Source, from, to)
+	p.Rows = between(p.Rows, gaps)
+	return err
+}
+
 // chosen lists the filters that are set beside the chips.
 func (p changesPage) chosen(n names) []chosen {
 	var out []chosen
-	for _, key := range []string{"source", "namespace", "kind", "name", "actor", "verb", "flag", "from", "to"} {
+	for _, key := range []string{"source", "namespace", "kind", "name", "actor", "verb", "flag", "image", "from", "to"} {
 		v := p.Q.Get(key)
 		if v == "" {
 			continue
@@ -167,97 +187,4 @@ func (u *UI) folded(ctx context.Context, p page, source string) (int, error) {
 		}
 	}
 	return total, err
-}
-
-// changePage is what pages/change.html needs.
-type changePage struct {
-	page
-	Change     trailRow
-	Deployment *seaworthy.Deployment
-	Explainer  string
-	MayExplain error // why not; nil: they may
-	Versions   []entryRow
-	Erase      erasing
-}
-
-func (u *UI) change(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	c, err := u.Store.Change(ctx, r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	if err := seesPlace(r, "change", c.ID, c.SourceID, c.Object.Namespace); err != nil {
-		return err
-	}
-	n, err := u.names(ctx)
-	if err != nil {
-		return err
-	}
-	p := changePage{page: u.page(r, c.Object.Name, link{"Timeline", "/changes"})}
-	p.Change = u.trailRow(p.page, n, c)
-	if c.MatchID != "" {
-		d, err := u.Store.Deployment(ctx, c.MatchID)
-		if err != nil {
-			return err
-		}
-		p.Deployment = &d
-	}
-	if c.Explained != nil {
-		p.Explainer = n.actor(c.Explained.By)
-		if c.Explained.Note != store.ErasedText {
-			p.Erase = p.erasing("change", c.ID, "The explanation is destroyed. That it was given, when and by whom stays.")
-		}
-	}
-	p.MayExplain = trail.MayExplain(p.Who, &c, n.sources[c.SourceID].Team)
-	if p.Versions, err = u.history(ctx, p.page, n, "change", c.ID); err != nil {
-		return err
-	}
-	return u.render(w, r, "change", p)
-}
-
-func (u *UI) explainChange(w http.ResponseWriter, r *http.Request) error {
-	c, err := trail.Explain(r.Context(), u.Store, visitOf(r).who, r.PathValue("id"), r.PostFormValue("note"))
-	if err != nil {
-		return err
-	}
-	return u.done(w, r, "/changes/"+c.ID, "explained")
-}
-
-// deploymentRow is a deployment in a list.
-type deploymentRow struct {
-	seaworthy.Deployment
-	Source, Who string
-	Covers      []string
-}
-
-// deploymentsPage is what pages/deployments.html needs.
-type deploymentsPage struct {
-	page
-	Rows []deploymentRow
-	Next string
-}
-
-func (u *UI) deployments(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	p := deploymentsPage{page: u.page(r, "Deployments")}
-	n, err := u.names(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := u.Store.Deployments(ctx, store.DeploymentFilter{Source: p.Q.Get("source"), Text: strings.TrimSpace(p.Q.Get("q")), Program: p.Program, Cursor: p.Q.Get("after"), Limit: 50})
-	if err != nil {
-		return err
-	}
-	for _, d := range list.Items {
-		row := deploymentRow{Deployment: d, Source: n.source(d.SourceID), Who: n.actor(d.RecordedBy)}
-		for _, o := range d.Objects {
-			row.Covers = append(row.Covers, o.String())
-		}
-		row.Covers = slices.Concat(row.Covers, d.Namespaces, d.Images)
-		p.Rows = append(p.Rows, row)
-	}
-	if list.Next != "" {
-		p.Next = p.Q.After(list.Next)
-	}
-	return u.render(w, r, "deployments", p)
 }

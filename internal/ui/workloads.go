@@ -97,6 +97,9 @@ type workloadPage struct {
 	Since, Until time.Time
 	Turns        []turn // the latest first
 	Earlier      int    // turns that are not shown
+	Images       []ranRow
+	Changes      []trailRow
+	AllChanges   string // address of all; empty: these are all
 }
 
 // turn is when an object began or ceased to be as a check wants it, and why.
@@ -158,6 +161,9 @@ func (u *UI) workload(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.Findings = u.findingRows(p.page, names, list.Items)
+	if err := u.trailOf(ctx, &p, names, &o); err != nil {
+		return err
+	}
 	p.Excerpt = excerpt(o.Excerpt, "")
 	for k, v := range o.Labels {
 		p.Labels = append(p.Labels, k+"="+v)

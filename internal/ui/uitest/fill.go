@@ -159,6 +159,48 @@ func (s *Site) change() {
 	s.must(err)
 }
 
+// ImageOfPayments is what the payments API runs since it was changed on the twelfth day,
+// as a deployment with these references had said.
+const (
+	ImageOfPayments = "registry.harbour.example/payments@sha256:5eaf00d5eaf00d5eaf00d5eaf00d5eaf00d5eaf00d5eaf00d5eaf00d5eaf00d5"
+	TicketOfPayment = "https://tickets.harbour.example/PAY-7"
+	PullOfPayments  = "https://git.harbour.example/payments/pull/7"
+)
+
+// release has a workload changed twice in the past: first for the worse, and as announced,
+// then by somebody for the better.
+func (s *Site) release() {
+	ctx, who, begin := s.T.Context(), s.Owner(), s.Now.AddDate(0, 0, -141)
+	source, err := s.Store.Source(ctx, "prod-eu")
+	s.must(err)
+	c := trail.Config{Store: s.Store}
+	see := func(id, name string, at time.Time, by, before, after string) changes.Observation {
+		object := func(version, image string) map[string]any {
+			return map[string]any{
+				"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": name, "namespace": "checkout", "uid": name, "resourceVersion": version},
+				"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "app", "image": image}}}}},
+			}
+		}
+		o := changes.Observation{
+			Sighting: seaworthy.Sighting{By: seaworthy.SeenByWebhook, ID: id, At: at}, Verb: seaworthy.VerbUpdate, Outcome: seaworthy.OutcomeUnknown,
+			Actor: seaworthy.Actor{Username: by}, Before: object(id, before), After: object(id+"0", after),
+		}
+		o.Judged = []seaworthy.Judgement{{Door: seaworthy.DoorWebhook, Check: "privileged-container", Mode: "warn", Items: []string{"app: it is privileged " + Hostile}}}
+		o.Describe()
+		return o
+	}
+	was := s.Now
+	s.Now = begin.AddDate(0, 0, 12) // a pipeline speaks beforehand
+	_, err = trail.Record(ctx, c, who, seaworthy.Deployment{SourceID: "prod-eu", Images: []string{ImageOfPayments}, Namespaces: []string{"checkout"}, Ticket: TicketOfPayment, PullURL: PullOfPayments, Commit: strings.Repeat("5eaf00d5", 5)})
+	s.must(err)
+	_, err = trail.Take(ctx, c, who, source, []changes.Observation{see("r1", "payments-api", s.Now.Add(time.Minute), "pipeline", "payments:1", ImageOfPayments)})
+	s.must(err)
+	s.Now = begin.AddDate(0, 0, 61)
+	_, err = trail.Take(ctx, c, who, source, []changes.Observation{see("r2", "payments-worker", s.Now, "somebody", "payments:1", "payments:2")})
+	s.must(err)
+	s.Now = was
+}
+
 // watch has an agent watch a cluster, which tells of places that work and of one that does
 // not; another one may still enrol.
 func (s *Site) watch() {
@@ -234,6 +276,7 @@ func (s *Site) work(program seaworthy.Program) {
 	s.must(err)
 	s.notify()
 	s.change()
+	s.release()
 	s.watch()
 	_, err = t.PutRule(ctx, who, seaworthy.OwnershipRule{Namespace: "checkout", Team: "team-1"})
 	s.must(err)

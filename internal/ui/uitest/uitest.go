@@ -280,6 +280,20 @@ func (s *Site) Pages() map[string]string {
 	for _, c := range changed.Items {
 		out["change"], out["timeline-narrowed"] = "/changes/"+c.ID, "/changes?match=out-of-band&open=yes&kind=Deployment"
 	}
+	deployed, err := s.Store.Deployments(ctx, store.DeploymentFilter{Limit: 1})
+	s.must(err)
+	for _, d := range deployed.Items {
+		out["deployment"], out["deployments-found"], out["deployments-none"] = "/deployments/"+d.ID, "/deployments?q="+url.QueryEscape(d.Commit), "/deployments?q=nothing"
+	}
+	payments := store.ObjectID("prod-eu", seaworthy.Object{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "checkout", Name: "payments-api"})
+	if _, err := s.Store.Object(ctx, payments); err == nil {
+		out["workload-released"] = "/workloads/" + payments
+	}
+	released, err := s.Store.Changes(ctx, store.ChangeFilter{Image: ImageOfPayments, Limit: 1})
+	s.must(err)
+	for _, c := range released.Items {
+		out["change-released"], out["timeline-image"] = "/changes/"+c.ID, "/changes?image="+url.QueryEscape(ImageOfPayments)
+	}
 	programs, err := s.Store.Programs(ctx)
 	s.must(err)
 	for _, p := range programs {
