@@ -28,9 +28,29 @@ type DeclaredSource struct {
 	// Declared is false for a source that came with a report.
 	Declared bool `json:"declared"`
 	// Every is how often a report is expected; zero: none is.
-	Every     time.Duration `json:"every"`
-	CreatedAt time.Time     `json:"createdAt"`
-	RetiredAt time.Time     `json:"retiredAt,omitzero"`
+	Every time.Duration `json:"every"`
+	// AuditSilence is for how long audit events that are sent to the server may stay away.
+	// Zero: for [DefaultAuditSilence], once some came. Less: none are expected.
+	AuditSilence time.Duration `json:"auditSilence,omitzero"`
+	CreatedAt    time.Time     `json:"createdAt"`
+	RetiredAt    time.Time     `json:"retiredAt,omitzero"`
+}
+
+// DefaultAuditSilence is for how long audit events may stay away unless a source says
+// otherwise: any API server is written to every few seconds, by its own controllers if by
+// nobody else, and what providers deliver comes in batches some minutes late.
+const DefaultAuditSilence = 15 * time.Minute
+
+// ExpectsAudit tells whether audit events of the source are expected, and for how long they
+// may stay away; had tells whether some ever came.
+func (s DeclaredSource) ExpectsAudit(had bool) (until time.Duration, expected bool) {
+	switch {
+	case s.Kind != KindCluster || !s.RetiredAt.IsZero() || s.AuditSilence < 0:
+		return 0, false
+	case s.AuditSilence > 0:
+		return s.AuditSilence, true
+	}
+	return DefaultAuditSilence, had
 }
 
 // Validate says what a source lacks.
@@ -44,6 +64,10 @@ func (s DeclaredSource) Validate() error {
 		return Invalid("source %s: environment %q is not one of production, staging, development", s.Name, s.Environment)
 	case s.Every < 0:
 		return Invalid("source %s: reports cannot be expected every %s", s.Name, s.Every)
+	case s.AuditSilence > 0 && s.AuditSilence < time.Minute:
+		return Invalid("source %s: audit events may stay away for a minute at least, not for %s", s.Name, s.AuditSilence)
+	case s.AuditSilence > 0 && s.Kind != KindCluster:
+		return Invalid("source %s is no cluster: it has no audit events", s.Name)
 	}
 	return nil
 }

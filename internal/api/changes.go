@@ -11,6 +11,7 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/changes/kubeaudit"
+	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/trail"
 )
@@ -85,13 +86,20 @@ func (a *API) sendAuditEvents(ctx context.Context, in *struct{ OfSource }) (*one
 		return nil, err
 	}
 	r := requestOf(ctx)
-	reader := kubeaudit.Reader{Key: a.Trail.KeyOf(source.ID), Kinds: a.Trail.Kinds}
+	last, err := ingest.LastAudited(ctx, a.Store, source.ID)
+	if err != nil {
+		return nil, err
+	}
+	reader := kubeaudit.Reader{Key: a.Trail.KeyOf(source.ID), Kinds: a.Trail.Kinds, After: last}
 	read, err := reader.Read(http.MaxBytesReader(r.w, r.r.Body, kubeaudit.MaxBytes))
 	if err != nil {
 		return nil, err
 	}
 	taken, err := trail.Take(ctx, a.Trail, who(ctx), source, read.Observations)
 	if err != nil {
+		return nil, err
+	}
+	if err := ingest.Audited(ctx, a.Store, who(ctx), source.ID, ingest.AuditEvents{First: read.First, Latest: read.Latest}); err != nil {
 		return nil, err
 	}
 	out := auditTaken{taken, read.Events, read.Passed, read.Problems}

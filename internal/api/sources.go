@@ -104,6 +104,8 @@ type SourceBody struct {
 	Environment string        `json:"environment" enum:"production,staging,development"`
 	Team        string        `json:"team,omitempty" maxLength:"100" doc:"The id of the team that owns it."`
 	Every       time.Duration `json:"every,omitempty" minimum:"0" doc:"How often a report is expected; 0: none is."`
+	// AuditSilence is of clusters.
+	AuditSilence time.Duration `json:"auditSilence,omitempty" doc:"For how long audit events of a cluster that are sent to the server may stay away before that is a gap; 0: for 15 minutes once some came; less than 0: none are expected."`
 }
 
 func (a *API) declareSource(ctx context.Context, in *struct{ Body SourceBody }) (*made[seaworthy.DeclaredSource], error) {
@@ -159,7 +161,7 @@ func (a *API) changeSource(ctx context.Context, in *struct {
 }
 
 func (a *API) putSource(tx *store.Tx, s *seaworthy.DeclaredSource, b SourceBody) error {
-	s.Environment, s.Team, s.Every, s.Declared = b.Environment, b.Team, b.Every, true
+	s.Environment, s.Team, s.Every, s.AuditSilence, s.Declared = b.Environment, b.Team, b.Every, b.AuditSilence, true
 	if s.Team != "" {
 		unknown, err := tx.UnknownTeam([]string{s.Team})
 		if err != nil {

@@ -69,6 +69,13 @@ func (s *Server) agents(started time.Time) func(context.Context) error {
 		for _, g := range gaps {
 			s.log.Warn("agents of a cluster do not say what they should", "source", g.SourceID, "kind", g.Kind, "since", g.From, "reason", g.Reason)
 		}
+		if err != nil {
+			return err
+		}
+		gaps, err = ingest.AuditSilences(ctx, s.store)
+		for _, g := range gaps {
+			s.log.Warn("the audit events of a cluster stay away", "source", g.SourceID, "since", g.From, "reason", g.Reason)
+		}
 		return err
 	}
 }

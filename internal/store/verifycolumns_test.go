@@ -48,7 +48,9 @@ var outside = map[string]string{
 	"agent_streams":         "how far messages were taken: what is taken twice changes nothing, and the agent's own count tells of what is left out",
 	"agent_instances":       "what agents last said of themselves; what follows of their silence is in gaps",
 	"finding_count_changes": "what servers bring their memory up to date with; the counters are proved, and read anew every day",
+	"known_objects":         "by what controllers' work is told from changes: who alters it has that work told, or a pod that its owner does not know of counted",
 	"live_sources":          "as agent_instances: whoever alters it has a silence noticed late, which the agent's own messages tell of",
+	"audit_streams":         "as live_sources: what came of a silence is in gaps",
 	"unseen_findings":       "what is left out where an agent and the server compare: altered, they differ and a whole report is asked for",
 }
 

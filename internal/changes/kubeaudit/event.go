@@ -80,6 +80,14 @@ var reviews = map[string]bool{
 	"localsubjectaccessreviews": true, "selfsubjectreviews": true,
 }
 
+// at is when the API server wrote the event down.
+func (e *event) at() time.Time {
+	if e.StageTimestamp.IsZero() {
+		return e.RequestReceivedTimestamp
+	}
+	return e.StageTimestamp
+}
+
 // verb gives the verb of the trail, empty for what is no part of it.
 func (e *event) verb() string {
 	ref := e.ObjectRef

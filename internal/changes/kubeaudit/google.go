@@ -42,6 +42,7 @@ func (r *Reader) google(raw []byte, out *Result) error {
 	if err := json.Unmarshal(raw, &l); err != nil {
 		return out.problem("is an entry of Cloud Logging that cannot be read: %v", err)
 	}
+	r.heard(l.Timestamp, out)
 	p := &l.ProtoPayload
 	ref, verb := googleNames(p.MethodName, p.ResourceName)
 	if ref == nil {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
@@ -29,6 +30,8 @@ type Reader struct {
 	Key []byte
 	// Kinds names the kind of a resource; nil or an empty answer: the resource's name.
 	Kinds func(group, resource string) string
+	// After is the time of the latest event that is known.
+	After time.Time
 }
 
 // Result is what a text held.
@@ -37,6 +40,9 @@ type Result struct {
 	// Events counts everything that was an audit event, Passed those that are no part of
 	// the trail: reads, dry runs, earlier stages, what controllers observe.
 	Events, Passed int
+	// First is the time of the earliest event after [Reader.After], Latest of the latest of
+	// all, whether they are of the trail or not: they show that the stream goes on.
+	First, Latest time.Time
 	// Problems are records that could not be read. They are said, never skipped silently.
 	Problems []seaworthy.Problem
 }
@@ -215,7 +221,18 @@ func (r *Reader) event(raw []byte, out *Result) error {
 	if err != nil {
 		return out.problem("is an audit event that cannot be read: %v", err)
 	}
+	r.heard(e.at(), out)
 	return out.add(r.observation(e))
+}
+
+// heard notes the time of an event.
+func (r *Reader) heard(at time.Time, out *Result) {
+	if at.After(out.Latest) {
+		out.Latest = at
+	}
+	if at.After(r.After) && (out.First.IsZero() || at.Before(out.First)) {
+		out.First = at
+	}
 }
 
 func (out *Result) add(o *changes.Observation) error {

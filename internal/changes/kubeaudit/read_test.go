@@ -108,14 +108,41 @@ func TestForms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := observed(t, text)
-			want := want
+			want, heard := want, at
 			if strings.HasPrefix(name, "GKE") {
 				want.Actor.Groups = nil // Google does not tell
+			} else {
+				heard = stage(t)
 			}
-			if d := cmp.Diff(&kubeaudit.Result{Observations: []changes.Observation{want}, Events: 1}, got); d != "" {
+			if d := cmp.Diff(&kubeaudit.Result{Observations: []changes.Observation{want}, Events: 1, First: heard, Latest: heard}, got); d != "" {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// stage is when the API server wrote the event down, or else when it was asked.
+func stage(t *testing.T) time.Time {
+	t.Helper()
+	var e struct{ RequestReceivedTimestamp, StageTimestamp time.Time }
+	if err := json.Unmarshal([]byte(update), &e); err != nil {
+		t.Fatal(err)
+	}
+	if e.StageTimestamp.IsZero() {
+		return e.RequestReceivedTimestamp
+	}
+	return e.StageTimestamp
+}
+
+// TestHeard: a stream is heard of by events that are no part of the trail too.
+func TestHeard(t *testing.T) {
+	lease := func(at string) string {
+		return `{"auditID":"` + at + `","stage":"ResponseComplete","verb":"update","objectRef":{"resource":"leases","apiGroup":"coordination.k8s.io"},"stageTimestamp":"2026-03-02T` + at + `Z"}`
+	}
+	r := kubeaudit.Reader{After: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	got, err := r.Read(strings.NewReader(lease("09:07:00") + lease("08:59:00") + lease("09:05:00")))
+	if err != nil || !got.First.Equal(time.Date(2026, 3, 2, 9, 5, 0, 0, time.UTC)) || !got.Latest.Equal(time.Date(2026, 3, 2, 9, 7, 0, 0, time.UTC)) {
+		t.Errorf("heard from %s to %s, %v", got.First, got.Latest, err)
 	}
 }
 

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// AuditEvents are the times of audit events that were taken: the first after the latest one
+// before, and the latest.
+type AuditEvents struct{ First, Latest time.Time }
+
+// LastAudited is the time of the latest audit event of a source that was taken.
+func LastAudited(ctx context.Context, s *store.Store, source string) (time.Time, error) {
+	streams, err := s.AuditStreams(ctx)
+	return streams[source].EventAt, err
+}
+
+// Audited notes that audit events of a source were sent and taken, and ends the silence of
+// its stream: where its events go on.
+func Audited(ctx context.Context, s *store.Store, who seaworthy.Principal, source string, e AuditEvents) error {
+	if e.Latest.IsZero() {
+		return nil
+	}
+	return s.Write(ctx, who.Actor, func(tx *store.Tx) error {
+		v, err := tx.LockAuditStream(source)
+		if err != nil {
+			return err
+		}
+		latest := earlier(e.Latest, tx.At)
+		if !latest.After(v.EventAt) {
+			return nil // told before, or of an older time
+		}
+		if err := endSilence(tx, source, e.First); err != nil {
+			return err
+		}
+		if v.EventAt, v.ReceivedAt = latest, tx.At; latest.Before(v.Since) {
+			v.Since = latest
+		}
+		return tx.PutAuditStream(&v)
+	})
+}
+
+// silentAudit begins the reason of gaps that the server opens: those of agents are ended by
+// these.
+const silentAudit = "no audit events come in that are sent to the server"
+
+// endSilence ends the silence of a stream where its events go on. Of events that only came
+// late nothing is missing; that it was silent stays on record.
+func endSilence(tx *store.Tx, source string, first time.Time) error {
+	open, err := tx.OpenGaps(source)
+	if err != nil {
+		return err
+	}
+	for _, g := range open {
+		if g.Kind != store.GapAudit || !strings.HasPrefix(g.Reason, silentAudit) {
+			continue
+		}
+		if g.To = earlier(first, tx.At); first.IsZero() {
+			g.To = tx.At
+		}
+		if g.To.Before(g.From) {
+			g.To = g.From
+		}
+		if heard := tx.At.Sub(g.To); heard > time.Minute {
+			g.Reason += fmt.Sprintf("; they came in %s late, and go on there", heard.Round(time.Second))
+		}
+		if err := tx.PutGap(&g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AuditSilences opens a gap for each cluster whose audit events are expected and have been
+// silent for longer than they may, and gives the gaps that it opened. It ends those of
+// clusters of which none are expected any more. Once is enough for each silence.
+func AuditSilences(ctx context.Context, s *store.Store) ([]seaworthy.Gap, error) {
+	var opened []seaworthy.Gap
+	err := s.Write(ctx, "system", func(tx *store.Tx) error {
+		opened = nil
+		m := &auditing{tx: tx}
+		if err := m.read(); err != nil {
+			return err
+		}
+		for i := range m.sources {
+			if err := m.mind(&m.sources[i]); err != nil {
+				return err
+			}
+		}
+		opened = m.opened
+		return nil
+	})
+	return opened, err
+}
+
+// auditing looks after the audit streams of all clusters.
+type auditing struct {
+	tx      *store.Tx
+	sources []seaworthy.DeclaredSource
+	streams map[string]store.AuditStream
+	open    map[string]seaworthy.Gap // of these streams, by source
+	opened  []seaworthy.Gap
+}
+
+func (m *auditing) read() (err error) {
+	if m.sources, err = m.tx.Sources(); err != nil {
+		return err
+	}
+	if m.streams, err = m.tx.AuditStreams(); err != nil {
+		return err
+	}
+	open, err := m.tx.OpenGaps("")
+	m.open = map[string]seaworthy.Gap{}
+	for _, g := range open {
+		if g.Kind == store.GapAudit && strings.HasPrefix(g.Reason, silentAudit) {
+			m.open[g.SourceID] = g
+		}
+	}
+	return err
+}
+
+func (m *auditing) mind(s *seaworthy.DeclaredSource) error {
+	v, had := m.streams[s.ID]
+	lasting, lasts := m.open[s.ID]
+	until, expected := s.ExpectsAudit(had)
+	switch {
+	case !expected && lasts:
+		if lasting.To = m.tx.At; !s.RetiredAt.IsZero() && s.RetiredAt.After(lasting.From) {
+			lasting.To = s.RetiredAt
+		}
+		lasting.Reason += "; none are expected any more"
+		return m.tx.PutGap(&lasting)
+	case !expected || lasts:
+		return nil
+	case !had: // somebody said that there are some: from now on
+		_, err := m.tx.LockAuditStream(s.ID)
+		return err
+	}
+	from := v.EventAt
+	if from.IsZero() {
+		from = v.Since
+	}
+	if m.tx.At.Sub(from) <= until {
+		return nil
+	}
+	g := seaworthy.Gap{ID: m.tx.NewID(), SourceID: s.ID, Kind: store.GapAudit, From: from, Reason: fmt.Sprintf("%s: silent for longer than %s", silentAudit, until)}
+	m.opened = append(m.opened, g)
+	return m.tx.PutGap(&g)
+}
