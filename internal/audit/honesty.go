@@ -134,9 +134,6 @@ func (a *Audit) switchedOff(ctx context.Context, program seaworthy.Program, now 
 			h.Inactive = append(h.Inactive, c)
 		}
 	}
-	tallies, err := a.store.Tallies(ctx, program.From, program.To, now)
-	for _, t := range tallies {
-		h.NotRequired += t.NotRequired
-	}
+	h.NotRequired, err = a.store.NotRequired(ctx, program.From, program.To, now)
 	return err
 }

@@ -59,6 +59,16 @@ func (s *Store) Tallies(ctx context.Context, from, to, asOf time.Time) (map[stri
 	return out, s.dialect.explain(rows.Err())
 }
 
+// NotRequired counts the occurrences whose windows overlap [from, to) that were not
+// required at asOf.
+func (s *Store) NotRequired(ctx context.Context, from, to, asOf time.Time) (n int, err error) {
+	err = s.read.QueryRowContext(ctx, `
+		SELECT COUNT(*) FROM occurrence_states
+		WHERE state = 'not-required' AND due_at > $1 AND from_at < $2 AND at <= $3 AND until_at > $3`,
+		micros(from), micros(to), micros(asOf)).Scan(&n)
+	return n, s.dialect.explain(err)
+}
+
 func (c *ControlTally) add(state seaworthy.OccurrenceState, result string, over bool, n int, due time.Time) {
 	switch state {
 	case seaworthy.Expected:

@@ -5,7 +5,8 @@ package store
 import (
 	"context"
 	"errors"
-	"strings"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -137,13 +138,13 @@ func (w *where) program(p *seaworthy.Program, source, namespace string) {
 	if namespace == "" {
 		return
 	}
-	for id, names := range out {
-		args := []any{id}
-		for _, n := range names {
-			args = append(args, n)
+	var pairs []string // which a finding is looked up among once, however many are left out
+	for _, id := range slices.Sorted(maps.Keys(out)) {
+		for _, name := range out[id] {
+			pairs = append(pairs, id+"/"+name)
 		}
-		w.add("NOT ("+source+" = ? AND "+namespace+" IN (?"+strings.Repeat(", ?", len(names)-1)+"))", args...)
 	}
+	w.notAmong("("+source+" || '/' || "+namespace+")", pairs)
 }
 
 // scopeOf lists the sources in scope, and of each the namespaces that are out.

@@ -18,3 +18,7 @@ CREATE TABLE finding_count_changes (
   changes TEXT NOT NULL -- JSON: [[source, namespace, check, team, status, severity, difference], …]
 );
 CREATE INDEX finding_count_changes_at_idx ON finding_count_changes (at);
+
+-- What measures of honesty ask for is little of much.
+CREATE INDEX checks_mode_idx ON checks (mode, source_id, id, version);
+CREATE INDEX occurrence_states_not_required_idx ON occurrence_states (due_at, from_at, at, until_at) WHERE state = 'not-required';
