@@ -32,6 +32,15 @@ type Agent struct {
 type OwnNames struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
+	// Identity is the user that the agent is in the cluster. It counts where it is a service
+	// account of that namespace: an agent cannot speak for anybody else.
+	Identity string `json:"identity,omitempty"`
+}
+
+// Is tells whether somebody is the agent.
+func (n OwnNames) Is(a *Actor) bool {
+	return n.Namespace != "" && n.Identity != "" && a.Username == n.Identity && a.Impersonator == "" &&
+		strings.HasPrefix(n.Identity, "system:serviceaccount:"+n.Namespace+":")
 }
 
 // Owns tells whether an object is one of the agent's own: everything in its namespace, and
@@ -177,11 +186,9 @@ type Place struct {
 
 // Heartbeat is what an instance says of itself every [HeartbeatEvery].
 type Heartbeat struct {
-	Instance string `json:"instance"`
-	Replica  string `json:"replica"` // the name of its pod
-	Version  string `json:"version"`
-	// Identity is the user that the agent is in the cluster.
-	Identity string    `json:"identity,omitempty"`
+	Instance string    `json:"instance"`
+	Replica  string    `json:"replica"` // the name of its pod
+	Version  string    `json:"version"`
 	At       time.Time `json:"at"`
 	Started  time.Time `json:"started"`
 	// Own are the names of the agent's own objects.

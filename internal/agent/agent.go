@@ -263,6 +263,7 @@ func (a *Agent) converse(ctx context.Context, link *uplink.Uplink) error {
 
 // observe puts an observation on disk and tells people of it, if it is remarkable.
 func (a *Agent) observe(o *changes.Observation) {
+	a.owned(o)
 	if link := a.uplink.Load(); link != nil {
 		link.Observe(*o)
 	}

@@ -54,11 +54,11 @@ type teller struct {
 	due    []*told
 }
 
-// recent are the changes of the objects of one name, the oldest first.
+// recent is what is known of the objects of one name.
 type recent struct {
-	changes []seaworthy.Change
-	told    []*told // of each change
-	latest  time.Time
+	changes.Ledger
+	told   []*told // of each change
+	latest time.Time
 }
 
 // told is what was told of a change.
@@ -66,6 +66,8 @@ type told struct {
 	key, id string
 	at      time.Time // when it is judged whether somebody claims it
 	kinds   []seaworthy.NoticeKind
+	// what it was made of, while it is not known whether its owner says so
+	seen *changes.Observation
 }
 
 func newTeller(a *Agent) (*teller, error) {
@@ -125,7 +127,7 @@ func (t *teller) run(ctx context.Context) error {
 
 // see takes an observation of this replica.
 func (t *teller) see(o *changes.Observation) {
-	if len(t.boxes) == 0 || changes.Folds(o, nil) || t.ownWork(o) {
+	if len(t.boxes) == 0 || t.ownWork(o) {
 		return
 	}
 	t.mu.Lock()
@@ -133,37 +135,69 @@ func (t *teller) see(o *changes.Observation) {
 	if o.At.Before(t.first) {
 		return
 	}
-	key := strings.Join([]string{o.Object.Group(), o.Object.Kind, o.Object.Namespace, o.Object.Name}, "/")
-	of := t.of(key)
-	for _, i := range changes.Refuted(o, of.changes) {
-		of.changes[i].Outcome = seaworthy.OutcomeFailed
+	of := t.of(keyOf(&o.Object.Object))
+	for _, i := range changes.Refuted(o, of.Changes) {
+		of.Changes[i].Outcome = seaworthy.OutcomeFailed
 	}
-	i, joined := changes.Join(o, of.changes)
-	switch joined {
-	case changes.IsKnown, changes.IsNothing:
-		return
-	case changes.IsMore:
-		changes.Merge(&of.changes[i], o)
-	case changes.IsNew:
-		c := changes.New(t.config.Source.ID, o)
-		c.ID = strings.ToLower(rand.Text())
-		of.changes = append(of.changes, c)
-		of.told = append(of.told, &told{key: key, id: c.ID, at: t.a.now().Add(claimsTake)})
-		i = len(of.changes) - 1
-		t.due = append(t.due, of.told[i])
-	}
+	e := of.Enter(t.config.Source.ID, o, t.around(o))
+	of.Folded = slices.DeleteFunc(of.Folded, func(c seaworthy.Change) bool { return t.a.now().Sub(c.At) > changes.FoldedFor })
 	of.latest = t.a.now()
-	c := &of.changes[i]
+	if e.Change < 0 {
+		return
+	}
+	c := &of.Changes[e.Change]
+	if e.Joined == changes.IsNew {
+		c.ID = strings.ToLower(rand.Text())
+		of.told = append(of.told, &told{key: keyOf(&o.Object.Object), id: c.ID, at: t.a.now().Add(claimsTake)})
+		t.due = append(t.due, of.told[e.Change])
+	}
+	of.told[e.Change].seen = nil
+	if e.Verdict == changes.Undecided {
+		of.told[e.Change].seen = o
+	}
 	for _, f := range changes.Flags(o, t.a.own, t.config.Source.Environment == seaworthy.Production) {
 		mark1(c, f)
 	}
-	if k := changes.Undoes(c, of.changes, window); k >= 0 {
+	if k := changes.Undoes(c, of.Changes, window); k >= 0 {
 		mark1(c, seaworthy.FlagReverted)
-		mark1(&of.changes[k], seaworthy.FlagReverted)
+		mark1(&of.Changes[k], seaworthy.FlagReverted)
 	}
+	if changes.Settle(c, e.Verdict) {
+		return
+	}
+	c.Match, c.MatchWhy = "", "" // nobody was asked yet
 	if named(c) {
-		t.remarkable(c, of.told[i], false)
+		t.remarkable(c, of.told[e.Change], false)
 	}
+}
+
+func keyOf(o *seaworthy.Object) string {
+	return strings.Join([]string{o.Group(), o.Kind, o.Namespace, o.Name}, "/")
+}
+
+// around is what this replica knows around an object: what owns it, as far as it watches,
+// and whether that was changed of late.
+func (t *teller) around(o *changes.Observation) changes.Known {
+	k := changes.Known{Owner: o.Owner, Own: t.a.own(&o.Object)}
+	var names []seaworthy.Object
+	if by := o.Object.OwnedBy; by != nil {
+		names = append(names, seaworthy.Object{APIVersion: by.APIVersion, Kind: by.Kind, Namespace: o.Object.Namespace, Name: by.Name})
+	}
+	if k.Owner != nil && k.Owner.Above != nil {
+		by := k.Owner.Above
+		names = append(names, seaworthy.Object{APIVersion: by.APIVersion, Kind: by.Kind, Namespace: o.Object.Namespace, Name: by.Name})
+	}
+	if o.Verb == seaworthy.VerbDelete && o.Object.Namespace != "" {
+		names = append(names, seaworthy.Object{APIVersion: "v1", Kind: "Namespace", Name: o.Object.Namespace})
+	}
+	for i := range names {
+		of := t.recent[keyOf(&names[i])]
+		k.Cause = k.Cause || of != nil && slices.ContainsFunc(of.Changes, func(c seaworthy.Change) bool {
+			gone := c.Verb == seaworthy.VerbDelete
+			return c.Match != seaworthy.MatchFolded && (gone || changes.Made(&o.Object.Object) && names[i].Kind != "Namespace" && o.At.Sub(c.At) < window)
+		})
+	}
+	return k
 }
 
 func mark1(c *seaworthy.Change, f seaworthy.Flag) {
@@ -195,10 +229,10 @@ func (t *teller) of(key string) *recent {
 	}
 	old := t.a.now().Add(-window - changes.Window)
 	n := 0
-	for n < len(of.changes) && of.changes[n].At.Before(old) {
+	for n < len(of.Changes) && of.Changes[n].At.Before(old) {
 		n++
 	}
-	of.changes, of.told = of.changes[n:], of.told[n:]
+	of.Changes, of.told = of.Changes[n:], of.told[n:]
 	return of
 }
 
@@ -234,12 +268,12 @@ func (t *teller) judgeDue() {
 		if of == nil {
 			continue
 		}
-		i := slices.IndexFunc(of.changes, func(c seaworthy.Change) bool { return c.ID == d.id })
-		if i < 0 {
+		i := slices.IndexFunc(of.Changes, func(c seaworthy.Change) bool { return c.ID == d.id })
+		if i < 0 || t.excused(&of.Changes[i], d) {
 			continue
 		}
-		c := &of.changes[i]
-		changes.Match(c, t.config.Rules, t.config.Deployments)
+		c := &of.Changes[i]
+		changes.Match(c, t.config.Rules, t.config.Deployments, nil)
 		if !named(c) && !t.bypassed(c) {
 			continue // the server, which hears of all replicas, tells of it
 		}
@@ -247,6 +281,24 @@ func (t *teller) judgeDue() {
 	}
 	clear(t.due[len(rest):])
 	t.due = rest
+}
+
+// excused tells of a change that is the cluster's own work. Where this replica cannot know
+// what owns an object, the server, which hears of all of them, says whether it is.
+func (t *teller) excused(c *seaworthy.Change, d *told) bool {
+	if d.seen == nil {
+		return c.Match == seaworthy.MatchFolded
+	}
+	o := d.seen
+	d.seen = nil
+	t.a.owned(o)
+	k := t.around(o)
+	v := changes.Weigh(o, k)
+	if v == changes.Undecided {
+		return true
+	}
+	c.Match, c.MatchWhy = "", ""
+	return changes.Settle(c, v)
 }
 
 // bypassed marks a change that only the watch shows, while it is known that the webhook was

@@ -132,6 +132,7 @@ func (a *Agent) reports(ctx context.Context, l *live.Live, link *uplink.Uplink) 
 		if !l.State().Synced {
 			continue // there will be one once it is
 		}
+		link.Owners(l.Owners()) // before what they make
 		started := a.now()
 		err := link.Report(ctx, func(ctx context.Context, w io.Writer, written func() error) error { return l.Report(ctx, w, written) })
 		if err != nil && ctx.Err() == nil {
@@ -181,7 +182,7 @@ func (a *Agent) state() seaworthy.Heartbeat {
 	a.mu.Lock()
 	h := seaworthy.Heartbeat{
 		Replica: a.cfg.Replica, Version: a.cfg.Version, Started: a.started, Leader: a.leading, Watching: a.watching,
-		Own: seaworthy.OwnNames{Namespace: a.cfg.Namespace, Name: a.cfg.Name}, Excess: a.excess, Lacking: a.lacking,
+		Own: seaworthy.OwnNames{Namespace: a.cfg.Namespace, Name: a.cfg.Name, Identity: a.cfg.Source.Identity}, Excess: a.excess, Lacking: a.lacking,
 	}
 	a.mu.Unlock()
 	h.Places, h.Notices = a.places.all(), a.teller.waiting()

@@ -167,6 +167,12 @@ func (a *API) content(ctx context.Context, source seaworthy.DeclaredSource, m *s
 			}
 		}
 		return nil, nil
+	case seaworthy.MessageOwners:
+		var list []changes.Owner
+		if err := unmarshal(m.Body, &list); err != nil {
+			return nil, err
+		}
+		return nil, trail.Know(ctx, a.Trail, who(ctx), source, list)
 	case seaworthy.MessageGap: // which is taken where it is acknowledged
 		return nil, nil
 	}

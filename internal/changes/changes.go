@@ -37,6 +37,8 @@ type Observation struct {
 	// does not tell, or where there is none.
 	Before map[string]any `json:"before,omitempty"`
 	After  map[string]any `json:"after,omitempty"`
+	// Owner is what the place knows of the object that controls this one; nil: nothing.
+	Owner *Owner `json:"owner,omitempty"`
 }
 
 // lastApplied holds the whole manifest once more, for a Secret with its values.
@@ -169,6 +171,7 @@ func (o *Observation) Describe() {
 	text(meta, "uid", &o.Object.UID)
 	if o.Object.Subresource == "" { // else it is of another kind: a Scale, an Eviction
 		o.Object.Content, o.Object.Intent, o.Object.Was = Digest(o.After), Intent(o.After), Intent(o.Before)
+		o.Object.Template, o.Object.OwnedBy = Template(object), OwnedBy(object)
 	}
 	if o.By != seaworthy.SeenByWebhook && o.After != nil { // a webhook is shown the version before
 		text(meta, "resourceVersion", &o.Object.ResourceVersion)
@@ -176,6 +179,21 @@ func (o *Observation) Describe() {
 	if before, ok := o.Before["metadata"].(map[string]any); ok {
 		text(before, "resourceVersion", &o.Object.Previous)
 	}
+}
+
+// OwnedBy reads who controls an object; nil for nobody.
+func OwnedBy(object map[string]any) *seaworthy.Owned {
+	meta, _ := object["metadata"].(map[string]any)
+	list, _ := meta["ownerReferences"].([]any)
+	for _, e := range list {
+		m, _ := e.(map[string]any)
+		if m["controller"] != true {
+			continue
+		}
+		text := func(k string) string { s, _ := m[k].(string); return strings.Clone(s) }
+		return &seaworthy.Owned{APIVersion: text("apiVersion"), Kind: text("kind"), Name: text("name"), UID: text("uid")}
+	}
+	return nil
 }
 
 // Images lists the images that an object runs, in the order of its containers.

@@ -31,6 +31,7 @@ const (
 	IsMore                  // one more place tells of a change
 	IsKnown                 // that place has told of it before
 	IsNothing               // the request changed nothing
+	IsFolded                // it is the cluster's own work, of which nobody has told
 )
 
 // Join finds the change that an observation tells of, among those on record of the same
@@ -74,7 +75,7 @@ func repeats(o *Observation, c *seaworthy.Change) bool {
 func tells(o *Observation, c *seaworthy.Change) bool {
 	a, b := &o.Object, &c.Object
 	switch {
-	case o.Verb != c.Verb || a.Subresource != b.Subresource || !same(a, b):
+	case o.Verb != c.Verb || a.Subresource != b.Subresource && !through(o, c) || !same(a, b):
 		return false
 	case o.Verb == seaworthy.VerbDelete && o.By == seaworthy.SeenByWatch && a.UID != "" && a.UID == b.UID:
 		return true // an object goes once, even if it takes days and two events
@@ -86,6 +87,19 @@ func tells(o *Observation, c *seaworthy.Change) bool {
 		return false
 	}
 	return o.At.Sub(c.At).Abs() <= Window || a.ResourceVersion != "" && a.ResourceVersion == b.ResourceVersion
+}
+
+// parts are subresources through which an object itself is written: a watch shows only
+// that.
+var parts = map[string]bool{"scale": true, "ephemeralcontainers": true, "resize": true, "approval": true}
+
+// through tells whether one may be of the request to a part of the object that the other
+// shows as a whole, made to the same version of it.
+func through(o *Observation, c *seaworthy.Change) bool {
+	a, b := &o.Object, &c.Object
+	whole := b.Subresource == "" && !seenBy(c, seaworthy.SeenByWebhook) && !seenBy(c, seaworthy.SeenByAudit) && parts[a.Subresource] ||
+		a.Subresource == "" && o.By == seaworthy.SeenByWatch && parts[b.Subresource]
+	return whole && (a.Previous != "" && a.Previous == b.Previous || a.ResourceVersion != "" && a.ResourceVersion == b.ResourceVersion)
 }
 
 // unlike tells whether both are known and not the same.
@@ -154,9 +168,11 @@ func mergeObject(c, o *seaworthy.ChangedObject) {
 	for _, f := range [...][2]*string{
 		{&c.APIVersion, &o.APIVersion}, {&c.Kind, &o.Kind}, {&c.Namespace, &o.Namespace}, {&c.Name, &o.Name}, {&c.UID, &o.UID},
 		{&c.ResourceVersion, &o.ResourceVersion}, {&c.Previous, &o.Previous}, {&c.Content, &o.Content}, {&c.Intent, &o.Intent}, {&c.Was, &o.Was},
+		{&c.Template, &o.Template},
 	} {
 		*f[0] = cmp.Or(*f[0], *f[1])
 	}
+	c.OwnedBy = cmp.Or(c.OwnedBy, o.OwnedBy)
 }
 
 func mergeActor(c, o *seaworthy.Actor) {
@@ -170,5 +186,8 @@ func mergeActor(c, o *seaworthy.Actor) {
 	}
 	if c.SourceIPs == nil {
 		c.SourceIPs = o.SourceIPs
+	}
+	if c.Extra == nil {
+		c.Extra = o.Extra
 	}
 }

@@ -44,8 +44,16 @@ func under(at, prefix string) bool {
 const Leeway = time.Minute
 
 // Match sets how a change stands to approvals, from what is known now: the rules of its
-// cluster and the deployments that are registered there.
-func Match(c *seaworthy.Change, rules []seaworthy.ChangeRule, deployments []seaworthy.Deployment) {
+// cluster and the deployments that are registered there. who gives the user behind a name
+// by which a git host knows people; nil: nobody knows.
+func Match(c *seaworthy.Change, rules []seaworthy.ChangeRule, deployments []seaworthy.Deployment, who func(name string) string) {
+	if c.Verb == seaworthy.VerbRead {
+		c.Match, c.MatchID, c.MatchWhy, c.Late = seaworthy.MatchExempt, "", "reads need no approval", false
+		return
+	}
+	if who == nil {
+		who = func(string) string { return "" }
+	}
 	c.Match, c.MatchID, c.MatchWhy, c.Late = seaworthy.MatchOutOfBand, "", "no deployment, revision or approval speaks of it", false
 	for i := range rules {
 		if rules[i].SourceID != "" && rules[i].SourceID != c.SourceID || !fits(&rules[i], c) {
@@ -67,12 +75,12 @@ func Match(c *seaworthy.Change, rules []seaworthy.ChangeRule, deployments []seaw
 			}
 			continue
 		}
-		if best < 0 || better(c, d, &deployments[best]) {
+		if best < 0 || better(c, d, &deployments[best], who) {
 			best = i
 		}
 	}
 	if best >= 0 {
-		claim(c, &deployments[best])
+		claim(c, &deployments[best], who)
 	}
 }
 
@@ -127,8 +135,8 @@ func sameImage(covered, image string) bool {
 
 // better tells whether a deployment speaks of a change more strongly than another: with a
 // verified approval, then recorded in time, then the nearest in time.
-func better(c *seaworthy.Change, d, other *seaworthy.Deployment) bool {
-	if a, b := approved(c, d) == "", approved(c, other) == ""; a != b {
+func better(c *seaworthy.Change, d, other *seaworthy.Deployment, who func(string) string) bool {
+	if a, b := approved(c, d, who) == "", approved(c, other, who) == ""; a != b {
 		return a
 	}
 	if a, b := late(c, d), late(c, other); a != b {
@@ -142,7 +150,7 @@ func late(c *seaworthy.Change, d *seaworthy.Deployment) bool {
 }
 
 // approved says why a deployment is no verified approval of the change; empty when it is.
-func approved(c *seaworthy.Change, d *seaworthy.Deployment) string {
+func approved(c *seaworthy.Change, d *seaworthy.Deployment, who func(string) string) string {
 	v := d.Verified
 	switch {
 	case v == nil:
@@ -151,20 +159,21 @@ func approved(c *seaworthy.Change, d *seaworthy.Deployment) string {
 		return v.Refusal
 	case !slices.ContainsFunc(v.Approvers, func(a string) bool { return a != "" && !strings.EqualFold(a, v.Author) }):
 		return "nobody but the author approved it"
-	case !slices.ContainsFunc(v.Approvers, func(a string) bool { return a != "" && !strings.EqualFold(a, v.Author) && !made(c, a) }):
+	case !slices.ContainsFunc(v.Approvers, func(a string) bool { return a != "" && !strings.EqualFold(a, v.Author) && !made(c, a, who(a)) }):
 		return "nobody but its author and the one who made the change approved it"
 	}
 	return ""
 }
 
-// made tells whether it is known that a change was made by who goes by that name.
-func made(c *seaworthy.Change, name string) bool {
-	return name == c.Actor.Person || strings.EqualFold(name, c.Actor.Username) || strings.EqualFold(name, c.Actor.Impersonator)
+// made tells whether it is known that a change was made by who goes by that name, who is
+// that user.
+func made(c *seaworthy.Change, name, user string) bool {
+	return c.Actor.Person != "" && (name == c.Actor.Person || user == c.Actor.Person) || strings.EqualFold(name, c.Actor.Username) || strings.EqualFold(name, c.Actor.Impersonator)
 }
 
-func claim(c *seaworthy.Change, d *seaworthy.Deployment) {
+func claim(c *seaworthy.Change, d *seaworthy.Deployment, who func(string) string) {
 	c.MatchID, c.Late = d.ID, late(c, d)
-	why := approved(c, d)
+	why := approved(c, d, who)
 	switch {
 	case why == "":
 		c.Match, c.MatchWhy = seaworthy.MatchVerified, "approved by "+strings.Join(d.Verified.Approvers, ", ")

@@ -109,65 +109,6 @@ func TestUndoes(t *testing.T) {
 	}
 }
 
-func TestFolds(t *testing.T) {
-	set := object(t, `{"apiVersion":"apps/v1","kind":"ReplicaSet","spec":{"replicas":1,"template":{"metadata":{"labels":{"a":"b"}},"spec":{"restartPolicy":"Always",
-		"containers":[{"name":"app","image":"a:1","volumeMounts":[{"name":"data","mountPath":"/d"}]}],"volumes":[{"name":"data","emptyDir":{}}]}}}}`)
-	pod := func(image, more string) map[string]any {
-		return object(t, `{"apiVersion":"v1","kind":"Pod","spec":{"restartPolicy":"Always","serviceAccountName":"default","serviceAccount":"default","nodeName":"n","tolerations":[{}],"containers":[{"name":"app","image":"`+
-			image+`","volumeMounts":[{"name":"data","mountPath":"/d"},{"name":"kube-api-access-x","mountPath":"/var/run"}]}],"volumes":[{"name":"data","emptyDir":{}},{"name":"kube-api-access-x","projected":{}}]`+more+`}}`)
-	}
-	const sets, kubectl = "system:serviceaccount:kube-system:replicaset-controller", "alice"
-	owner := &changes.Owner{UID: "u", Template: changes.Template(set)}
-	observe := func(verb, user string, before, after map[string]any) *changes.Observation {
-		o := &changes.Observation{Verb: verb, Before: before, After: after}
-		o.Actor.Username = user
-		o.Describe()
-		return o
-	}
-	more := object(t, `{"apiVersion":"apps/v1","kind":"ReplicaSet","spec":{"replicas":5}}`)
-	more["spec"].(map[string]any)["template"] = set["spec"].(map[string]any)["template"]
-	revised := object(t, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"annotations":{"deployment.kubernetes.io/revision":"2"}},"spec":{}}`)
-	scaled := object(t, `{"apiVersion":"apps/v1","kind":"Deployment","spec":{"replicas":3}}`)
-	bare := object(t, `{"apiVersion":"apps/v1","kind":"Deployment","spec":{}}`)
-	role := object(t, `{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role"}`)
-	lease := object(t, `{"apiVersion":"coordination.k8s.io/v1","kind":"Lease"}`)
-	slice := object(t, `{"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice"}`)
-	for name, test := range map[string]struct {
-		o     *changes.Observation
-		owner *changes.Owner
-		want  bool
-	}{
-		"a pod that runs what its set says":              {observe("create", sets, nil, pod("a:1", "")), owner, true},
-		"the same, seen by the watch alone":              {observe("create", "", nil, pod("a:1", "")), owner, true},
-		"a pod that runs another image":                  {observe("create", sets, nil, pod("evil", "")), owner, false},
-		"a pod with the host's network":                  {observe("create", sets, nil, pod("a:1", `,"hostNetwork":true`)), owner, false},
-		"a pod that a person makes":                      {observe("create", kubectl, nil, pod("a:1", "")), owner, false},
-		"a pod without a known owner":                    {observe("create", sets, nil, pod("a:1", "")), nil, false},
-		"a rollout":                                      {observe("update", "system:serviceaccount:kube-system:deployment-controller", set, more), owner, true},
-		"a set scaled by a person":                       {observe("update", kubectl, set, more), owner, false},
-		"a revision counted":                             {observe("update", "system:serviceaccount:kube-system:deployment-controller", bare, revised), nil, true},
-		"a spec written under a controller's name":       {observe("update", sets, bare, scaled), nil, false},
-		"RBAC written under a controller's name":         {observe("update", sets, role, role), nil, false},
-		"a lease":                                        {observe("update", "", lease, lease), nil, true},
-		"an endpoint slice by its controller":            {observe("update", "system:serviceaccount:kube-system:endpointslice-controller", slice, slice), nil, true},
-		"an endpoint slice by a person":                  {observe("update", kubectl, slice, slice), nil, false},
-		"an endpoint slice by nobody knows whom":         {observe("update", "", slice, slice), nil, false},
-		"a pod deleted by its set":                       {observe("delete", sets, pod("a:1", ""), nil), owner, true},
-		"a Deployment deleted under a controller's name": {observe("delete", sets, bare, nil), owner, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := changes.Folds(test.o, test.owner); got != test.want {
-				t.Errorf("folds: %t, want %t", got, test.want)
-			}
-		})
-	}
-	posing := observe("create", sets, nil, pod("a:1", ""))
-	posing.Actor.Impersonator = kubectl
-	if changes.Folds(posing, owner) {
-		t.Error("what a person did as a controller is folded")
-	}
-}
-
 func TestMatch(t *testing.T) {
 	change := func() seaworthy.Change {
 		c := seaworthy.Change{SourceID: "c1", Verb: "update", At: start, Edits: []seaworthy.Edit{{Path: "spec.replicas"}}}
@@ -215,7 +156,7 @@ func TestMatch(t *testing.T) {
 			if test.change != nil {
 				test.change(&c)
 			}
-			changes.Match(&c, test.rules, []seaworthy.Deployment{deployment(test.deployment)})
+			changes.Match(&c, test.rules, []seaworthy.Deployment{deployment(test.deployment)}, nil)
 			if c.Match != test.want || c.Late != test.late || c.MatchWhy == "" {
 				t.Errorf("%s (late %t, %s), want %s (%t)", c.Match, c.Late, c.MatchWhy, test.want, test.late)
 			}
@@ -224,7 +165,7 @@ func TestMatch(t *testing.T) {
 	c := change()
 	weak, strong := deployment(nil), deployment(func(d *seaworthy.Deployment) { d.ID, d.Verified = "d2", approval })
 	for _, list := range [][]seaworthy.Deployment{{weak, strong}, {strong, weak}} {
-		if changes.Match(&c, nil, list); c.MatchID != "d2" {
+		if changes.Match(&c, nil, list, nil); c.MatchID != "d2" {
 			t.Errorf("the weaker of two deployments was taken: %s", c.MatchID)
 		}
 	}

@@ -39,7 +39,7 @@ func (x *index) observe(e *entry, after map[string]any, verb, by string, seen se
 			return
 		}
 	}
-	o.Actor.Manager = by
+	o.Actor.Manager, o.Owner = by, x.owner(o.Object.Namespace, o.Object.OwnedBy)
 	x.cfg.Observe(o)
 }
 

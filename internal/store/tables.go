@@ -9,7 +9,7 @@ var tables = []table{
 	sources, sourceStates{}, runs, runChecks{}, checks, gaps,
 	waivers, comments, ownershipRules,
 	destinations, noticeRules, deliveries,
-	changes, changeSightings{}, deployments, changeRules, foldedChanges, confirmations, imageMentions{},
+	changes, changeSightings{}, deployments, changeRules, foldedChanges, confirmations, actors, imageMentions{},
 	programs, controlVersions, occurrences, occurrenceStates{}, evidence, evidenceLinks{}, populations, samples,
 	readinessDays, actions,
 	loggedSettings{}, selfChecks{},

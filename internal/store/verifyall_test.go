@@ -78,8 +78,11 @@ func fillChanges(tx *store.Tx) error {
 	c.Object = seaworthy.ChangedObject{Object: seaworthy.Object{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "cart"}, UID: "u"}
 	c.Images = []string{"cart@sha256:c0ffee", "cart:2"}
 	gone := seaworthy.ChangeRule{ID: tx.NewID(), Name: "gone"}
+	nobody := seaworthy.KnownActor{ID: tx.NewID(), Name: "nobody", UserID: "u1"}
 	return errors.Join(
 		tx.PutChange(&c),
+		tx.PutKnownActor(&seaworthy.KnownActor{ID: "ka1", SourceID: "s1", Name: "alice", UserID: "u1", SetAt: tx.At, SetBy: "user:u1"}),
+		tx.PutKnownActor(&nobody), tx.DropKnownActor(&nobody),
 		tx.PutDeployment(&seaworthy.Deployment{ID: "d1", SourceID: "s1", From: tx.At, Until: tx.At.Add(time.Hour), RecordedAt: tx.At, RecordedBy: "token:t1", By: "pipeline",
 			Images: []string{"cart@sha256:c0ffee"}, Ticket: "SHOP-1"}),
 		tx.PutConfirmation(&seaworthy.Confirmation{ID: "w1", Commit: "c0ffee", PullURL: "https://git.example.com/7", Approval: seaworthy.Approval{Author: "bob", Approvers: []string{"carol"}, MergedAt: tx.At, CheckedAt: tx.At}}),

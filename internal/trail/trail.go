@@ -62,6 +62,9 @@ func Take(ctx context.Context, c Config, who seaworthy.Principal, source seawort
 		var t *taking
 		err := c.Store.Write(ctx, who.Actor, func(tx *store.Tx) error {
 			t = &taking{c: c, tx: tx, source: source, objects: map[string]*object{}, folded: map[string]int{}}
+			if err := tx.Taking(source.ID); err != nil {
+				return err
+			}
 			return t.take(some)
 		})
 		if err != nil {
@@ -81,7 +84,7 @@ type taking struct {
 	n           Taken
 	rules       []seaworthy.ChangeRule
 	deployments []seaworthy.Deployment
-	people      map[string]string
+	people      people
 	agents      []seaworthy.Agent // of the source, ever
 	objects     map[string]*object
 	order       []*object // in which they first occurred
@@ -90,8 +93,12 @@ type taking struct {
 
 // object is what is on record of the objects of one name.
 type object struct {
-	changes []seaworthy.Change
+	changes.Ledger
+	name    seaworthy.Object
 	touched map[int]bool // indices of changes that differ from what is stored
+	known   store.KnownObject
+	differs bool      // what is known does
+	until   time.Time // when it is of no use any more
 }
 
 func (t *taking) take(list []changes.Observation) (err error) {
@@ -102,7 +109,7 @@ func (t *taking) take(list []changes.Observation) (err error) {
 	if t.deployments, err = t.tx.DeploymentsDuring(t.source.ID, first.Add(-changes.Leeway), last.Add(changes.Leeway)); err != nil {
 		return err
 	}
-	if t.people, err = people(t.tx); err != nil {
+	if t.people, err = peopleOf(t.tx, t.source.ID); err != nil {
 		return err
 	}
 	if t.agents, err = t.tx.AgentsOf(t.source.ID); err != nil {
@@ -114,16 +121,31 @@ func (t *taking) take(list []changes.Observation) (err error) {
 		}
 	}
 	for _, o := range t.order {
-		for i := range o.changes {
-			if !o.touched[i] {
-				continue
-			}
-			if err := t.tx.PutChange(&o.changes[i]); err != nil {
-				return err
-			}
+		if err := t.keep(o); err != nil {
+			return err
 		}
 	}
+	if err := t.tx.ForgetObjects(t.source.ID, t.tx.At); err != nil {
+		return err
+	}
 	return t.tx.AddFolded(t.source.ID, last, t.folded)
+}
+
+// keep writes what is new about the objects of a name.
+func (t *taking) keep(o *object) error {
+	for i := range o.Changes {
+		if !o.touched[i] {
+			continue
+		}
+		if err := t.tx.PutChange(&o.Changes[i]); err != nil {
+			return err
+		}
+	}
+	if !o.differs {
+		return nil
+	}
+	o.known.Folded = o.Folded
+	return t.tx.PutKnownObject(t.source.ID, &o.name, &o.known, o.until)
 }
 
 // one takes one observation.
@@ -134,60 +156,79 @@ func (t *taking) one(o *changes.Observation) error {
 		t.n.Known++
 		return nil
 	}
-	if changes.Folds(o, nil) {
-		t.n.Folded++
-		t.folded[o.Object.Kind]++
+	if t.agentsOwn(o) {
+		t.count(o)
 		return nil
 	}
-	of, err := t.object(o)
+	of, err := t.object(&o.Object.Object)
 	if err != nil {
 		return err
 	}
-	for _, i := range changes.Refuted(o, of.changes) {
-		of.changes[i].Outcome = seaworthy.OutcomeFailed
+	around, cause, err := t.around(o, of)
+	if err != nil {
+		return err
+	}
+	for _, i := range changes.Refuted(o, of.Changes) {
+		of.Changes[i].Outcome = seaworthy.OutcomeFailed
 		of.touched[i] = true
 	}
-	i, joined := changes.Join(o, of.changes)
-	switch joined {
+	e := of.Enter(t.source.ID, o, around)
+	t.learn(o, of, e)
+	switch e.Joined {
 	case changes.IsKnown:
 		t.n.Known++
-		return nil
 	case changes.IsNothing:
 		t.n.Nothing++
-		return nil
+	case changes.IsFolded:
+		t.count(o)
+		if cause != nil {
+			cause.change().Folded++
+			cause.of.touched[cause.i] = true
+		}
 	case changes.IsMore:
 		t.n.More++
-		changes.Merge(&of.changes[i], o)
 	case changes.IsNew:
 		t.n.New++
-		c := changes.New(t.source.ID, o)
-		c.ID = t.tx.NewID()
-		of.changes = append(of.changes, c)
-		i = len(of.changes) - 1
+		of.Changes[e.Change].ID = t.tx.NewID()
 	}
-	of.touched[i] = true
-	t.judge(o, of, i)
+	if e.Change >= 0 {
+		of.touched[e.Change] = true
+		t.judge(o, of, e, cause)
+	}
 	return nil
 }
 
-// judge says how a change stands, with what its newest observation tells.
-func (t *taking) judge(o *changes.Observation, of *object, i int) {
-	c := &of.changes[i]
-	asked(c)
-	if c.Actor.Person == "" {
-		if id := t.people[strings.ToLower(c.Actor.Username)]; id != "" {
-			c.Actor.Person, c.Actor.PersonBy = id, "e-mail address"
-		}
+// count counts what is not kept one by one.
+func (t *taking) count(o *changes.Observation) {
+	t.n.Folded++
+	kind := o.Object.Kind
+	if o.Verb == seaworthy.VerbRead {
+		kind += " read"
 	}
+	t.folded[kind]++
+}
+
+// judge says how a change stands, with what its newest observation tells.
+func (t *taking) judge(o *changes.Observation, of *object, e changes.Entry, cause *place) {
+	c := &of.Changes[e.Change]
+	asked(c)
 	for _, f := range changes.Flags(o, t.own, t.source.Environment == seaworthy.Production) {
 		flag(c, f)
 	}
-	if k := changes.Undoes(c, of.changes, RevertWindow); k >= 0 {
+	if k := changes.Undoes(c, of.Changes, RevertWindow); k >= 0 {
 		flag(c, seaworthy.FlagReverted)
-		flag(&of.changes[k], seaworthy.FlagReverted)
+		flag(&of.Changes[k], seaworthy.FlagReverted)
 		of.touched[k] = true
 	}
-	changes.Match(c, t.rules, t.deployments)
+	if cause != nil && c.Cause == "" && c.ID != cause.change().ID && (e.Verdict == changes.Follows || changes.Controls(&c.Actor)) {
+		c.Cause = cause.change().ID
+	}
+	t.people.resolve(c, t.deployments)
+	if changes.Settle(c, e.Verdict) {
+		return
+	}
+	changes.Match(c, t.rules, t.deployments, t.people.id)
+	t.people.resolve(c, t.deployments)
 }
 
 func flag(c *seaworthy.Change, f seaworthy.Flag) {
@@ -196,33 +237,25 @@ func flag(c *seaworthy.Change, f seaworthy.Flag) {
 	}
 }
 
-// object gives what is on record of the object of an observation, the latest changes of it:
-// one that takes long to go was asked to go at any time.
-func (t *taking) object(o *changes.Observation) (*object, error) {
-	key := strings.Join([]string{o.Object.Group(), o.Object.Kind, o.Object.Namespace, o.Object.Name}, "\x00")
+// object gives what is on record of the objects of a name, the latest changes of them: one
+// that takes long to go was asked to go at any time.
+func (t *taking) object(name *seaworthy.Object) (*object, error) {
+	key := strings.Join([]string{name.Group(), name.Kind, name.Namespace, name.Name}, "\x00")
 	if of := t.objects[key]; of != nil {
 		return of, nil
 	}
-	list, err := t.tx.ChangesOf(t.source.ID, &o.Object)
+	list, err := t.tx.ChangesOf(t.source.ID, &seaworthy.ChangedObject{Object: *name})
 	if err != nil {
 		return nil, err
 	}
-	of := &object{changes: list, touched: map[int]bool{}}
+	known, err := t.tx.KnownObject(t.source.ID, name)
+	if err != nil {
+		return nil, err
+	}
+	of := &object{Ledger: changes.Ledger{Changes: list, Folded: known.Folded}, name: *name, touched: map[int]bool{}, known: known}
 	t.objects[key] = of
 	t.order = append(t.order, of)
 	return of, nil
-}
-
-// people maps what clusters call people to users: their e-mail addresses, in lower case.
-func people(tx *store.Tx) (map[string]string, error) {
-	list, err := tx.People()
-	out := make(map[string]string, len(list))
-	for _, u := range list {
-		if !u.Disabled {
-			out[strings.ToLower(u.Email)] = u.ID
-		}
-	}
-	return out, err
 }
 
 // Record registers a deployment and holds what changed in its time against it, also what
@@ -299,10 +332,19 @@ func rematch(tx *store.Tx, c Config, source string, from, to time.Time) error {
 	if err != nil {
 		return err
 	}
+	who, err := peopleOf(tx, source)
+	if err != nil {
+		return err
+	}
 	for i := range touched {
 		was := touched[i]
-		changes.Match(&touched[i], rules, list)
-		if now := touched[i]; now.Match == was.Match && now.MatchID == was.MatchID && now.MatchWhy == was.MatchWhy && now.Late == was.Late {
+		if was.Match == seaworthy.MatchFolded {
+			continue
+		}
+		changes.Match(&touched[i], rules, list, who.id)
+		who.resolve(&touched[i], list)
+		if now := touched[i]; now.Match == was.Match && now.MatchID == was.MatchID && now.MatchWhy == was.MatchWhy && now.Late == was.Late &&
+			now.Actor.Person == was.Actor.Person && now.Actor.PersonBy == was.Actor.PersonBy {
 			continue
 		}
 		if err := tx.PutChange(&touched[i]); err != nil {

@@ -139,6 +139,19 @@ func (u *Uplink) Claims(list []seaworthy.Deployment) {
 	}
 }
 
+// ownersAtOnce bounds the owners of one message.
+const ownersAtOnce = 2000
+
+// Owners tells what makes pods in the cluster, for the server to tell the work of
+// controllers from changes.
+func (u *Uplink) Owners(list []changes.Owner) {
+	for part := range slices.Chunk(list, ownersAtOnce) {
+		if err := u.add(seaworthy.StreamChanges, seaworthy.MessageOwners, part); err != nil {
+			u.log.Error("what makes pods could not be told", "error", err)
+		}
+	}
+}
+
 // findingsAtOnce bounds the findings of one message.
 const findingsAtOnce = 500
 

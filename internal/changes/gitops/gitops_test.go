@@ -206,7 +206,7 @@ func TestClaimsCoverTheController(t *testing.T) {
 		change := seaworthy.Change{
 			SourceID: "c", Verb: seaworthy.VerbUpdate, Object: seaworthy.ChangedObject{Object: web}, Actor: seaworthy.Actor{Username: c.actor}, At: c.at,
 		}
-		if changes.Match(&change, nil, claims); change.Match != c.want {
+		if changes.Match(&change, nil, claims, nil); change.Match != c.want {
 			t.Errorf("%s: %s (%s), want %s", name, change.Match, change.MatchWhy, c.want)
 		}
 	}
