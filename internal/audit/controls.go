@@ -139,6 +139,11 @@ func (a *Audit) putControl(ctx context.Context, p seaworthy.Principal, c seawort
 			return c, seaworthy.Invalid("control %s: there is no check %s", c.ID, id)
 		}
 	}
-	err := a.store.Write(ctx, p.Actor, func(tx *store.Tx) error { return tx.PutControl(&c) })
+	err := a.store.Write(ctx, p.Actor, func(tx *store.Tx) error {
+		if err := checkScope(tx, c); err != nil {
+			return err
+		}
+		return tx.PutControl(&c)
+	})
 	return c, err
 }

@@ -146,23 +146,6 @@ func (o *observed) inScope(source, namespace string) bool {
 	})
 }
 
-// applies tells whether a control applies to a namespace of a source, or to the source.
-func applies(c seaworthy.TrackedControl, source, namespace string) bool {
-	listed, in := false, false
-	for _, item := range c.Scope {
-		switch {
-		case item.Kind == seaworthy.KindNamespace && namespace != "" && item.Source == source && item.Name == namespace && !item.In:
-			return false
-		case item.Kind != seaworthy.KindCluster:
-		case item.Source == source && !item.In:
-			return false
-		case item.In:
-			listed, in = true, in || item.Source == source
-		}
-	}
-	return in || !listed
-}
-
 // judgeWindow judges the occurrences of one window and keeps what shows it.
 func (a *Audit) judgeWindow(ctx context.Context, s *state, seen *observed, list []seaworthy.Occurrence) error {
 	judged := slices.Clone(list)

@@ -55,6 +55,11 @@ func (a *Audit) AddEvidence(ctx context.Context, p seaworthy.Principal, e seawor
 		if err := mayAdd(p, controls); err != nil {
 			return err
 		}
+		for _, c := range controls {
+			if err := ofSystem(c, v.System); err != nil {
+				return err
+			}
+		}
 		if err := tx.AddEvidence(&v); err != nil {
 			return err
 		}

@@ -127,6 +127,8 @@ type controlPage struct {
 	People       []choice
 	Cadences     []choice
 	Findings     string
+	Scope        []scopeText // where it applies; empty: wherever the program looks
+	ScopeLines   string      // the same for the form
 	Shown        []facetItem // which of the performances
 	At           time.Time
 	Past         bool // as of a moment before now
@@ -157,6 +159,12 @@ func (u *UI) control(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.Owner = names.user(c.OwnerUser)
+	p.Scope = scopeTexts(r, names, c)
+	var text []string
+	for _, s := range p.Scope {
+		text = append(text, s.Line())
+	}
+	p.ScopeLines = p.Was("scope", strings.Join(text, "\n"))
 	if p.Program != nil {
 		if err := u.controlInProgram(ctx, &p, names); err != nil {
 			return err
@@ -348,6 +356,15 @@ func (u *UI) changeControl(w http.ResponseWriter, r *http.Request) error {
 	if grace := f.Get("grace"); grace != "" {
 		if c.GraceDays, err = strconv.Atoi(grace); err != nil {
 			return seaworthy.Invalid("The days of grace must be a number.")
+		}
+	}
+	if f.Has("scope") {
+		names, err := u.names(ctx)
+		if err != nil {
+			return err
+		}
+		if c.Scope, err = scopeOfForm(f.Get("scope"), names); err != nil {
+			return err
 		}
 	}
 	if _, err := u.Audit.ChangeControl(ctx, visitOf(r).who, c); err != nil {
