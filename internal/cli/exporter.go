@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"path"
 	"slices"
 	"strings"
+	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +19,7 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/checks"
+	"github.com/seaworthy-dev/seaworthy/internal/admission"
 	"github.com/seaworthy-dev/seaworthy/internal/cel"
 	"github.com/seaworthy-dev/seaworthy/internal/config"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
@@ -26,12 +27,20 @@ import (
 
 // exporter makes Kubernetes objects of checks.
 type exporter struct {
-	cfg     *config.Config
-	target  *version.Version
-	action  admissionv1.ValidationAction
-	bare    bool // without bindings
+	cfg       *config.Config
+	target    *version.Version
+	otherwise admission.Mode // of checks of which no setting speaks
+	namespace string         // of the params
+	bare      bool           // without bindings
+	// cluster and environment are those of the modes; source is what the server calls the
+	// cluster.
+	cluster, environment, source string
+	waivers                      []seaworthy.TrackedWaiver
+	item                         func(seaworthy.Waiver) (string, bool)
+	now                          time.Time
+
+	params  []*corev1.ConfigMap
 	objects []any
-	params  bool     // some object holds parameters
 	notes   []string // what the reader must know
 	refused bool     // something that was asked for is not there
 }
@@ -41,59 +50,119 @@ func (e *exporter) note(format string, args ...any) {
 }
 
 // check adds a check; named tells that somebody asked for this one.
-func (e *exporter) check(s checks.Source, named bool) {
+func (e *exporter) check(s checks.Source, named bool) error {
 	set := e.cfg.Checks[s.ID]
 	if s.NeedsParams && len(set.Parameters) == 0 {
 		e.note("%s is left out: its parameters are not set", s.ID)
 		e.refused = e.refused || named
-		return
+		return nil
+	}
+	here, modes, err := admission.NativeMode(&s.Check, e.settings(), e.cluster, e.environment, cmp.Or(admission.Mode(set.Mode), e.otherwise))
+	if err != nil {
+		return fmt.Errorf("agent.admission.modes: %w", err)
+	}
+	modes = slices.DeleteFunc(modes, func(m admission.Mode) bool { return m == admission.Off })
+	if len(modes) == 0 && !named && !e.bare {
+		return nil
 	}
 	policy := cel.WorseOnly(s.Policy)
+	if !e.bare {
+		policy = cel.Bound(s.Policy, s.ID, here)
+	}
 	policy.Name = "seaworthy-" + s.ID
 	if err := cel.CompilesOn(policy, e.target); err != nil {
 		e.note("%s is left out: %v", s.ID, err)
 		e.refused = true
-		return
+		return nil
 	}
 	fail := admissionv1.Fail
 	policy.Spec.FailurePolicy = cmp.Or(policy.Spec.FailurePolicy, &fail)
 	e.objects = append(e.objects, policy)
-	if !e.bare {
-		e.bind(s, set)
+	for _, m := range modes {
+		if !e.bare {
+			e.bind(s, m, policy.Name, len(modes) > 1)
+		}
 	}
+	return nil
 }
 
-// bind adds the binding of a policy and the ConfigMap of its parameters.
-func (e *exporter) bind(s checks.Source, set config.Check) {
-	action := map[string]admissionv1.ValidationAction{
-		"audit": admissionv1.Audit, "warn": admissionv1.Warn, "deny": admissionv1.Deny,
-	}[set.Mode]
-	name := "seaworthy-" + s.ID
+// settings are the modes of the configuration, with what scopes switch off before them.
+func (e *exporter) settings() []admission.ModeIn {
+	var out []admission.ModeIn
+	for _, s := range e.cfg.Scopes {
+		out = append(out, admission.ModeIn{Checks: s.Off, Namespaces: s.Namespaces, Mode: admission.Off})
+	}
+	return append(out, admissionConfig(e.cfg.Agent.Admission).Modes...)
+}
+
+var actions = map[admission.Mode]admissionv1.ValidationAction{
+	admission.Audit: admissionv1.Audit, admission.Warn: admissionv1.Warn, admission.Deny: admissionv1.Deny,
+}
+
+// bind adds the binding of a policy for one mode, with the params that say what is waived.
+func (e *exporter) bind(s checks.Source, mode admission.Mode, policy string, one bool) {
 	b := &admissionv1.ValidatingAdmissionPolicyBinding{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "admissionregistration.k8s.io/v1", Kind: "ValidatingAdmissionPolicyBinding"},
-		ObjectMeta: metav1.ObjectMeta{Name: name},
+		ObjectMeta: metav1.ObjectMeta{Name: policy},
 		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-			PolicyName: name, ValidationActions: []admissionv1.ValidationAction{cmp.Or(action, e.action)},
+			PolicyName: policy, ValidationActions: []admissionv1.ValidationAction{actions[mode]},
 		},
 	}
-	if without := e.without(s.Check, b.Spec.ValidationActions[0]); len(without) > 0 {
+	if one {
+		b.Name += "-" + string(mode)
+	}
+	// A binding that does not refuse must not begin to where its params are gone.
+	without := admissionv1.AllowAction
+	if mode == admission.Deny {
+		without = admissionv1.DenyAction
 		b.Spec.MatchResources = &admissionv1.MatchResources{NamespaceSelector: &metav1.LabelSelector{
 			MatchExpressions: []metav1.LabelSelectorRequirement{
-				{Key: "kubernetes.io/metadata.name", Operator: metav1.LabelSelectorOpNotIn, Values: without},
+				{Key: corev1.LabelMetadataName, Operator: metav1.LabelSelectorOpNotIn, Values: e.spared()},
 			},
 		}}
 	}
-	if params := e.parameters(s, set); s.Policy.Spec.ParamKind != nil && len(params) > 0 {
-		deny := admissionv1.DenyAction
-		b.Spec.ParamRef = &admissionv1.ParamRef{Name: name, Namespace: exportNamespace, ParameterNotFoundAction: &deny}
-		e.params = true
-		e.objects = append(e.objects, &corev1.ConfigMap{
-			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: exportNamespace},
-			Data:       params,
+	b.Spec.ParamRef = &admissionv1.ParamRef{Name: e.paramsOf(s, b.Name, mode), Namespace: e.namespace, ParameterNotFoundAction: &without}
+	e.objects = append(e.objects, b)
+}
+
+// spared are the namespaces without which nobody could mend anything.
+func (e *exporter) spared() []string {
+	out := []string{"kube-system", e.namespace}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// paramsOf gives the name of the params of a binding. Checks without parameters share
+// those of their mode.
+func (e *exporter) paramsOf(s checks.Source, binding string, mode admission.Mode) string {
+	given := e.parameters(s, e.cfg.Checks[s.ID])
+	name := binding
+	if s.Policy.Spec.ParamKind == nil || len(given) == 0 {
+		name = "seaworthy-" + string(mode)
+	}
+	i := slices.IndexFunc(e.params, func(p *corev1.ConfigMap) bool { return p.Name == name })
+	if i < 0 {
+		i = len(e.params)
+		e.params = append(e.params, &corev1.ConfigMap{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: e.namespace, Labels: map[string]string{
+				admission.NativeLabel: admission.NativeParams,
+			}},
+			Data: map[string]string{cel.BoundMode: string(mode)},
 		})
 	}
-	e.objects = append(e.objects, b)
+	p := e.params[i]
+	if name == binding {
+		maps.Copy(p.Data, given)
+	}
+	waived, left := admission.NativeWaivers([]string{s.ID}, e.waivers, e.source, e.now, e.item)
+	maps.Copy(p.Data, waived)
+	for _, why := range left {
+		if text := s.ID + " does not know " + why; !slices.Contains(e.notes, text) {
+			e.notes = append(e.notes, text)
+		}
+	}
+	return name
 }
 
 // parameters are those of the configuration, and the version of the server for checks
@@ -110,49 +179,34 @@ func (e *exporter) parameters(s checks.Source, set config.Check) map[string]stri
 	return params
 }
 
-// without lists the namespaces that a binding leaves out: those of scopes, and where it
-// denies those without which nobody could mend anything.
-func (e *exporter) without(k seaworthy.Check, action admissionv1.ValidationAction) []string {
-	var out []string
-	if action == admissionv1.Deny {
-		out = append(out, "kube-system", exportNamespace)
-	}
-	for _, s := range e.cfg.Scopes {
-		if !slices.ContainsFunc(s.Off, func(name string) bool { return name == k.ID || strings.EqualFold(name, k.Category) }) {
-			continue
+// approved takes waivers of files, of which those count that somebody approved.
+func (e *exporter) approved(list []seaworthy.Waiver) {
+	for i, w := range list {
+		switch {
+		case w.Approver == "":
+			e.note("the waiver of %s by %s has no approver, and is left out", w.Check, w.Owner)
+		case w.File != "":
+			e.note("the waiver of %s by %s is of a file, and a cluster has none", w.Check, w.Owner)
+		default:
+			e.waivers = append(e.waivers, seaworthy.TrackedWaiver{ID: fmt.Sprint(i), Waiver: w, State: seaworthy.WaiverApproved})
 		}
-		for _, pattern := range s.Namespaces {
-			if strings.ContainsAny(pattern, `*?[\`) {
-				e.note("%s runs in namespaces %s too: a native policy has no patterns of names", k.ID, pattern)
-			} else {
-				out = append(out, pattern)
-			}
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// waivers says which waivers a native policy does not know.
-func (e *exporter) waivers(id string, all []seaworthy.Waiver) {
-	n := 0
-	for _, w := range all {
-		if ok, err := path.Match(w.Check, id); err == nil && ok {
-			n++
-		}
-	}
-	if n > 0 {
-		e.note("%s has %s, which a native policy does not know", id, counted(n, "waiver"))
 	}
 }
 
-// write writes everything as one stream, the namespace of parameters first.
-func (e *exporter) write(w io.Writer) error {
-	objects := e.objects
-	if e.params {
-		objects = slices.Insert(slices.Clone(objects), 0, any(map[string]any{
-			"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": exportNamespace},
-		}))
+// write writes everything as one stream, the namespace of the params and these first;
+// onlyParams leaves out the rest.
+func (e *exporter) write(w io.Writer, onlyParams bool) error {
+	var objects []any
+	if len(e.params) > 0 && !onlyParams {
+		objects = append(objects, map[string]any{
+			"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": e.namespace},
+		})
+	}
+	for _, p := range e.params {
+		objects = append(objects, p)
+	}
+	if !onlyParams {
+		objects = append(objects, e.objects...)
 	}
 	for _, o := range objects {
 		raw, err := yaml.Marshal(o)
