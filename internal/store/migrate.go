@@ -18,21 +18,26 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the schema to this program's version, forward only.
-func (s *Store) migrate(ctx context.Context) error {
+// migrations runs the migrations that there are.
+func (s *Store) migrations() (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	options := []goose.ProviderOption{goose.WithSlog(slog.New(slog.DiscardHandler))}
 	if s.dialect.goose == goose.DialectPostgres { // several servers may start at once
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	provider, err := goose.NewProvider(s.dialect.goose, s.write, files, options...)
+	return goose.NewProvider(s.dialect.goose, s.write, files, options...)
+}
+
+// migrate brings the schema to this program's version, forward only.
+func (s *Store) migrate(ctx context.Context) error {
+	provider, err := s.migrations()
 	if err != nil {
 		return err
 	}
