@@ -47,6 +47,9 @@ func (s *site) measure(t *testing.T) {
 	s.t = t
 	served := httptest.NewServer(s.server)
 	defer served.Close()
+	began := time.Now()
+	s.must(s.server.Store().ReadCounters(t.Context())) // as 'seaworthy serve' does when it starts
+	t.Logf("counters read in %s", time.Since(began).Round(time.Millisecond))
 	debug.FreeOSMemory()
 	t.Logf("at rest: %d MiB", resident(t))
 	b := &browser{t: t, site: s, url: served.URL}
