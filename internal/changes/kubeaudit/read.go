@@ -87,6 +87,9 @@ func (r *Reader) text(text []byte, out *Result, depth int) error {
 		}
 		return r.text(plain, out, depth+1)
 	}
+	if stamped(text) {
+		return r.exported(text, out, depth)
+	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	for {
 		var raw json.RawMessage
@@ -99,6 +102,27 @@ func (r *Reader) text(text []byte, out *Result, depth int) error {
 			return err
 		}
 	}
+}
+
+// stamped tells whether lines begin with their time, as CloudWatch's exports to S3 have it.
+func stamped(text []byte) bool {
+	at, _, ok := bytes.Cut(text[:min(len(text), 64)], []byte(" "))
+	_, err := time.Parse(time.RFC3339Nano, string(at))
+	return ok && err == nil
+}
+
+// exported reads such lines. The time is that of the log; the event has its own.
+func (r *Reader) exported(text []byte, out *Result, depth int) error {
+	for line := range bytes.Lines(text) {
+		_, rest, ok := bytes.Cut(bytes.TrimSpace(line), []byte(" "))
+		if !ok {
+			continue
+		}
+		if err := r.line(string(rest), out, depth); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // envelope holds the fields by which the forms are told apart.

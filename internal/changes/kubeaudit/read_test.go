@@ -99,6 +99,7 @@ func TestForms(t *testing.T) {
 		"EKS: through Firehose":         squeeze(cloudWatch),
 		"EKS: through Lambda":           `{"awslogs":{"data":"` + base64.StdEncoding.EncodeToString([]byte(squeeze(cloudWatch))) + `"}}`,
 		"EKS: fetched":                  `{"events":[{"logStreamName":"kube-apiserver-audit-0a1b","timestamp":1,"message":` + quote(update) + `}]}`,
+		"EKS: exported to S3":           squeeze("2026-03-02T09:30:00.123Z " + flat(update) + "\n"),
 		"GKE: an entry":                 google,
 		"GKE: fetched":                  `{"entries":[` + google + `]}`,
 		"GKE: pushed by Pub/Sub":        `{"message":{"data":"` + base64.StdEncoding.EncodeToString([]byte(flat(google))) + `","messageId":"1"},"subscription":"s"}`,
