@@ -151,7 +151,7 @@ func started(tb testing.TB, cfg Config, apps, pods int) (*Live, *town) {
 		tb.Fatal(err)
 	}
 	l.ready = true
-	freeMemory()
+	l.shrink()
 	n.set = func(k *kube.Kind, m map[string]any) { l.index.Set(k, m, kube.Live) }
 	return l, n
 }

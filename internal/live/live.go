@@ -14,7 +14,6 @@ package live
 import (
 	"context"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
+	"github.com/seaworthy-dev/seaworthy/internal/footprint"
 	"github.com/seaworthy-dev/seaworthy/internal/kube"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
 )
@@ -70,6 +70,9 @@ const (
 	// the longest that its verdicts may then be behind.
 	share  = 20
 	behind = time.Minute
+	// restAfter is how long after a whole report its memory is given back once more: it is
+	// sent meanwhile.
+	restAfter = 30 * time.Second
 )
 
 // Live is a cluster whose verdicts are kept current. It is safe for concurrent use.
@@ -79,6 +82,8 @@ type Live struct {
 	index *index
 	log   *slog.Logger
 	wake  chan struct{}
+	// reported: a whole report was made.
+	reported chan struct{}
 
 	judging sync.Mutex // of what follows: one goroutine judges
 	judge   *judge
@@ -96,7 +101,7 @@ func New(cfg Config) *Live {
 		judged.Now = time.Now
 	}
 	cfg.Scan = &judged
-	l := &Live{cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1)}
+	l := &Live{cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1), reported: make(chan struct{}, 1)}
 	l.index = newIndex(&l.cfg, l.nudge)
 	l.judge = newJudge(&l.cfg, l.index, l.result)
 	if cfg.Cluster != nil {
@@ -115,9 +120,11 @@ func (l *Live) Run(ctx context.Context) error {
 }
 
 // nudge says that something has changed.
-func (l *Live) nudge() {
+func (l *Live) nudge() { ring(l.wake) }
+
+func ring(c chan struct{}) {
 	select {
-	case l.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default: // it was said already
 	}
 }
@@ -128,12 +135,20 @@ func (l *Live) keep(ctx context.Context) error {
 	defer digest.Stop()
 	later := time.NewTimer(time.Hour)
 	defer later.Stop()
+	rest := time.NewTimer(restAfter)
+	defer rest.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-digest.C:
 			l.digest()
+			continue
+		case <-l.reported:
+			rest.Reset(restAfter)
+			continue
+		case <-rest.C:
+			l.shrink()
 			continue
 		case <-l.wake:
 			if err := sleep(ctx, gather); err != nil {
@@ -170,6 +185,13 @@ func (l *Live) flush(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 		l.tell()
+	}
+}
+
+// shrink gives back what is not needed at rest.
+func (l *Live) shrink() {
+	if err := footprint.Shrink(); err != nil {
+		l.log.Debug("pages of the program's file stay mapped", "error", err)
 	}
 }
 
@@ -217,9 +239,6 @@ func (l *Live) State() State {
 	st.Objects, st.Findings = l.index.counts()
 	return st
 }
-
-// freeMemory gives back what a whole report needed for a moment.
-func freeMemory() { debug.FreeOSMemory() }
 
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

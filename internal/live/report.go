@@ -36,7 +36,8 @@ func (l *Live) Report(ctx context.Context, w io.Writer, written func() error) er
 		return err
 	}
 	l.ready = true
-	freeMemory()
+	l.shrink() // what the report needed for a moment
+	ring(l.reported)
 	l.nudge()
 	return nil
 }

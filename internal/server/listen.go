@@ -10,13 +10,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/footprint"
 	"github.com/seaworthy-dev/seaworthy/internal/jobs"
 )
 
@@ -78,8 +78,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	if err := s.welcome(ctx); err != nil {
 		s.log.Error("the set-up link could not be made", "error", err)
 	}
-	debug.FreeOSMemory() // what only the start needed, or the example's history, is given back
-	if err := unmapProgram(); err != nil {
+	if err := footprint.Shrink(); err != nil { // what only the start needed, or the example's history, is given back
 		s.log.Debug("pages of the program's file stay mapped", "error", err)
 	}
 	err := g.Wait()

@@ -181,13 +181,14 @@ func (l *loader) replay() error {
 				if !ok {
 					break
 				}
-				if l.Audit != "" {
-					events <- numbered(told[n%len(told)], n, due)
-				}
-				if err := l.ask(client, numbered(asked[n%len(asked)], n, due)); err != nil {
+				at := time.Now()
+				if err := l.ask(client, numbered(asked[n%len(asked)], n, at)); err != nil {
 					l.fails(err)
 				}
 				took = append(took, time.Since(due))
+				if l.Audit != "" {
+					events <- numbered(told[n%len(told)], n, at)
+				}
 			}
 			l.mu.Lock()
 			defer l.mu.Unlock()

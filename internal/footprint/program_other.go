@@ -2,7 +2,7 @@
 
 //go:build !linux
 
-package server
+package footprint
 
 // unmapProgram does nothing where only Linux tells what is mapped.
 func unmapProgram() error { return nil }
