@@ -16,6 +16,7 @@ const (
 	NoticeReverted     NoticeKind = "change-reverted"
 	NoticeSession      NoticeKind = "session-in-production" // exec, attach, portforward
 	NoticeOwnConfig    NoticeKind = "trail-configuration"   // of the trail itself: agent, webhook, rules
+	NoticeBypassed     NoticeKind = "admission-bypassed"    // the webhook was there and was not asked
 	NoticeWidened      NoticeKind = "access-widened"
 	NoticeSecretRead   NoticeKind = "secret-read"
 	NoticeGap          NoticeKind = "gap"             // something expected was not observed
@@ -35,7 +36,7 @@ const (
 
 // NoticeKinds lists them in the order in which people choose from them.
 var NoticeKinds = []NoticeKind{
-	NoticeOutOfBand, NoticeReverted, NoticeSession, NoticeOwnConfig, NoticeWidened, NoticeSecretRead, NoticeGap, NoticeGapEnded,
+	NoticeOutOfBand, NoticeReverted, NoticeSession, NoticeOwnConfig, NoticeBypassed, NoticeWidened, NoticeSecretRead, NoticeGap, NoticeGapEnded,
 	NoticeLog, NoticeUndelivered, NoticeFinding, NoticeOverdue, NoticeWaiverAsked, NoticeWaiverEnds, NoticeDue, NoticeMissed,
 	NoticeMention, NoticeCheckpoint, NoticeDestinations,
 }
@@ -44,7 +45,7 @@ var NoticeKinds = []NoticeKind{
 // for a digest: who could hold them back could act unseen for as long.
 func (k NoticeKind) Urgent() bool {
 	return slices.Contains([]NoticeKind{
-		NoticeOutOfBand, NoticeReverted, NoticeSession, NoticeOwnConfig, NoticeGap, NoticeLog, NoticeUndelivered, NoticeDestinations,
+		NoticeOutOfBand, NoticeReverted, NoticeSession, NoticeOwnConfig, NoticeBypassed, NoticeWidened, NoticeGap, NoticeLog, NoticeUndelivered, NoticeDestinations,
 	}, k)
 }
 

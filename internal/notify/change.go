@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/changes"
 )
 
 // flagged says which notice each flag of a change is, the gravest first.
@@ -19,6 +20,7 @@ var flagged = []struct {
 	{seaworthy.FlagOwnConfig, seaworthy.NoticeOwnConfig},
 	{seaworthy.FlagSession, seaworthy.NoticeSession},
 	{seaworthy.FlagReverted, seaworthy.NoticeReverted},
+	{seaworthy.FlagBypassed, seaworthy.NoticeBypassed},
 }
 
 // KindsOfChange are all that a change is remarkable for, the foremost first.
@@ -34,8 +36,13 @@ func KindsOfChange(c *seaworthy.Change) []seaworthy.NoticeKind {
 	}
 	add(c.Unexplained(), seaworthy.NoticeOutOfBand)
 	add(slices.Contains(c.Flags, seaworthy.FlagWidened), seaworthy.NoticeWidened)
-	add(slices.Contains(c.Flags, seaworthy.FlagSecretRead), seaworthy.NoticeSecretRead)
+	add(slices.Contains(c.Flags, seaworthy.FlagSecretRead) && personal(c), seaworthy.NoticeSecretRead)
 	return kinds
+}
+
+// personal tells whether a person may be behind a change: programs read Secrets all day.
+func personal(c *seaworthy.Change) bool {
+	return !changes.Account(c.Actor.Username) || c.Actor.Impersonator != "" && !changes.Account(c.Actor.Impersonator)
 }
 
 // OfChange makes the notice of a change in a cluster of that name; false: it is not
@@ -82,6 +89,8 @@ func ChangeTitle(c *seaworthy.Change, source string, kind seaworthy.NoticeKind) 
 		return what + ": made and undone"
 	case seaworthy.NoticeOwnConfig:
 		return what + ", which the change trail itself is made of"
+	case seaworthy.NoticeBypassed:
+		return what + ", past admission"
 	case seaworthy.NoticeWidened:
 		return what + ", which widens access"
 	}

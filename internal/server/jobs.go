@@ -22,6 +22,7 @@ func (s *Server) jobs() []jobs.Job {
 		{Name: "occurrences", Every: 5 * time.Minute, Lease: 30 * time.Minute, Run: s.parts.audit.Advance},
 		{Name: "silences", Every: time.Minute, Lease: 10 * time.Minute, Run: s.silences},
 		{Name: "bypassed", Every: agentRound, Lease: 2 * agentRound, Run: s.bypassed(), Wanted: s.store.HasAgents},
+		{Name: "undecided", Every: agentRound, Lease: 2 * agentRound, Run: s.undecided},
 		{Name: "agents", Every: agentRound, Lease: 2 * agentRound, Run: s.agents(s.store.Now()), Wanted: s.store.HasAgents},
 		{Name: "waivers", Every: time.Minute, Lease: 30 * time.Minute, Run: s.parts.triage.Settle},
 		{Name: "retention", Every: 24 * time.Hour, Lease: 2 * time.Hour, Run: s.parts.audit.Retain},
@@ -99,6 +100,12 @@ func (s *Server) bypassed() func(context.Context) error {
 		done = to
 		return nil
 	}
+}
+
+// undecided says of what came under a controller's name that nobody approved it, when
+// nothing has told in time whose work it is.
+func (s *Server) undecided(ctx context.Context) error {
+	return trail.Decided(ctx, trail.Config{Store: s.store}, s.store.Now())
 }
 
 // selfCheck verifies everything that is kept: the database against the log, and every

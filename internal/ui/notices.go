@@ -42,7 +42,7 @@ var destinationKinds = map[string]string{
 // noticeKinds are what people call the kinds of notice.
 var noticeKinds = map[seaworthy.NoticeKind]string{
 	seaworthy.NoticeOutOfBand: "Change that nobody approved", seaworthy.NoticeReverted: "Change made and undone", seaworthy.NoticeSession: "Session in production (exec, attach, port-forward)",
-	seaworthy.NoticeOwnConfig: "Configuration of the trail or of notices", seaworthy.NoticeWidened: "Access widened", seaworthy.NoticeSecretRead: "Secret read",
+	seaworthy.NoticeOwnConfig: "Configuration of the trail or of notices", seaworthy.NoticeBypassed: "Change past admission", seaworthy.NoticeWidened: "Access widened", seaworthy.NoticeSecretRead: "Secret read",
 	seaworthy.NoticeGap: "Gap: something is not observed", seaworthy.NoticeGapEnded: "Gap ended", seaworthy.NoticeLog: "Integrity of the log",
 	seaworthy.NoticeUndelivered: "Notices do not arrive", seaworthy.NoticeFinding: "Finding opened", seaworthy.NoticeOverdue: "Finding overdue",
 	seaworthy.NoticeWaiverAsked: "Waiver asked for", seaworthy.NoticeWaiverEnds: "Waiver ends soon", seaworthy.NoticeDue: "Control due",

@@ -89,7 +89,7 @@ func (o *Outbox) dueOccurrences(ctx context.Context) ([]seaworthy.Occurrence, ma
 	var out []seaworthy.Occurrence
 	for _, v := range list {
 		// Of a day nobody is told a week ahead: at most a quarter of the window.
-		if c, ok := controls[v.ControlID]; ok && c.Active && !c.Machine() && v.DueAt.Sub(now) <= min(beforeDue, v.DueAt.Sub(v.From)/4) {
+		if c, ok := controls[v.ControlID]; ok && c.Active && !c.Machine() && !(c.Daily() && v.Event == "") && v.DueAt.Sub(now) <= min(beforeDue, v.DueAt.Sub(v.From)/4) {
 			out = append(out, v)
 		}
 	}

@@ -168,7 +168,7 @@ func (o *Outbox) create(tx *store.Tx, who seaworthy.Principal, d *seaworthy.Dest
 func Urgent(destination string) seaworthy.NoticeRule {
 	r := seaworthy.NoticeRule{Name: "Urgent", Destinations: []string{destination}}
 	for _, k := range seaworthy.NoticeKinds {
-		if k.Urgent() && k != seaworthy.NoticeDestinations || k == seaworthy.NoticeGapEnded || k == seaworthy.NoticeWidened {
+		if k.Urgent() && k != seaworthy.NoticeDestinations || k == seaworthy.NoticeGapEnded {
 			r.Kinds = append(r.Kinds, k)
 		}
 	}

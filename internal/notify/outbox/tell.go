@@ -21,7 +21,7 @@ func Tell(tx *store.Tx, logged []store.Logged) error {
 	var rules []seaworthy.NoticeRule
 	var t *telling
 	for _, l := range logged {
-		if !tellable[l.Kind] || gone(l) && l.Kind != "change-rule" {
+		if !tellable[l.Kind] || gone(l) && l.Kind != "change-rule" && l.Kind != "actor" {
 			continue
 		}
 		if t == nil {
@@ -47,6 +47,7 @@ func Tell(tx *store.Tx, logged []store.Logged) error {
 // tellable are the kinds of entries that may be told of.
 var tellable = map[string]bool{
 	"change": true, "gap": true, "waiver": true, "comment": true, "occurrence": true, "self-check": true, "events": true, "change-rule": true,
+	"actor": true,
 }
 
 // telling is what a transaction has to tell.
@@ -92,6 +93,11 @@ func (t *telling) entry(l store.Logged) error {
 			return t.changeRule(&seaworthy.ChangeRule{ID: l.Subject})
 		}
 		return each(l, t.changeRule)
+	case "actor":
+		if gone(l) {
+			return t.actor(&seaworthy.KnownActor{ID: l.Subject})
+		}
+		return each(l, t.actor)
 	case "events":
 		t.chunks = append(t.chunks, l.Subject)
 	}

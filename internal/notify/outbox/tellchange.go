@@ -52,3 +52,34 @@ func (t *telling) changeRule(r *seaworthy.ChangeRule) error {
 	t.drafts = append(t.drafts, d)
 	return nil
 }
+
+// actor tells that somebody said who is behind a name by which clusters know people: who
+// may explain a change hangs on it. One without a name is gone.
+func (t *telling) actor(a *seaworthy.KnownActor) error {
+	who, err := t.person(t.tx.Actor)
+	if err != nil {
+		return err
+	}
+	d := draft{of: a.ID + "/" + t.tx.NewID(), kinds: []seaworthy.NoticeKind{seaworthy.NoticeOwnConfig}, Notice: seaworthy.Notice{
+		At: t.tx.At, Path: "/actors", Thread: "actors",
+	}}
+	if err := t.at(&d.Notice, a.SourceID); err != nil {
+		return err
+	}
+	d.title = func(seaworthy.NoticeKind) string {
+		if a.Name == "" {
+			return who + " took back who is behind a name that clusters know"
+		}
+		return who + " said who is behind the name " + a.Name
+	}
+	if a.Name != "" {
+		person, err := t.person("user:" + a.UserID)
+		if err != nil {
+			return err
+		}
+		detail(&d.Notice, "Person", person)
+	}
+	detail(&d.Notice, "When", moment(t.tx.At))
+	t.drafts = append(t.drafts, d)
+	return nil
+}
