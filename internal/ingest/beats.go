@@ -5,7 +5,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -45,6 +44,7 @@ type beat struct {
 	said          seaworthy.Heartbeat
 	live          store.LiveSource
 	open          []seaworthy.Gap
+	before        *store.AgentInstance // what the instance said before; nil: nothing
 }
 
 func (b *beat) take() (err error) {
@@ -54,7 +54,16 @@ func (b *beat) take() (err error) {
 	if b.open, err = b.tx.OpenGaps(b.source); err != nil {
 		return err
 	}
-	if err := b.end(store.GapAgent, b.tx.At, b.tx.At); err != nil {
+	if err := b.end(store.GapAgent, ever, b.tx.At); err != nil {
+		return err
+	}
+	switch before, err := b.tx.Instance(b.agent, b.said.Instance); {
+	case err == nil:
+		b.before = &before
+	case !isNotFound(err):
+		return err
+	}
+	if err := b.cameBack(); err != nil {
 		return err
 	}
 	if err := b.named(); err != nil {
@@ -82,7 +91,7 @@ const (
 // agent over does not get rid of it by another one.
 func (b *beat) named() error {
 	own := b.said.Own
-	if own.Namespace == "" || own.Name == "" || len(own.Namespace) > maxOwnName || len(own.Name) > maxOwnName {
+	if own.Namespace == "" || own.Name == "" || max(len(own.Namespace), len(own.Name), len(own.Identity)/3) > maxOwnName {
 		return nil
 	}
 	agent, err := b.tx.Agent(b.agent)
@@ -92,10 +101,13 @@ func (b *beat) named() error {
 	if agent, err = b.tx.LockedAgent(b.agent); err != nil || slices.Contains(agent.Own, own) {
 		return err
 	}
-	own.Namespace, own.Name = tidyText(own.Namespace), tidyText(own.Name)
+	own.Namespace, own.Name, own.Identity = tidyText(own.Namespace), tidyText(own.Name), tidyText(own.Identity)
 	agent.Own = append(agent.Own, own)
 	return b.tx.PutAgent(&agent)
 }
+
+// ever is later than any gap begins, also by a clock that was set back since.
+var ever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // end ends open gaps of a kind that began at or before a time.
 func (b *beat) end(kind string, before, at time.Time) error {
@@ -132,6 +144,13 @@ func (b *beat) led() error {
 		if err := b.end(kind, since, since); err != nil {
 			return err
 		}
+		// And what another replica began that is gone: this one has proven since that it works. Of
+		// the watch there are gaps of single kinds, which its state does not tell.
+		if proved := b.ours(p.Proved); !p.Proved.IsZero() && kind != store.GapWatch {
+			if err := b.end(kind, proved.Add(-time.Nanosecond), proved); err != nil {
+				return err
+			}
+		}
 	}
 	if b.said.Watching.IsZero() {
 		return nil
@@ -149,11 +168,7 @@ func (b *beat) watched(since time.Time) error {
 	if last.IsZero() || !since.After(last) {
 		return nil
 	}
-	before, err := b.tx.Instance(b.agent, b.said.Instance)
-	switch {
-	case err != nil && !isNotFound(err):
-		return err
-	case err == nil && before.Beat.Leader && before.Beat.Watching.Equal(b.said.Watching):
+	if b.before != nil && b.before.Beat.Leader && b.before.Beat.Watching.Equal(b.said.Watching) {
 		return nil // its clock was set back, and the watch held
 	}
 	known := slices.ContainsFunc(b.open, func(g seaworthy.Gap) bool { return g.Kind == store.GapWatch && !g.From.After(last.Add(time.Second)) })
@@ -273,6 +288,9 @@ func (m *minding) mind(v *seaworthy.DeclaredSource) error {
 		return m.retire(v)
 	}
 	live := m.live[v.ID]
+	if err := m.setBack(&live); err != nil {
+		return err
+	}
 	heard := enrolled
 	if live.BeatAt.After(heard) {
 		heard = live.BeatAt
@@ -282,7 +300,7 @@ func (m *minding) mind(v *seaworthy.DeclaredSource) error {
 		if !m.valid[v.ID] {
 			reason = "every agent of the cluster was revoked, and no other one is heard of"
 		}
-		return m.begin(v.ID, store.GapAgent, heard, reason)
+		return m.begin(v.ID, store.GapAgent, heard, reason+unobserved)
 	}
 	watched := enrolled
 	if !live.WatchedAt.IsZero() {
@@ -292,6 +310,24 @@ func (m *minding) mind(v *seaworthy.DeclaredSource) error {
 		return m.begin(v.ID, store.GapWatch, watched, nobodyWatches)
 	}
 	return nil
+}
+
+// unobserved says what the silence of all agents means.
+const unobserved = ": until one is, nothing is known of what the webhook, audit events and watching would have shown, unless an agent brings it later"
+
+// setBack has the silence of agents be told in time although the server's clock was set back
+// behind what it last noted.
+func (m *minding) setBack(v *store.LiveSource) error {
+	if limit := m.tx.At.Add(seaworthy.HeartbeatSilence); !v.BeatAt.After(limit) && !v.WatchedAt.After(limit) {
+		return nil // servers beside this one are a little ahead, at most
+	}
+	locked, err := m.tx.LockLive(v.SourceID)
+	if err != nil {
+		return err
+	}
+	locked.BeatAt, locked.WatchedAt = earlier(locked.BeatAt, m.tx.At), earlier(locked.WatchedAt, m.tx.At)
+	*v = locked
+	return m.tx.PutLive(&locked)
 }
 
 func (m *minding) begin(source, kind string, from time.Time, reason string) error {
@@ -318,48 +354,4 @@ func (m *minding) retire(v *seaworthy.DeclaredSource) error {
 		}
 	}
 	return nil
-}
-
-// lost puts on record what instances had waiting that did not come back.
-func (m *minding) lost() error {
-	silent, err := m.tx.SilentInstances(m.tx.At.Add(-lostAfter))
-	if err != nil {
-		return err
-	}
-	for i := range silent {
-		v := &silent[i]
-		streams, err := m.tx.AgentStreams(v.AgentID)
-		if err != nil {
-			return err
-		}
-		for stream, waiting := range v.Beat.Waiting {
-			if err := m.lostStream(v, streams, stream, waiting); err != nil {
-				return err
-			}
-		}
-		v.Lost = true
-		if err := m.tx.PutInstance(v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (m *minding) lostStream(v *store.AgentInstance, streams []store.AgentStream, stream string, waiting int) error {
-	taken, from := uint64(0), v.Beat.Started
-	for _, s := range streams {
-		if s.Instance == v.Beat.Instance && s.Stream == stream {
-			taken, from = s.Taken, s.MessageAt
-		}
-	}
-	if waiting == 0 || v.Beat.Last[stream] <= taken {
-		return nil
-	}
-	g := seaworthy.Gap{
-		ID: m.tx.NewID(), SourceID: v.SourceID, Kind: store.GapMessages, From: earlier(from, v.ReceivedAt), To: v.ReceivedAt,
-		Reason: fmt.Sprintf("the agent's instance %s has not come back for %s; of its messages about %s, %d had not arrived",
-			v.Beat.Replica, lostAfter, stream, v.Beat.Last[stream]-taken),
-	}
-	m.opened = append(m.opened, g)
-	return m.tx.PutGap(&g)
 }

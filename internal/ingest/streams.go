@@ -206,13 +206,18 @@ func (f *following) gap(m *seaworthy.AgentMessage) error {
 	switch {
 	case !known:
 		return seaworthy.Invalid("there is no place %.60q", said.Place)
-	case said.From.IsZero() || !said.To.IsZero() && said.To.Before(said.From):
-		return seaworthy.Invalid("the gap ends before it begins")
+	case said.From.IsZero():
+		return seaworthy.Invalid("the gap does not say when it begins")
+	}
+	id := said.From
+	if !said.To.IsZero() && said.To.Before(said.From) {
+		said.From, said.To = said.To, said.From
+		said.Reason += "; the agent's clock was set back meanwhile"
 	}
 	if len(said.Reason) > maxReason {
 		said.Reason = said.Reason[:maxReason]
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d", f.stream.AgentID, said.Place, said.From.UnixMicro()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d", f.stream.AgentID, said.Place, id.UnixMicro()))
 	g := seaworthy.Gap{
 		ID: hex.EncodeToString(sum[:12]), SourceID: f.source, Kind: kind, From: earlier(said.From, f.tx.At), Reason: tidyText(said.Reason),
 	}

@@ -147,6 +147,14 @@ func (t *Tx) SilentInstances(since time.Time) ([]AgentInstance, error) {
 	return collect(t.store, rows, err, scanInstance)
 }
 
+// InstancesOf lists what the instances of an agent last said, as the transaction sees them:
+// those that were heard of last.
+func (t *Tx) InstancesOf(agent string) ([]AgentInstance, error) {
+	rows, err := t.tx.QueryContext(t.ctx, `SELECT `+instanceColumns+` FROM agent_instances WHERE agent_id = $1
+		ORDER BY received_at DESC, instance LIMIT 100`, agent)
+	return collect(t.store, rows, err, scanInstance)
+}
+
 // ForgetInstances forgets instances that were not heard of since, and how far their
 // messages were taken.
 func (t *Tx) ForgetInstances(since time.Time) error {
