@@ -142,7 +142,7 @@ var everybody = []right{
 // anybody may get these: what the API server is and serves, and whether it is well.
 var anybody = []string{
 	"/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/readyz", "/openapi", "/openapi/*", "/version", "/version/",
-	"/.well-known/openid-configuration", "/openid/v1/jwks",
+	"/.well-known/openid-configuration", "/.well-known/openid-configuration/", "/openid/v1/jwks", "/openid/v1/jwks/",
 }
 
 // compare tells which rights are lacking, and which are there that nobody needs.

@@ -44,7 +44,7 @@ func TestRights(t *testing.T) {
 		"one right too few":         {has: given(all[:len(all)-1]), lacking: []string{"get configmaps/a-canary", "update configmaps/a-canary"}},
 		"everything":                {has: with(rbacv1.PolicyRule{Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}}, urls("*", "*")), excess: []string{"* *", "* *.*"}},
 		"metrics and logs":          {has: with(urls("get", "/metrics", "/logs/*")), excess: []string{"get /logs/*", "get /metrics"}},
-		"what everybody may get":    {has: with(urls("get", "/healthz", "/openapi/*", "/openapi/v3", "/version"))},
+		"what everybody may get":    {has: with(urls("get", "/healthz", "/openapi/*", "/openapi/v3", "/version", "/openid/v1/jwks/"))},
 		"another verb on a version": {has: with(urls("post", "/version")), excess: []string{"post /version"}},
 		"nothing but resources": {
 			has:     &authorizationv1.SubjectRulesReviewStatus{ResourceRules: given(all).ResourceRules},
