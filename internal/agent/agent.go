@@ -200,6 +200,7 @@ func (a *Agent) work(ctx context.Context) error {
 		return err
 	}
 	defer func() {
+		a.farewell(ctx, link)
 		if err := link.Close(); err != nil {
 			a.log.Error("the spool cannot be closed", "error", err)
 		}
@@ -230,6 +231,19 @@ func (a *Agent) work(ctx context.Context) error {
 	a.stick("")
 	a.log.Info("agent works", "cluster", a.configuration().Source.Name, "instance", link.Instance())
 	return g.Wait()
+}
+
+// farewellTakes is how long an agent that ends waits for the server.
+const farewellTakes = 8 * time.Second
+
+// farewell sends what waits and says that this replica ends in good order: one that is not
+// heard to end may have seen what nobody will tell.
+func (a *Agent) farewell(ctx context.Context, link *uplink.Uplink) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellTakes)
+	defer cancel()
+	if err := link.End(ctx); err != nil {
+		a.log.Warn("the server was not told that this replica ends", "error", err)
+	}
 }
 
 // connect opens the way to the server.

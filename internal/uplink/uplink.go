@@ -220,7 +220,15 @@ func (u *Uplink) beats(ctx context.Context) error {
 // Beat sends one heartbeat outside of their order, as when something just became different.
 func (u *Uplink) Beat(ctx context.Context) error { return u.beat(ctx) }
 
-func (u *Uplink) beat(ctx context.Context) error {
+// End sends what waits and then a last heartbeat: nothing is added any more. What cannot be
+// sent stays on disk, and the server is told how much that is, if it is there.
+func (u *Uplink) End(ctx context.Context) error {
+	return errors.Join(u.drain(ctx, u.current()), u.say(ctx, true))
+}
+
+func (u *Uplink) beat(ctx context.Context) error { return u.say(ctx, false) }
+
+func (u *Uplink) say(ctx context.Context, ended bool) error {
 	ctx, cancel := context.WithTimeout(ctx, u.cfg.Every)
 	defer cancel()
 	h := seaworthy.Heartbeat{}
@@ -228,12 +236,12 @@ func (u *Uplink) beat(ctx context.Context) error {
 		h = u.cfg.State()
 	}
 	link := u.Link()
-	h.Instance, h.At, h.Waiting, h.Last = link.Instance, u.cfg.Now().UTC(), link.Waiting, link.Last
+	h.Instance, h.At, h.Waiting, h.Last, h.Ended = link.Instance, u.cfg.Now().UTC(), link.Waiting, link.Last, ended
 	answer, err := u.cfg.Client.Heartbeat(ctx, h)
 	if ctx.Err() == nil || err == nil {
 		u.note("send a heartbeat", err)
 	}
-	if err != nil {
+	if err != nil || ended {
 		return err
 	}
 	if answer.Report && h.Leader && u.cfg.Wanted != nil {
