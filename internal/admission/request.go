@@ -27,7 +27,7 @@ func sighted(r *Review, d *Decision, at time.Time) *Request {
 	out := &Request{Decision: d, Observation: changes.Observation{
 		Sighting: seaworthy.Sighting{By: seaworthy.SeenByWebhook, At: at.UTC(), ID: r.UID},
 		Verb:     verb(r), Outcome: seaworthy.OutcomeUnknown,
-		Actor: seaworthy.Actor{Username: r.User.Username, Groups: slices.Clone(r.User.Groups)},
+		Actor: seaworthy.Actor{Username: r.User.Username, Groups: slices.Clone(r.User.Groups), Extra: changes.Extra(r.User.Extra)},
 		After: r.Object, Before: r.OldObject,
 	}}
 	if !d.Allowed {

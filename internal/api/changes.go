@@ -188,7 +188,7 @@ func (a *API) changes(ctx context.Context, in *struct {
 	Name        string    `query:"name" maxLength:"300"`
 	Actor       string    `query:"actor" maxLength:"300" doc:"The user as the cluster knows it."`
 	Verb        string    `query:"verb" maxLength:"50"`
-	Match       []string  `query:"match" maxItems:"10" enum:"verified,claimed,out-of-band,not required"`
+	Match       []string  `query:"match" maxItems:"10" enum:"verified,claimed,out-of-band,not required,controller"`
 	Unexplained bool      `query:"unexplained" doc:"Only what is out of band and was not explained."`
 	Flag        string    `query:"flag" enum:"audit removed,own configuration,made and undone,bypassed admission,session in production,access widened,secret read" doc:"Only what is remarkable in this way."`
 	Image       string    `query:"image" maxLength:"1000" doc:"Only what runs this image: as it is written, with its digest, or the digest alone."`

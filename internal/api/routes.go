@@ -25,6 +25,7 @@ func (a *API) route() {
 	a.changeRoutes()
 	a.approvalRoutes()
 	a.changeRuleRoutes()
+	a.actorRoutes()
 	a.noticeRoutes()
 	a.agentRoutes()
 	a.peopleRoutes()

@@ -39,8 +39,9 @@ type event struct {
 }
 
 type user struct {
-	Username string   `json:"username"`
-	Groups   []string `json:"groups"`
+	Username string              `json:"username"`
+	Groups   []string            `json:"groups"`
+	Extra    map[string][]string `json:"extra"`
 }
 
 type reference struct {
@@ -172,7 +173,7 @@ func (r *Reader) observation(e *event) *changes.Observation {
 }
 
 func (e *event) actor() seaworthy.Actor {
-	a := seaworthy.Actor{Username: e.User.Username, Groups: e.User.Groups, UserAgent: e.UserAgent, SourceIPs: e.SourceIPs}
+	a := seaworthy.Actor{Username: e.User.Username, Groups: e.User.Groups, UserAgent: e.UserAgent, SourceIPs: e.SourceIPs, Extra: changes.Extra(e.User.Extra)}
 	if e.ImpersonatedUser != nil && e.ImpersonatedUser.Username != "" {
 		a.Impersonator = a.Username
 		a.Username, a.Groups = e.ImpersonatedUser.Username, e.ImpersonatedUser.Groups
