@@ -158,12 +158,12 @@ func (t *teller) see(o *changes.Observation) {
 	for _, f := range changes.Flags(o, t.a.own, t.config.Source.Environment == seaworthy.Production) {
 		mark1(c, f)
 	}
-	if k := changes.Undoes(c, of.Changes, window); k >= 0 {
-		mark1(c, seaworthy.FlagReverted)
-		mark1(&of.Changes[k], seaworthy.FlagReverted)
-	}
 	if changes.Settle(c, e.Verdict) {
 		return
+	}
+	if k := changes.Undoes(c, of.Changes, window); k >= 0 && of.Changes[k].Match != seaworthy.MatchFolded {
+		mark1(c, seaworthy.FlagReverted)
+		mark1(&of.Changes[k], seaworthy.FlagReverted)
 	}
 	c.Match, c.MatchWhy = "", "" // nobody was asked yet
 	if named(c) {

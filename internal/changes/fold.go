@@ -33,8 +33,9 @@ type Known struct {
 	Intent string
 	// Edits are those of the change that it is, as another place tells of them.
 	Edits []seaworthy.Edit
-	// Own: the object is of what makes up the trail.
-	Own bool
+	// Own: the object is of what makes up the trail. Agent: it is the agent's own work on
+	// that, again and again.
+	Own, Agent bool
 }
 
 // Verdict says what a write is, as far as the cluster's own work goes.
@@ -58,6 +59,8 @@ const (
 func Weigh(o *Observation, k Known) Verdict {
 	proven, named := Controls(&o.Actor), o.Actor.Username != ""
 	switch {
+	case k.Agent:
+		return Folds
 	case o.Verb == seaworthy.VerbRead:
 		return foldIf(proven)
 	case o.Object.Subresource == "token":

@@ -54,8 +54,9 @@ func (l *Ledger) Enter(source string, o *Observation, around Known) Entry {
 		return Entry{more, -1, Folds}
 	} else if more == IsMore {
 		f := l.Folded[j]
+		stays := stays(&f, o, around)
 		Merge(&f, o)
-		if own(&f) {
+		if stays {
 			l.Folded[j] = short(f)
 			return Entry{IsMore, -1, Folds}
 		}
@@ -76,9 +77,10 @@ func (l *Ledger) Enter(source string, o *Observation, around Known) Entry {
 	return Entry{IsNew, len(l.Changes) - 1, v}
 }
 
-// own tells whether folded work is the cluster's by what is now known of who did it.
-func own(f *seaworthy.Change) bool {
-	return f.Actor.Username == "" || Controls(&f.Actor) || f.Actor.Impersonator == "" && Account(f.Actor.Username) && books[f.Object.Kind]
+// stays tells whether folded work is still the cluster's own by what another place tells of
+// who did it.
+func stays(f *seaworthy.Change, o *Observation, around Known) bool {
+	return o.Actor.Username == "" || o.Actor.Impersonator == "" && (f.Actor.Username == o.Actor.Username || Controls(&o.Actor) || Weigh(o, around) == Folds)
 }
 
 // short is what is kept of folded work.

@@ -37,13 +37,14 @@ func (p *place) change() *seaworthy.Change { return &p.of.Changes[p.i] }
 // around tells what is known around an object that somebody wrote to who may be a
 // controller, and the change from which that may follow; nil for none.
 func (t *taking) around(o *changes.Observation, of *object) (changes.Known, *place, error) {
-	k := changes.Known{Own: t.own(&o.Object)}
+	k := changes.Known{Own: t.own(&o.Object), Agent: t.agentsOwn(o)}
 	if o.Actor.Username != "" && !changes.Controls(&o.Actor) {
 		return k, nil, nil
 	}
 	by := o.Object.OwnedBy
 	if by == nil && (o.Object.UID == "" || o.Object.UID == of.known.UID) {
 		by = of.known.Owner
+		o.Object.OwnedBy = by // an event of a deletion may not show it
 	}
 	var err error
 	if k.Owner, err = t.owner(o, by); err != nil {

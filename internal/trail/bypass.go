@@ -62,6 +62,8 @@ func concerns(c *seaworthy.Change) bool {
 	switch {
 	case slices.Contains(c.Flags, seaworthy.FlagBypassed):
 		return false // is marked
+	case c.Match == seaworthy.MatchFolded:
+		return false // what it follows from is marked
 	case c.Verb != seaworthy.VerbCreate && c.Verb != seaworthy.VerbUpdate && c.Verb != seaworthy.VerbDelete:
 		return false
 	case c.Outcome != seaworthy.OutcomePersisted || o.Subresource != "":

@@ -156,10 +156,6 @@ func (t *taking) one(o *changes.Observation) error {
 		t.n.Known++
 		return nil
 	}
-	if t.agentsOwn(o) {
-		t.count(o)
-		return nil
-	}
 	of, err := t.object(&o.Object.Object)
 	if err != nil {
 		return err
@@ -215,17 +211,17 @@ func (t *taking) judge(o *changes.Observation, of *object, e changes.Entry, caus
 	for _, f := range changes.Flags(o, t.own, t.source.Environment == seaworthy.Production) {
 		flag(c, f)
 	}
-	if k := changes.Undoes(c, of.Changes, RevertWindow); k >= 0 {
-		flag(c, seaworthy.FlagReverted)
-		flag(&of.Changes[k], seaworthy.FlagReverted)
-		of.touched[k] = true
-	}
 	if cause != nil && c.Cause == "" && c.ID != cause.change().ID && (e.Verdict == changes.Follows || changes.Controls(&c.Actor)) {
 		c.Cause = cause.change().ID
 	}
 	t.people.resolve(c, t.deployments)
 	if changes.Settle(c, e.Verdict) {
 		return
+	}
+	if k := changes.Undoes(c, of.Changes, RevertWindow); k >= 0 && of.Changes[k].Match != seaworthy.MatchFolded {
+		flag(c, seaworthy.FlagReverted)
+		flag(&of.Changes[k], seaworthy.FlagReverted)
+		of.touched[k] = true
 	}
 	changes.Match(c, t.rules, t.deployments, t.people.id)
 	t.people.resolve(c, t.deployments)
