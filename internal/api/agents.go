@@ -55,7 +55,7 @@ func (a *API) agentRoutes() {
 // ofAgentsRoutes are the routes that agents themselves use.
 func (a *API) ofAgentsRoutes() {
 	const signed = " An agent sends a JSON Web Token as bearer that it signs itself with its key (EdDSA): kid and sub are its id, aud is " +
-		"'seaworthy' or the server's address, exp is five minutes after iat at most, and jti is there."
+		"'seaworthy' or the server's address, exp is five minutes after iat at most, and jti is another one in each request: a token counts once."
 	route(a, operation{
 		method: http.MethodPost, path: "/api/v1/agent/enrolment", action: public, id: "make-key-known", tag: "Agents",
 		summary: "Make the key of an agent known", status: http.StatusCreated,

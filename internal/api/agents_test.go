@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/api"
+	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
@@ -60,7 +63,7 @@ func (w *world) enrol(token string, key ed25519.PublicKey) answer {
 // claims are what a token says that is in order.
 func (a *fakeAgent) claims() jwt.Claims {
 	return jwt.Claims{
-		Subject: a.ID, Audience: jwt.Audience{"seaworthy"}, IssuedAt: jwt.NewNumericDate(a.w.now), Expiry: jwt.NewNumericDate(a.w.now.Add(time.Minute)), ID: "x",
+		Subject: a.ID, Audience: jwt.Audience{"seaworthy"}, IssuedAt: jwt.NewNumericDate(a.w.now), Expiry: jwt.NewNumericDate(a.w.now.Add(time.Minute)), ID: rand.Text(),
 	}
 }
 
@@ -240,6 +243,41 @@ func TestTokensOfAgents(t *testing.T) {
 	if got := w.do(w.as(seaworthy.Reporter), http.MethodGet, "/api/v1/agent/configuration", nil); got.Code != http.StatusForbidden {
 		t.Errorf("a token that is no agent's: status %d", got.Code)
 	}
+}
+
+// TestTokensOfAgentsCountOnce: who got hold of a token that was used cannot say anything
+// with it, at no server of the database, and what was said of the agent stays. Once it is
+// over it is not kept.
+func TestTokensOfAgentsCountOnce(t *testing.T) {
+	each(t, func(w *world) {
+		cluster := w.declare("prod", "", "shop")
+		a, b := w.enrolled(cluster.ID), w.enrolled(cluster.ID)
+		token := a.bearer()
+		beat := seaworthy.Heartbeat{Instance: "i1", Replica: "true", At: w.now}
+		w.do(token, http.MethodPost, "/api/v1/agent/heartbeat", beat).want(http.StatusOK, nil)
+		beat.Replica = "false"
+		w.do(token, http.MethodPost, "/api/v1/agent/heartbeat", beat).want(http.StatusConflict, nil)
+		w.do(token, http.MethodGet, "/api/v1/agent/configuration", nil).want(http.StatusConflict, nil)
+		another, err := auth.New(auth.Config{Store: w.store, BaseURL: base, KeyFile: w.TempDir() + "/secret.key", HashMemory: 64})
+		w.must(err)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		if _, err := another.FromRequest(w.Context(), r); err == nil {
+			t.Error("another server takes a token that was used")
+		}
+		r.Header.Set("Authorization", "Bearer "+a.bearer())
+		if _, err := another.FromRequest(w.Context(), r); err != nil {
+			t.Error(err)
+		}
+		same := a.claims()
+		for _, who := range []*fakeAgent{a, b} { // the ids of two agents have nothing to do with each other
+			same.Subject = who.ID
+			w.do(who.sign(who.key, jose.EdDSA, same), http.MethodGet, "/api/v1/agent/configuration", nil).want(http.StatusOK, nil)
+		}
+		if all, err := w.store.AgentInstances(w.Context(), cluster.ID); err != nil || len(all) != 1 || all[0].Beat.Replica != "true" {
+			t.Errorf("%+v, %v", all, err)
+		}
+	})
 }
 
 func TestObservationsCountOnce(t *testing.T) {

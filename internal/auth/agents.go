@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/subtle"
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"time"
 
@@ -207,6 +208,9 @@ func (a *Auth) fromAgent(ctx context.Context, text string) (seaworthy.Principal,
 	if err := a.checkClaims(&agent, said); err != nil {
 		return seaworthy.Principal{}, err
 	}
+	if err := a.spend(ctx, agent.ID, said); err != nil {
+		return seaworthy.Principal{}, err
+	}
 	return seaworthy.Principal{Actor: "agent:" + agent.ID, Name: "agent " + agent.ID, Role: seaworthy.Reporter, Source: agent.SourceID}, nil
 }
 
@@ -224,6 +228,19 @@ func (a *Auth) checkClaims(agent *seaworthy.Agent, said jwt.Claims) error {
 		return unauthenticated("the agent's token lacks exp, iat or jti")
 	case said.Expiry.Time().Sub(said.IssuedAt.Time()) > agentTokenLasts:
 		return unauthenticated("the agent's token lasts longer than five minutes")
+	}
+	return nil
+}
+
+// spend has a token count for one request: who reads it on its way, or in a log, has
+// nothing. It is no failure of the agent's key: a proxy may ask twice.
+func (a *Auth) spend(ctx context.Context, agent string, said jwt.Claims) error {
+	fresh, err := a.store.SpendAgentToken(ctx, agent, said.ID, said.Expiry.Time().Add(agentTokenLeeway))
+	if err != nil {
+		return fmt.Errorf("note the token of an agent: %w", err)
+	}
+	if !fresh {
+		return seaworthy.Conflict("the agent's token was used before: each request needs one of its own")
 	}
 	return nil
 }

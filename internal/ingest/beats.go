@@ -230,6 +230,9 @@ func AgentSilences(ctx context.Context, s *store.Store) ([]seaworthy.Gap, error)
 			return err
 		}
 		opened = m.opened
+		if err := tx.SweepAgentTokens(); err != nil {
+			return err
+		}
 		return tx.ForgetInstances(tx.At.Add(-forgetAfter))
 	})
 	return opened, err

@@ -4,6 +4,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
@@ -106,4 +109,22 @@ func (t *Tx) Agent(id string) (seaworthy.Agent, error) {
 func (s *Store) HasAgents(ctx context.Context) (has bool, err error) {
 	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM agents)`).Scan(&has)
 	return has, s.dialect.explain(err)
+}
+
+// SpendAgentToken notes that a token of an agent was used, and tells whether it was not
+// before, at this server or at another one of this database.
+func (s *Store) SpendAgentToken(ctx context.Context, agent, id string, until time.Time) (fresh bool, err error) {
+	digest := sha256.Sum256(fmt.Appendf(nil, "%s\n%s", agent, id))
+	done, err := s.write.ExecContext(ctx, `INSERT INTO agent_tokens (digest, expires_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`,
+		digest[:], micros(until))
+	if err != nil {
+		return false, s.dialect.explain(err)
+	}
+	n, err := done.RowsAffected()
+	return n > 0, s.dialect.explain(err)
+}
+
+// SweepAgentTokens forgets tokens that are over.
+func (t *Tx) SweepAgentTokens() error {
+	return t.exec(`DELETE FROM agent_tokens WHERE expires_at < $1`, micros(t.At))
 }

@@ -46,6 +46,7 @@ var outside = map[string]string{
 
 	"enrolment_secrets":     "as credentials",
 	"agent_streams":         "how far messages were taken: what is taken twice changes nothing, and the agent's own count tells of what is left out",
+	"agent_tokens":          "tokens of the last minutes that were used; who removes one may use it again, with the agent's own signature",
 	"agent_instances":       "what agents last said of themselves; what follows of their silence is in gaps",
 	"finding_count_changes": "what servers bring their memory up to date with; the counters are proved, and read anew every day",
 	"known_objects":         "by what controllers' work is told from changes: who alters it has that work told, or a pod that its owner does not know of counted",
