@@ -59,11 +59,21 @@ type Spool struct {
 
 	mu       sync.Mutex
 	segments []segment
-	last     *os.File // the segment that is written to
+	last     *os.File   // the segment that is written to
+	full     []*os.File // those before it that are not on the disk for certain
 	next     uint64
 	acked    uint64 // everything up to it is somebody else's
 	size     int64
 	damaged  []Damage
+	// given is where the messages that Next gave last begin and end: nobody reads over
+	// what is acknowledged from the beginning of its segment again.
+	given [2]position
+}
+
+// position is where a message begins.
+type position struct {
+	segment, number uint64
+	offset          int64
 }
 
 type segment struct {
@@ -229,72 +239,114 @@ func (s *Spool) begin() error {
 	if err != nil {
 		return fmt.Errorf("begin a segment: %w", err)
 	}
-	if s.last != nil {
-		if err := errors.Join(s.last.Sync(), s.last.Close()); err != nil {
-			return errors.Join(fmt.Errorf("end a segment: %w", err), f.Close())
-		}
+	if s.last != nil { // whoever appends does not wait for the disk
+		s.full = append(s.full, s.last)
 	}
 	s.last = f
 	s.segments = append(s.segments, segment{first: s.next})
 	return nil
 }
 
-// Sync brings what was appended to the disk.
+// Sync brings what was appended to the disk. Meanwhile more may be appended.
 func (s *Spool) Sync() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.last == nil {
+	full, last := s.full, s.last
+	s.full = nil
+	s.mu.Unlock()
+	for i, f := range full {
+		if err := f.Sync(); err != nil {
+			s.mu.Lock()
+			s.full = append(full[i:len(full):len(full)], s.full...)
+			s.mu.Unlock()
+			return fmt.Errorf("bring a segment to the disk: %w", err)
+		}
+		_ = f.Close() // it was brought to the disk
+	}
+	if last == nil {
 		return nil
 	}
-	return s.last.Sync()
+	if err := last.Sync(); err != nil && !errors.Is(err, os.ErrClosed) { // closing it brought it to the disk
+		return fmt.Errorf("bring a segment to the disk: %w", err)
+	}
+	return nil
 }
 
 // Next gives the oldest messages that nobody has acknowledged, at most n and, beyond the
 // first one, at most so many bytes. A message that is damaged now is reported by
-// [Spool.Damaged] and passed over.
+// [Spool.Damaged] and passed over. More may be appended while it reads.
 func (s *Spool) Next(n int, bytes int64) ([]Message, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []Message
-	total := int64(0)
-	for _, seg := range s.segments {
-		if seg.first+seg.count <= s.acked+1 {
+	r := reading{acked: s.acked, n: n, left: bytes, given: s.given}
+	segments := slices.Clone(s.segments)
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.damaged = append(s.damaged, r.damaged...)
+		s.given = r.given
+	}()
+	first := true
+	for _, seg := range segments {
+		if seg.first+seg.count <= r.acked+1 {
 			continue
+		}
+		at := r.from(seg)
+		if first {
+			r.given[0], first = at, false
 		}
 		f, err := os.Open(s.path(seg.first))
 		if err != nil {
-			return out, fmt.Errorf("read the spool: %w", err)
+			return r.out, fmt.Errorf("read the spool: %w", err)
 		}
-		done, err := s.collect(f, seg, n, bytes, &out, &total)
+		done, err := r.collect(f, seg, at)
 		if err := errors.Join(err, f.Close()); err != nil || done {
-			return out, err
+			return r.out, err
 		}
 	}
-	return out, nil
+	return r.out, nil
+}
+
+// reading is one call of Next.
+type reading struct {
+	acked   uint64
+	n       int
+	left    int64
+	given   [2]position
+	out     []Message
+	damaged []Damage
+}
+
+// from gives the last known place in a segment before which everything is acknowledged.
+func (r *reading) from(seg segment) position {
+	at := position{segment: seg.first, number: seg.first}
+	for _, p := range r.given {
+		if p.segment == seg.first && p.number > at.number && p.number <= r.acked+1 {
+			at = p
+		}
+	}
+	return at
 }
 
 // collect reads messages of one segment.
-func (s *Spool) collect(f *os.File, seg segment, n int, bytes int64, out *[]Message, total *int64) (done bool, err error) {
-	at := int64(0)
-	for i := range seg.count {
-		number := seg.first + i
-		body, err := readAt(f, at)
+func (r *reading) collect(f *os.File, seg segment, at position) (done bool, err error) {
+	for ; at.number < seg.first+seg.count; at.number++ {
+		body, err := readAt(f, at.offset)
 		if errors.Is(err, errDamaged) {
-			s.damaged = append(s.damaged, Damage{number, seg.first + seg.count - 1, "a segment was damaged on disk"})
+			r.damaged = append(r.damaged, Damage{at.number, seg.first + seg.count - 1, "a segment was damaged on disk"})
 			return false, nil
 		}
 		if err != nil {
-			return true, fmt.Errorf("read message %d of the spool: %w", number, err)
+			return true, fmt.Errorf("read message %d of the spool: %w", at.number, err)
 		}
-		at += header + int64(len(body))
-		if number <= s.acked {
-			continue
+		if at.number > r.acked {
+			if len(r.out) == r.n || len(r.out) > 0 && int64(len(body)) > r.left {
+				return true, nil
+			}
+			r.out = append(r.out, Message{at.number, body})
+			r.left -= int64(len(body))
 		}
-		if len(*out) == n || len(*out) > 0 && *total+int64(len(body)) > bytes {
-			return true, nil
-		}
-		*out = append(*out, Message{number, body})
-		*total += int64(len(body))
+		at.offset += header + int64(len(body))
+		r.given[1] = position{at.segment, at.number + 1, at.offset}
 	}
 	return false, nil
 }
@@ -379,10 +431,12 @@ func (s *Spool) Damaged() []Damage {
 func (s *Spool) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.last == nil {
-		return nil
+	var errs []error
+	for _, f := range append(s.full, s.last) {
+		if f != nil {
+			errs = append(errs, f.Sync(), f.Close())
+		}
 	}
-	err := errors.Join(s.last.Sync(), s.last.Close())
-	s.last = nil
-	return err
+	s.full, s.last = nil, nil
+	return errors.Join(errs...)
 }
