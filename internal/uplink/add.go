@@ -29,7 +29,8 @@ type pending struct {
 }
 
 type lot struct {
-	list    []changes.Observation
+	texts   [][]byte
+	seen    []seaworthy.Sighting
 	bytes   int
 	written bool
 }
@@ -40,54 +41,76 @@ const (
 	mostBytes = 1 << 20
 )
 
-// Observe keeps an observation. When it returns, the observation is on disk, or it is noted
-// that it is missing. Several that come at once share a write.
-func (u *Uplink) Observe(o changes.Observation) {
-	size := 0
-	text, err := json.Marshal(&o)
-	if err == nil && len(text) > mostBytes { // it says what changed by digests, then
-		o.Before, o.After = nil, nil
-	} else {
-		size = len(text)
-	}
+// Observe keeps observations. When it returns, they are on disk, or it is noted that they
+// are missing. Those that come at once share a write.
+func (u *Uplink) Observe(list ...changes.Observation) {
 	p := &u.pending
-	p.mu.Lock()
-	if p.next == nil || len(p.next.list) >= most || p.next.bytes+size > mostBytes {
-		p.next = &lot{}
+	var mine []*lot
+	for i := range list {
+		text, err := text(list[i])
+		if err != nil {
+			u.lose(&list[i].Sighting, err)
+			continue
+		}
+		p.mu.Lock()
+		if p.next == nil || len(p.next.texts) >= most || p.next.bytes+len(text) > mostBytes {
+			p.next = &lot{}
+		}
+		to := p.next
+		to.texts, to.seen, to.bytes = append(to.texts, text), append(to.seen, list[i].Sighting), to.bytes+len(text)
+		p.mu.Unlock()
+		if len(mine) == 0 || mine[len(mine)-1] != to {
+			mine = append(mine, to)
+		}
 	}
-	mine := p.next
-	mine.list, mine.bytes = append(mine.list, o), mine.bytes+size
-	p.mu.Unlock()
-
 	p.writing.Lock()
 	defer p.writing.Unlock()
-	if mine.written {
-		return
+	for _, to := range mine {
+		if to.written {
+			continue
+		}
+		p.mu.Lock()
+		if p.next == to {
+			p.next = nil
+		}
+		p.mu.Unlock()
+		to.written = true
+		u.observations(to)
 	}
-	p.mu.Lock()
-	if p.next == mine {
-		p.next = nil
+}
+
+// text is an observation as it is sent. One that is too large says what changed by digests.
+func text(o changes.Observation) ([]byte, error) {
+	out, err := json.Marshal(&o)
+	if err == nil && len(out) > mostBytes {
+		o.Before, o.After = nil, nil
+		out, err = json.Marshal(&o)
 	}
-	p.mu.Unlock()
-	mine.written = true
-	u.observations(mine.list)
+	return out, err
 }
 
 // observations writes a lot, or notes from when on the trail misses something.
-func (u *Uplink) observations(list []changes.Observation) {
-	err := u.add(seaworthy.StreamChanges, seaworthy.MessageObservations, list)
-	if err == nil {
-		return
+func (u *Uplink) observations(l *lot) {
+	body := make([]byte, 0, l.bytes+len(l.texts)+1)
+	for i, text := range l.texts {
+		body = append(append(body, "[,"[min(i, 1)]), text...)
 	}
+	if err := u.add(seaworthy.StreamChanges, seaworthy.MessageObservations, json.RawMessage(append(body, ']'))); err != nil {
+		for i := range l.seen {
+			u.lose(&l.seen[i], err)
+		}
+	}
+}
+
+// lose notes that the trail misses what a place saw.
+func (u *Uplink) lose(s *seaworthy.Sighting, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.lost) == 0 {
 		u.log.Error("the spool takes nothing more: what is seen now is lost", "error", err)
 	}
-	for i := range list {
-		if from, ok := u.lost[list[i].By]; !ok || list[i].At.Before(from) {
-			u.lost[list[i].By] = list[i].At
-		}
+	if from, ok := u.lost[s.By]; !ok || s.At.Before(from) {
+		u.lost[s.By] = s.At
 	}
 }
 

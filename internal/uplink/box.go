@@ -3,6 +3,7 @@
 package uplink
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/rand"
 	"encoding/json"
@@ -38,6 +39,30 @@ type entry struct {
 	At   time.Time       `json:"at"`
 	Kind string          `json:"kind"`
 	Body json.RawMessage `json:"body"`
+}
+
+// bodyField is where the body of an entry begins, which is its last field: it is large, was
+// JSON when it came, and has a checksum on disk, so that nobody reads it in between.
+const bodyField = `,"body":`
+
+func (e *entry) write() ([]byte, error) {
+	head, err := json.Marshal(entry{At: e.At, Kind: e.Kind, Body: json.RawMessage("0")})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, 0, len(head)+len(e.Body))
+	out = append(out, bytes.TrimSuffix(head, []byte("0}"))...)
+	return append(append(out, e.Body...), '}'), nil
+}
+
+func readEntry(text []byte) (e entry, err error) {
+	head, body, found := bytes.Cut(text, []byte(bodyField))
+	if !found || len(body) == 0 {
+		return e, errors.New("it is no message")
+	}
+	err = json.Unmarshal(append(bytes.Clone(head), '}'), &e)
+	e.Body = json.RawMessage(body[:len(body)-1])
+	return e, err
 }
 
 const instanceFile = "instance"
@@ -121,7 +146,7 @@ func (s *stream) add(at time.Time, kind string, body any) error {
 			return fmt.Errorf("write a message: %w", err)
 		}
 	}
-	text, err := json.Marshal(entry{At: at.UTC(), Kind: kind, Body: raw})
+	text, err := (&entry{At: at.UTC(), Kind: kind, Body: raw}).write()
 	if err != nil {
 		return fmt.Errorf("write a message: %w", err)
 	}

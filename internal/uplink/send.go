@@ -163,8 +163,8 @@ func (u *Uplink) some(ctx context.Context, b *box, s *stream) (more bool, err er
 // or one report alone.
 func (u *Uplink) sign(b *box, s *stream, waiting []spool.Message) (out []seaworthy.AgentMessage, last uint64, err error) {
 	for _, w := range waiting {
-		var e entry
-		if err := json.Unmarshal(w.Body, &e); err != nil {
+		e, err := readEntry(w.Body)
+		if err != nil {
 			u.log.Error("a message cannot be read", "stream", s.name, "number", w.Sequence, "error", err)
 			last = w.Sequence
 			continue
