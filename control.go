@@ -18,7 +18,10 @@ type Control struct {
 	Evidence []string `json:"evidence" yaml:"evidence"`
 	// Sources says who supplies the evidence: any of checks, records, people.
 	Sources []string `json:"sources" yaml:"sources"`
-	File    string   `json:"-" yaml:"-"`
+	// Trail is the part of the change trail by which its performance is tested, or without
+	// which it was not in force: one of [Trails]. Empty: none.
+	Trail string `json:"trail,omitempty" yaml:"trail"`
+	File  string `json:"-" yaml:"-"`
 }
 
 // The values that a control's fields take.
@@ -26,6 +29,14 @@ var (
 	ControlKinds   = []string{"preventive", "detective", "corrective"}
 	Cadences       = []string{"continuous", "daily", "weekly", "monthly", "quarterly", "semi-annual", "annual", "event", "once"}
 	ControlSources = []string{"checks", "records", "people"}
+	Trails         = []string{TrailChanges, TrailAdmission, TrailAudit}
+)
+
+// The parts of the change trail that a control may depend on.
+const (
+	TrailChanges   = "changes"   // whatever is changed in clusters, and how it stands to approvals
+	TrailAdmission = "admission" // the admission webhook is asked
+	TrailAudit     = "audit"     // audit events come in
 )
 
 // Validate says what is missing or malformed in a control.
@@ -45,6 +56,8 @@ func (c Control) Validate() error {
 		return Invalid("control %s says nothing of its evidence", c.ID)
 	case len(c.Sources) == 0:
 		return Invalid("control %s names no source of evidence (any of %v)", c.ID, ControlSources)
+	case c.Trail != "" && !slices.Contains(Trails, c.Trail):
+		return Invalid("control %s: trail %q is not one of %v", c.ID, c.Trail, Trails)
 	}
 	for _, s := range c.Sources {
 		if !slices.Contains(ControlSources, s) {

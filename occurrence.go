@@ -38,10 +38,29 @@ type CatalogueControl struct {
 	Checks []string `json:"checks"`
 }
 
-// Machine tells whether reports alone show that the control was performed: checks
-// support it, and no person is asked to do anything.
+// Machine tells whether machines alone show that the control was performed: checks support
+// it, or the change trail tests it, and no person is asked to do anything.
 func (c TrackedControl) Machine() bool {
-	return len(c.Checks) > 0 && slices.Contains(c.Sources, "checks") && !slices.Contains(c.Sources, "people")
+	return (c.Checked() || c.Trail == TrailChanges && c.Cadence != "event") && !slices.Contains(c.Sources, "people")
+}
+
+// Checked tells whether reports show how the control is performed.
+func (c TrackedControl) Checked() bool {
+	return len(c.Checks) > 0 && slices.Contains(c.Sources, "checks")
+}
+
+// Daily tells whether the change trail tests by day what events ask for besides: each change
+// is one.
+func (c TrackedControl) Daily() bool {
+	return c.Trail == TrailChanges && c.Cadence == "event" && !slices.Contains(c.Sources, "people")
+}
+
+// Calendar is the cadence by which its performance is expected.
+func (c TrackedControl) Calendar() string {
+	if c.Daily() {
+		return "continuous"
+	}
+	return c.Cadence
 }
 
 // Class says who shows that the control is performed: [ByMachine], [ByMixed] or
@@ -187,6 +206,7 @@ func nextWindow(cadence string, start time.Time) time.Time {
 // The kinds of evidence.
 const (
 	EvidenceRun         = "run"         // a report, collected by machine
+	EvidenceTrail       = "trail"       // what the change trail says of a day, counted by machine
 	EvidenceUpload      = "upload"      // bytes that a person brought
 	EvidenceLink        = "link"        // a place where it is; only its address is kept
 	EvidenceAttestation = "attestation" // a person's word
@@ -260,7 +280,7 @@ func (e Evidence) validateContent() error {
 		return Invalid("evidence %s: an address starts with https:// or http:// and names a host, unlike %q", e.Title, e.URL)
 	}
 	switch e.Kind {
-	case EvidenceRun, EvidenceUpload:
+	case EvidenceRun, EvidenceTrail, EvidenceUpload:
 		if len(e.Digest) != 64 {
 			return Invalid("evidence %s has no SHA-256 of its bytes", e.Title)
 		}

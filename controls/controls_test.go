@@ -157,8 +157,8 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 	want := strings.Join([]string{
 		`testdata/wrong/empty.yaml: the file is empty`,
 		`testdata/wrong/keys.yaml: line 4: key "onwer" is not known (did you mean "owner"?)`,
-		`testdata/wrong/keys.yaml: line 8: key "frequency" is not known (known are id, title, statement, owner, kind, cadence, evidence, sources)`,
-		`testdata/wrong/list.yaml: line 1: a mapping with the keys id, title, statement, owner, kind, cadence, evidence, sources is wanted`,
+		`testdata/wrong/keys.yaml: line 8: key "frequency" is not known (known are id, title, statement, owner, kind, cadence, evidence, sources, trail)`,
+		`testdata/wrong/list.yaml: line 1: a mapping with the keys id, title, statement, owner, kind, cadence, evidence, sources, trail is wanted`,
 		`testdata/wrong/syntax.yaml: line 2: found unexpected end of stream`,
 		`testdata/wrong/twice.yaml: line 18: control cable-locks is already in testdata/wrong/twice.yaml`,
 		`testdata/wrong/types.yaml: line 6: a list is wanted, not ` + "`A list,...`",

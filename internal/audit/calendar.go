@@ -25,7 +25,7 @@ const (
 
 // lateAt is when the evidence of an occurrence has to be in.
 func lateAt(c seaworthy.TrackedControl, due time.Time) time.Time {
-	if c.Machine() {
+	if c.Machine() || c.Daily() {
 		return due.Add(spool)
 	}
 	return due.AddDate(0, 0, c.GraceDays)
@@ -56,7 +56,7 @@ func (v versions) windows(start, now time.Time) []seaworthy.Occurrence {
 		if !c.Active {
 			continue
 		}
-		for _, w := range seaworthy.Windows(c.Cadence, start, now) {
+		for _, w := range seaworthy.Windows(c.Calendar(), start, now) {
 			before := i > 0 && w.From.Before(c.EffectiveFrom)
 			after := i+1 < len(v) && !w.From.Before(v[i+1].EffectiveFrom)
 			if before || after || !v.at(later(w.From, start)).Active {
@@ -76,7 +76,7 @@ func (a *Audit) Advance(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("advance the programme: %w", err)
 	}
-	for _, step := range []func(context.Context, *state) error{a.expectWindows, a.retireWindows, a.missWindows, a.judgeWindows, a.judgeLateReports, a.keepTrend} {
+	for _, step := range []func(context.Context, *state) error{a.expectWindows, a.retireWindows, a.missWindows, a.judgeWindows, a.judgeLateReports, a.judgeLateGaps, a.keepTrend} {
 		if err := step(ctx, s); err != nil {
 			return fmt.Errorf("advance the programme: %w", err)
 		}
@@ -162,7 +162,7 @@ func (a *Audit) expectWindows(ctx context.Context, s *state) error {
 	}
 	slices.SortFunc(missing, func(a, b seaworthy.Occurrence) int { return a.From.Compare(b.From) })
 	return a.put(ctx, s, missing, func(o *seaworthy.Occurrence, c seaworthy.TrackedControl) {
-		if !c.Machine() && !s.now.Before(lateAt(c, o.DueAt)) {
+		if !a.byMachine(c, *o) && !s.now.Before(lateAt(c, o.DueAt)) {
 			miss(o)
 		}
 	})
@@ -213,7 +213,7 @@ func (a *Audit) known(ctx context.Context, s *state, f store.OccurrenceFilter) (
 // byMachine tells whether reports show an occurrence. What an event asks for is shown by
 // people.
 func (a *Audit) byMachine(c seaworthy.TrackedControl, o seaworthy.Occurrence) bool {
-	return c.Machine() && o.Event == ""
+	return (c.Machine() || c.Daily()) && o.Event == ""
 }
 
 // put writes occurrences after change, unless somebody else did in between.

@@ -82,6 +82,7 @@ func merge(ours seaworthy.TrackedControl, theirs seaworthy.CatalogueControl) (se
 	take(&ours.Owner, base.Owner, theirs.Owner)
 	take(&ours.Kind, base.Kind, theirs.Kind)
 	take(&ours.Cadence, base.Cadence, theirs.Cadence)
+	take(&ours.Trail, base.Trail, theirs.Trail)
 	takeList(&ours.Evidence, base.Evidence, theirs.Evidence)
 	takeList(&ours.Sources, base.Sources, theirs.Sources)
 	takeList(&ours.Checks, base.Checks, theirs.Checks)
@@ -118,7 +119,7 @@ func (a *Audit) ChangeControl(ctx context.Context, p seaworthy.Principal, c seaw
 	if err != nil {
 		return c, err
 	}
-	c.Catalogue = old.Catalogue
+	c.Catalogue, c.Trail = old.Catalogue, old.Trail // what tests it is not edited
 	return a.putControl(ctx, p, c)
 }
 

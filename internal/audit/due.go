@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
 // The kinds of what is due.
@@ -104,9 +105,37 @@ func (a *Audit) dueOccurrences(ctx context.Context, _ seaworthy.Program, control
 		if w.Count == 1 {
 			d.Occurrence = w.ID
 		}
+		if c.Daily() {
+			if d, ok, err = a.dueEvents(ctx, d, until); err != nil || !ok {
+				if err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
 		out = append(out, d)
 	}
 	return out, err
+}
+
+// dueEvents leaves of what is due of a control that the change trail tests by day what
+// events ask for.
+func (a *Audit) dueEvents(ctx context.Context, d Due, until time.Time) (Due, bool, error) {
+	list, err := a.store.AllOccurrences(ctx, store.OccurrenceFilter{Control: d.Control, States: []seaworthy.OccurrenceState{seaworthy.Expected}})
+	d.Count, d.Occurrence = 0, ""
+	for _, o := range list {
+		if o.Event == "" || !o.LateAt.Before(until) {
+			continue
+		}
+		if d.Count++; d.Count == 1 || o.LateAt.Before(d.DueAt) {
+			d.DueAt = o.LateAt
+		}
+		d.Occurrence = o.ID
+	}
+	if d.Count > 1 {
+		d.Occurrence = ""
+	}
+	return d, d.Count > 0, err
 }
 
 func (a *Audit) dueFindings(ctx context.Context, program seaworthy.Program, _ map[string]seaworthy.TrackedControl, until time.Time) ([]Due, error) {

@@ -57,6 +57,8 @@ func method(v seaworthy.Evidence) string {
 	switch {
 	case v.Kind == seaworthy.EvidenceAttestation:
 		return "attest"
+	case v.Kind == seaworthy.EvidenceTrail:
+		return "change trail"
 	case v.Kind != seaworthy.EvidenceRun:
 		return "upload"
 	case strings.HasPrefix(v.Collector, "agent:"):

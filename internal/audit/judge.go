@@ -73,6 +73,11 @@ func (a *Audit) judgeAll(ctx context.Context, s *state, list []seaworthy.Occurre
 		if err != nil {
 			return err
 		}
+		if slices.ContainsFunc(byWindow[w], func(o seaworthy.Occurrence) bool { return s.version(o).Trail == seaworthy.TrailChanges }) {
+			if seen.trail, err = a.lookAtTrail(ctx, w); err != nil {
+				return err
+			}
+		}
 		if err := a.judgeWindow(ctx, s, seen, byWindow[w]); err != nil {
 			return err
 		}
@@ -90,6 +95,7 @@ type observed struct {
 	checks   map[string]map[string]store.RunCheck
 	findings []store.FindingTally
 	gaps     []seaworthy.Gap
+	trail    *trailSeen // nil where no control asks for it
 }
 
 // look gathers what is known of a window.
@@ -158,6 +164,10 @@ func (a *Audit) judgeWindow(ctx context.Context, s *state, seen *observed, list 
 	if err != nil {
 		return err
 	}
+	trails, err := a.trailEvidence(ctx, seen)
+	if err != nil {
+		return err
+	}
 	return a.store.Write(ctx, "system", func(tx *store.Tx) error {
 		var kept []seaworthy.Occurrence
 		for i, o := range judged {
@@ -172,6 +182,9 @@ func (a *Audit) judgeWindow(ctx context.Context, s *state, seen *observed, list 
 				return err
 			}
 			kept = append(kept, o)
+		}
+		if err := a.keepTrail(tx, s, trails, kept); err != nil {
+			return err
 		}
 		return a.keepRuns(tx, s, seen, runs, kept)
 	})
@@ -209,6 +222,13 @@ type test struct {
 }
 
 func (t *test) run(ctx context.Context, s *store.Store) error {
+	if t.control.Trail == seaworthy.TrailChanges {
+		t.trail()
+	}
+	if t.control.Trail == seaworthy.TrailChanges && !t.control.Checked() {
+		t.gaps()
+		return nil
+	}
 	for _, source := range t.sources {
 		run, ok := t.seen.runs[source.ID]
 		if !ok {
@@ -260,25 +280,44 @@ func (t *test) source(ctx context.Context, s *store.Store, source seaworthy.Decl
 }
 
 // gaps looks for times in which a source was silent: then a detective control did not
-// run when it was expected to. Gaps of the change trail are noted.
+// run when it was expected to. Gaps of the change trail are noted where the control does
+// not depend on what they lack; where it does, it was not in force, or nothing of it was
+// seen, which is no data if it was so for the whole window.
 func (t *test) gaps() {
+	whole := span{t.seen.window.From, t.seen.window.DueAt}
 	for _, s := range t.sources {
+		kinds := dependsOn[t.control.Trail]
+		if lack := t.seen.gapsOf(s.ID, kinds...); t.control.Trail != seaworthy.TrailChanges && len(lack) > 0 && len(without([]span{whole}, lack)) == 0 {
+			t.noData = append(t.noData, fmt.Sprintf("%s (the whole day without %s)", s.Name, lacks[t.control.Trail]))
+		}
 		for _, g := range t.seen.gaps {
-			if g.SourceID != s.ID {
+			if g.SourceID != s.ID || !ofTrail(g.Kind) && !t.control.Checked() {
 				continue
 			}
 			text := fmt.Sprintf("%s: %s since %s", s.Name, g.Kind, g.From.Format(time.RFC3339))
 			if ofTrail(g.Kind) {
 				text = fmt.Sprintf("%s %s since %s", s.Name, gapSays[g.Kind], g.From.Format(time.RFC3339))
 			}
-			if t.control.Kind == "preventive" || ofTrail(g.Kind) {
-				t.notes = append(t.notes, text)
-			} else {
+			if t.fails(g) {
 				t.deviations = append(t.deviations, text)
+			} else {
+				t.notes = append(t.notes, text)
 			}
 		}
 	}
 }
+
+// fails tells whether a gap is a deviation of the control. What a place of the trail did not
+// see another may have: of that, [test.trail] tells.
+func (t *test) fails(g seaworthy.Gap) bool {
+	if !ofTrail(g.Kind) {
+		return t.control.Kind != "preventive"
+	}
+	return t.control.Trail != seaworthy.TrailChanges && slices.Contains(dependsOn[t.control.Trail], g.Kind)
+}
+
+// lacks says what is not there in a gap of a part of the change trail.
+var lacks = map[string]string{seaworthy.TrailAdmission: "word of the admission webhook", seaworthy.TrailAudit: "audit events"}
 
 // findings tells what went around a preventive control, and what is past its due date
 // under any.
@@ -312,6 +351,9 @@ func (t *test) conclude(o *seaworthy.Occurrence) {
 	if len(t.noData) > 0 {
 		o.State, o.Result = seaworthy.Missed, seaworthy.ResultNoData
 		o.Reason = "no complete report: " + enumerate(t.noData)
+		if !t.control.Checked() {
+			o.Reason = "no change trail: " + enumerate(t.noData)
+		}
 		return
 	}
 	o.State, o.Result = seaworthy.Performed, seaworthy.ResultAsExpected

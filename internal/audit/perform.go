@@ -27,8 +27,8 @@ type Performance struct {
 // Evidence for a control that is performed every day and shown by records covers each
 // day that lies in the time of which it speaks.
 func (a *Audit) AddEvidence(ctx context.Context, p seaworthy.Principal, e seaworthy.Evidence, how Performance) (seaworthy.Evidence, error) {
-	if e.Kind == seaworthy.EvidenceRun {
-		return e, seaworthy.Invalid("reports become evidence by themselves")
+	if e.Kind == seaworthy.EvidenceRun || e.Kind == seaworthy.EvidenceTrail {
+		return e, seaworthy.Invalid("reports and the change trail become evidence by themselves")
 	}
 	if how.Result != "" && how.Result != seaworthy.ResultAsExpected && how.Result != seaworthy.ResultDeviation {
 		return e, seaworthy.Invalid("result %q is neither %q nor %q", how.Result, seaworthy.ResultAsExpected, seaworthy.ResultDeviation)
@@ -138,8 +138,8 @@ func perform(tx *store.Tx, p seaworthy.Principal, e seaworthy.Evidence, controls
 			continue // the evidence is linked; what happened first stays
 		}
 		c := controls[o.ControlID]
-		if c.Machine() && o.Event == "" {
-			return seaworthy.Invalid("reports show whether control %s was performed; this evidence can be for the control, not for %s", c.ID, o.From.Format(time.DateOnly))
+		if (c.Machine() || c.Daily()) && o.Event == "" {
+			return seaworthy.Invalid("machines show whether control %s was performed; this evidence can be for the control, not for %s", c.ID, o.From.Format(time.DateOnly))
 		}
 		if err := performed(&o, c, e, how, tx.At); err != nil {
 			return err

@@ -125,7 +125,7 @@ func (f *facts) control(c seaworthy.TrackedControl) seaworthy.ReadyControl {
 // freshSince is the earliest time of which evidence must speak to be fresh. Records may
 // come in as late as the control allows.
 func freshSince(c seaworthy.TrackedControl, t time.Time) time.Time {
-	if c.Machine() {
+	if c.Machine() || c.Daily() {
 		t = t.Add(-settle) // yesterday is judged when it is over
 	}
 	return seaworthy.FreshSince(c.Cadence, t.AddDate(0, 0, -c.GraceDays))
@@ -138,6 +138,9 @@ func (f *facts) reasons(c seaworthy.TrackedControl, r *seaworthy.ReadyControl) {
 	say := func(format string, args ...any) { r.Reasons = append(r.Reasons, fmt.Sprintf(format, args...)) }
 	t := r.Tally
 	gap, open := f.gap(c)
+	if lacked := f.lacked(c); lacked != "" && !open && f.program.Type == seaworthy.TypeII {
+		r.Past = append(r.Past, lacked)
+	}
 	if f.program.Type == seaworthy.TypeII {
 		f.amiss(r, f.tallies[c.ID])
 	}
@@ -194,15 +197,32 @@ func lately(due int) string {
 	return ", the latest too"
 }
 
+// lacked tells of gaps that are over of the part of the change trail that a control depends
+// on: in them it was not in force, or nothing of it was seen.
+func (f *facts) lacked(c seaworthy.TrackedControl) string {
+	kinds, n, last := dependsOn[c.Trail], 0, seaworthy.Gap{}
+	for _, g := range f.gaps {
+		if over := !g.To.IsZero() && !g.To.After(f.end) && g.To.After(g.From); over && applies(c, g.SourceID, "") && slices.Contains(kinds, g.Kind) {
+			n, last = n+1, g
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s of the change trail that it depends on, the last on %s: a source %s", count(n, "gap"), last.From.Format(time.DateOnly), past(gapSays[last.Kind]))
+}
+
 // gap tells of a gap of a source that the control's evidence comes from, and whether it
-// lasts. Of the change trail only what lasts counts here: reports went on.
+// lasts. Of the change trail what is over counts where the control depends on it: of others
+// reports went on.
 func (f *facts) gap(c seaworthy.TrackedControl) (text string, open bool) {
-	if !c.Machine() {
+	if !c.Machine() && !c.Daily() {
 		return "", false
 	}
 	for _, g := range f.gaps {
 		lasts := g.To.IsZero() || g.To.After(f.end)
-		if !applies(c, g.SourceID, "") || ofTrail(g.Kind) && !lasts {
+		depends := slices.Contains(dependsOn[c.Trail], g.Kind)
+		if !applies(c, g.SourceID, "") || ofTrail(g.Kind) && !lasts && !depends || !c.Checked() && !depends {
 			continue
 		}
 		text = fmt.Sprintf("a source %s since %s", gapSays[g.Kind], g.From.Format(time.DateOnly))

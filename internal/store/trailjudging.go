@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+)
+
+// TrailTally counts changes of one namespace of a cluster that stand alike to an approval.
+type TrailTally struct {
+	Source, Namespace string
+	Match             seaworthy.Match
+	Writes            bool // or sessions and reads of Secrets
+	Count, Late       int
+}
+
+// cameOf leaves out what was asked for in vain.
+const cameOf = `document NOT LIKE '%"outcome":"denied"%' AND document NOT LIKE '%"outcome":"failed"%'`
+
+// TrailTallies counts the changes of [from, to) that came of something.
+func (s *Store) TrailTallies(ctx context.Context, from, to time.Time) ([]TrailTally, error) {
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT source_id, namespace, approval, CASE WHEN verb IN ('create', 'update', 'delete') THEN 1 ELSE 0 END AS writes,
+		  COUNT(*), SUM(CASE WHEN document LIKE '%"late":true%' THEN 1 ELSE 0 END)
+		FROM changes WHERE at >= $1 AND at < $2 AND `+cameOf+`
+		GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`, micros(from), micros(to))
+	return collect(s, rows, err, func(row interface{ Scan(...any) error }) (TrailTally, error) {
+		var t TrailTally
+		var match string
+		var writes int
+		err := row.Scan(&t.Source, &t.Namespace, &match, &writes, &t.Count, &t.Late)
+		t.Match, t.Writes = seaworthy.Match(match), writes == 1
+		return t, err
+	})
+}
+
+// OutOfBand gives the changes that nobody approved and that came of something: those since a
+// time, and older ones that nobody has explained, up to another time, oldest first.
+func (s *Store) OutOfBand(ctx context.Context, since, to time.Time, f func(*seaworthy.Change)) error {
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT document FROM (
+		  SELECT id, at, document FROM changes WHERE approval = 'out-of-band' AND at >= $1 AND at < $2 AND `+cameOf+`
+		  UNION ALL
+		  SELECT id, at, document FROM changes WHERE unexplained AND at < $1
+		) c ORDER BY at, id`, micros(since), micros(to))
+	if err != nil {
+		return s.dialect.explain(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		c, err := scanDocument[seaworthy.Change](rows)
+		if err != nil {
+			return err
+		}
+		f(&c)
+	}
+	return s.dialect.explain(rows.Err())
+}
+
+// TrailSightings counts, by source and place, the changes of [from, to) that the place saw.
+func (s *Store) TrailSightings(ctx context.Context, from, to time.Time) (map[string]map[string]int, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT c.source_id, s.seen_by, COUNT(DISTINCT c.id) FROM changes c JOIN change_sightings s ON s.change_id = c.id
+		WHERE c.at >= $1 AND c.at < $2 GROUP BY c.source_id, s.seen_by`, micros(from), micros(to))
+	type sighted struct {
+		source, place string
+		n             int
+	}
+	list, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (sighted, error) {
+		var v sighted
+		return v, row.Scan(&v.source, &v.place, &v.n)
+	})
+	out := map[string]map[string]int{}
+	for _, v := range list {
+		if out[v.source] == nil {
+			out[v.source] = map[string]int{}
+		}
+		out[v.source][v.place] = v.n
+	}
+	return out, err
+}
+
+// AllAgents lists every agent that ever was, by source.
+func (s *Store) AllAgents(ctx context.Context) (map[string][]seaworthy.Agent, error) {
+	list, err := agents.list(ctx, s, s.read, where{}, "ORDER BY id")
+	out := map[string][]seaworthy.Agent{}
+	for _, a := range list {
+		out[a.SourceID] = append(out[a.SourceID], a)
+	}
+	return out, err
+}
+
+// KnownGap is a gap with when the log took what it says now.
+type KnownGap struct {
+	seaworthy.Gap
+	LoggedAt time.Time
+}
+
+// GapsLogged lists the gaps of which the log took something in (since, until], in that order.
+func (s *Store) GapsLogged(ctx context.Context, since, until time.Time) ([]KnownGap, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT e.content, e.at FROM log_entries e
+		WHERE e.kind = $1 AND e.at > $2 AND e.at <= $3 AND e.content IS NOT NULL AND e.content <> 'null' ORDER BY e.idx`, gaps.kind, micros(since), micros(until))
+	return collect(s, rows, err, func(row interface{ Scan(...any) error }) (KnownGap, error) {
+		var at int64
+		g, err := scanDocument[seaworthy.Gap](with{row, &at})
+		return KnownGap{g, moment(at)}, err
+	})
+}
+
+// gapsJudgedKey is the setting that says up to when what the log took of gaps was judged.
+const gapsJudgedKey = "audit.judged.gaps"
+
+// GapsJudgedUntil is when the latest entry about a gap that was judged was logged.
+func (s *Store) GapsJudgedUntil(ctx context.Context) (time.Time, error) {
+	var value string
+	err := s.read.QueryRowContext(ctx, `SELECT value FROM settings WHERE key = $1`, gapsJudgedKey).Scan(&value)
+	if none(err) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, s.dialect.explain(err)
+	}
+	us, err := strconv.ParseInt(value, 10, 64)
+	return moment(us), err
+}
+
+// SetGapsJudgedUntil keeps it.
+func (t *Tx) SetGapsJudgedUntil(at time.Time) error {
+	return t.exec(`INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+		gapsJudgedKey, strconv.FormatInt(micros(at), 10))
+}
