@@ -200,6 +200,9 @@ func (a *Audit) ExportList(ctx context.Context, p seaworthy.Principal, q store.L
 	}
 	about := []string{"List: " + q.List, "Program: " + q.Program.Name, fmt.Sprintf("Filters: %v", q.Filters), "As of: " + a.store.Now().Format("2006-01-02 15:04:05 UTC"),
 		"By: " + p.Actor, "What is counted is what was seen. It is no conclusion."}
+	if about, err = a.saysExample(ctx, about); err != nil {
+		return err
+	}
 	table, err := NewTable(w, format, columns, about)
 	if err != nil {
 		return err
@@ -216,6 +219,15 @@ func (a *Audit) ExportList(ctx context.Context, p seaworthy.Principal, q store.L
 	return a.store.Write(ctx, p.Actor, func(tx *store.Tx) error {
 		return tx.Action("export", "list "+q.List, map[string]any{"program": q.Program.ID, "filters": q.Filters, "rows": listed.Rows, "format": format})
 	})
+}
+
+// saysExample puts before what a file is about that all of it is made up, where it is.
+func (a *Audit) saysExample(ctx context.Context, about []string) ([]string, error) {
+	example, err := a.store.Example(ctx)
+	if err == nil && example != "" {
+		about = append([]string{example}, about...)
+	}
+	return about, err
 }
 
 // aboutPopulation are lines that say how a population came about.
@@ -253,6 +265,9 @@ func (a *Audit) ExportPopulation(ctx context.Context, p seaworthy.Principal, id,
 		}
 		columns = append(columns, "selected")
 		about = append(about, aboutSample(s, population))
+	}
+	if about, err = a.saysExample(ctx, about); err != nil {
+		return err
 	}
 	table, err := NewTable(w, format, columns, about)
 	if err != nil {

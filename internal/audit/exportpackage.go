@@ -74,14 +74,18 @@ func (a *Audit) Export(ctx context.Context, p seaworthy.Principal, r PackageRequ
 		keep: marks{}, erased: map[string]bool{},
 	}
 	defer func() { _ = e.pkg.Close() }() // what is temporary; the error is that of the export
-	err := a.store.View(ctx, func(v *store.View) error {
+	var err error
+	if e.example, err = a.store.Example(ctx); err != nil {
+		return vault.Seal{}, err
+	}
+	err = a.store.View(ctx, func(v *store.View) error {
 		e.view = v
 		return e.write(p, r.Program)
 	})
 	if err != nil {
 		return vault.Seal{}, fmt.Errorf("export program %s: %w", r.Program, err)
 	}
-	seal := vault.Seal{Name: e.program.Name, Program: e.program.ID, AsOf: e.asOf, Partial: strings.Join(e.partial, "; ")}
+	seal := vault.Seal{Name: e.program.Name, Program: e.program.ID, AsOf: e.asOf, Partial: strings.Join(e.partial, "; "), Example: e.example}
 	return e.pkg.Seal(ctx, seal, func(ctx context.Context, seal vault.Seal) (vault.Head, error) {
 		return a.seal(ctx, p, e, s, seal)
 	})
@@ -180,6 +184,7 @@ type export struct {
 	erased       map[string]bool                       // records whose content as of the moment was erased since
 	populations  []seaworthy.Population
 	samples      []seaworthy.Sample
+	example      string               // says that it is all made up; empty: it is not
 	buf          bytes.Buffer         // the bytes that are about to be written
 	items        map[string][]sampled // of a sample, by what an item is evidence through
 	recorded     []string             // those that are records of their own

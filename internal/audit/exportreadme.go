@@ -26,7 +26,7 @@ func (e *export) readme(w io.Writer) error {
 	}
 	return t.Execute(w, map[string]any{
 		"Program": oneLine(e.program.Name), "Type": e.program.Type, "From": stamp(e.program.From), "To": stamp(e.program.To), "AsOf": stamp(e.asOf),
-		"Categories": strings.Join(e.program.Categories, ", "), "Origin": oneLine(e.origin), "Partial": e.partial,
+		"Categories": strings.Join(e.program.Categories, ", "), "Origin": oneLine(e.origin), "Partial": e.partial, "Example": oneLine(e.example),
 	})
 }
 

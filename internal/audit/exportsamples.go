@@ -105,7 +105,7 @@ func (e *export) rowTable(p seaworthy.Population, base string) error {
 	if err := e.table(base+".csv", columns, rows); err != nil || p.Count >= xlsxRows {
 		return err
 	}
-	return e.tableOf(base+".xlsx", "xlsx", columns, aboutPopulation(p), rows)
+	return e.tableOf(base+".xlsx", "xlsx", columns, e.about(p), rows)
 }
 
 // fileName is the name of a population's files: what people called it, and its id.
@@ -150,6 +150,15 @@ func (e *export) sampleFiles() error {
 	})
 }
 
+// about says how a population came about, and first of all that it is made up, where it is.
+func (e *export) about(p seaworthy.Population) []string {
+	about := aboutPopulation(p)
+	if e.example != "" {
+		about = append([]string{e.example}, about...)
+	}
+	return about
+}
+
 // sampleTables writes the selected rows, and notes by what evidence may be about each.
 func (e *export) sampleTables(s seaworthy.Sample, p seaworthy.Population, base string) error {
 	columns := append([]string{"row"}, p.Columns...)
@@ -177,7 +186,7 @@ func (e *export) sampleTables(s seaworthy.Sample, p seaworthy.Population, base s
 	if err != nil || s.Size >= xlsxRows {
 		return err
 	}
-	return e.tableOf(base+".xlsx", "xlsx", columns, append(aboutPopulation(p), aboutSample(s, p)), rows)
+	return e.tableOf(base+".xlsx", "xlsx", columns, append(e.about(p), aboutSample(s, p)), rows)
 }
 
 // keysOf says by what evidence may be about a row: itself, an occurrence, a report.

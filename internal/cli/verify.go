@@ -177,6 +177,9 @@ func (p *program) tellVerified(path string, r vault.Verified) error {
 	if r.LeftOut > 0 {
 		fmt.Fprintf(&b, "  left out   the bytes of %s of evidence are not in it, as the package says\n", counted(r.LeftOut, "piece"))
 	}
+	if r.Example != "" {
+		fmt.Fprintf(&b, "  EXAMPLE    %s\n", shown(r.Example))
+	}
 	if r.Partial != "" {
 		fmt.Fprintf(&b, "  partial    %s\n", shown(r.Partial))
 	}

@@ -23,7 +23,7 @@ import (
 )
 
 // Setting is the setting of the store that says that all in it is example data.
-const Setting = "demo"
+const Setting = store.ExampleSetting
 
 // Notice is its value, for every page to show.
 const Notice = "Example data: Harbour Lane, its people and its half year are made up."

@@ -15,6 +15,9 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 )
 
+// ExampleHeader is in every answer of a server whose data is made up.
+const ExampleHeader = "Seaworthy-Example-Data"
+
 // around wraps all doors: it names each request, bounds how slowly it may come, writes
 // one line about it, and turns a panic into an answer.
 func (s *Server) around(next http.Handler) http.Handler {
@@ -22,6 +25,9 @@ func (s *Server) around(next http.Handler) http.Handler {
 		started := time.Now()
 		id := strings.ToLower(rand.Text()[:16])
 		w.Header().Set("X-Request-Id", id)
+		if s.config.Example {
+			w.Header().Set(ExampleHeader, "true")
+		}
 		if r.TLS != nil {
 			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 		}

@@ -127,6 +127,12 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := s.openStore(ctx); err != nil {
 		return nil, err
 	}
+	// An example stays one, whatever command opens it.
+	if example, err := s.store.Example(ctx); err != nil {
+		return nil, err
+	} else if example != "" {
+		s.config.Example = true
+	}
 	if err := s.openVault(ctx); err != nil {
 		return nil, err
 	}

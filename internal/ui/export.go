@@ -37,7 +37,7 @@ func (p page) Export(format string) string {
 }
 
 // exporting sets what a file of a format needs and gives the format.
-func exporting(w http.ResponseWriter, r *http.Request, name string) (string, error) {
+func (u *UI) exporting(w http.ResponseWriter, r *http.Request, name string) (string, error) {
 	format := p0(r.URL.Query().Get("format"), "csv")
 	media, ok := exportTypes[format]
 	if !ok {
@@ -45,6 +45,9 @@ func exporting(w http.ResponseWriter, r *http.Request, name string) (string, err
 	}
 	h := w.Header()
 	h.Set("Content-Type", media)
+	if u.Example {
+		name = "example-" + name
+	}
 	h.Set("Content-Disposition", `attachment; filename="`+name+"."+format+`"`)
 	h.Set("Cache-Control", "no-store")
 	return format, nil
@@ -57,7 +60,7 @@ var exportTypes = map[string]string{
 // export gives a list as a file, with what it is where the format has a place for that.
 func (u *UI) export(w http.ResponseWriter, r *http.Request, s sheet) (err error) {
 	p := u.page(r, s.name)
-	format, err := exporting(w, r, s.name)
+	format, err := u.exporting(w, r, s.name)
 	if err != nil {
 		return err
 	}

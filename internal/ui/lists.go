@@ -204,7 +204,7 @@ func (u *UI) exportFrozen(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	format, err := exporting(w, r, population.List+"-"+population.FrozenAt.Format("2006-01-02"))
+	format, err := u.exporting(w, r, population.List+"-"+population.FrozenAt.Format("2006-01-02"))
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (u *UI) exportList(w http.ResponseWriter, r *http.Request) error {
 			q.Filters[f] = value
 		}
 	}
-	format, err := exporting(w, r, name)
+	format, err := u.exporting(w, r, name)
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (u *UI) makePackage(w http.ResponseWriter, r *http.Request) error {
 			request.AsOf = now
 		}
 	}
-	to := &fileAnswer{ResponseWriter: w, name: "evidence-" + v.program.ID + "-" + u.now().Format(time.DateOnly) + ".zip", media: "application/zip"}
+	to := &fileAnswer{ResponseWriter: w, name: map[bool]string{true: "example-"}[u.Example] + "evidence-" + v.program.ID + "-" + u.now().Format(time.DateOnly) + ".zip", media: "application/zip"}
 	_, err = u.Audit.Export(r.Context(), v.who, request, u.Sealer, to)
 	if err != nil && to.begun {
 		if r.Context().Err() == nil {

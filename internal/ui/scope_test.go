@@ -99,6 +99,11 @@ func exports(t *testing.T, s *uitest.Site) {
 			if code != 200 || !strings.HasPrefix(file, begins) {
 				t.Errorf("GET %s = %d, %.20q", to, code, file)
 			}
+			if res, err := s.Client(seaworthy.Owner).Get(s.URL + to); err != nil || !strings.Contains(res.Header.Get("Content-Disposition"), `"example-`) {
+				t.Errorf("GET %s: the name of the file does not say that it is an example (%v)", to, err)
+			} else {
+				s.Read(res)
+			}
 		}
 		if code, file := s.Get(s.Client(seaworthy.Owner), path+"/export?format=exe"); code != 400 || !strings.Contains(file, "none of csv") {
 			t.Errorf("GET %s as exe = %d", path, code)

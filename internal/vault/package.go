@@ -77,6 +77,8 @@ type Seal struct {
 	AsOf    time.Time `json:"asOf,omitzero"`
 	// Partial says what was left out, if anything was.
 	Partial string `json:"partial,omitempty"`
+	// Example says that everything in it is made up; empty: it is not.
+	Example string `json:"example,omitempty"`
 }
 
 // Head is the log as of the seal.

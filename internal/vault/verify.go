@@ -26,6 +26,7 @@ import (
 type Verified struct {
 	Name    string `json:"name"`
 	Partial string `json:"partial,omitempty"`
+	Example string `json:"example,omitempty"` // that everything in it is made up, in words
 	Files   int    `json:"files"`
 	Entries int    `json:"entries"` // of the log, about what is in the package
 	LogSize int64  `json:"logSize"`
@@ -350,7 +351,8 @@ func (v *verifier) seal(sums string) error {
 	}
 	leaf, ok := v.entry(SealFile, e)
 	v.result.Sums, v.result.Seal = seal.Sums, e.Index
-	v.result.Name, v.result.Partial, v.result.SealedAt = seal.Name, seal.Partial, leaf.At.Format("2006-01-02T15:04:05Z07:00")
+	v.result.Name, v.result.Partial, v.result.Example = seal.Name, seal.Partial, seal.Example
+	v.result.SealedAt = leaf.At.Format("2006-01-02T15:04:05Z07:00")
 	switch {
 	case !ok:
 	case leaf.Kind != SealKind:
