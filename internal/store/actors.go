@@ -68,7 +68,7 @@ func knownKind(o *seaworthy.Object) string { return o.Kind + "." + o.Group() }
 // KnownObject gives what is known of the objects of a name.
 func (t *Tx) KnownObject(source string, o *seaworthy.Object) (KnownObject, error) {
 	v, err := scanDocument[KnownObject](t.tx.QueryRowContext(t.ctx,
-		`SELECT document FROM known_objects WHERE source_id = $1 AND kind = $2 AND namespace = $3 AND name = $4`, source, knownKind(o), o.Namespace, o.Name))
+		`SELECT known FROM known_objects WHERE source_id = $1 AND kind = $2 AND namespace = $3 AND name = $4`, source, knownKind(o), o.Namespace, o.Name))
 	if none(err) {
 		return KnownObject{}, nil
 	}
@@ -81,8 +81,8 @@ func (t *Tx) PutKnownObject(source string, o *seaworthy.Object, v *KnownObject, 
 	if err != nil {
 		return fmt.Errorf("write what is known of %s: %w", o, err)
 	}
-	return t.insert(`INSERT INTO known_objects (source_id, kind, namespace, name, expires_at, document)`,
-		`ON CONFLICT (source_id, kind, namespace, name) DO UPDATE SET expires_at = excluded.expires_at, document = excluded.document`,
+	return t.insert(`INSERT INTO known_objects (source_id, kind, namespace, name, expires_at, known)`,
+		`ON CONFLICT (source_id, kind, namespace, name) DO UPDATE SET expires_at = excluded.expires_at, known = excluded.known`,
 		[][]any{{source, knownKind(o), o.Namespace, o.Name, micros(until), string(document)}})
 }
 

@@ -5,6 +5,8 @@ package trail
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -152,9 +154,9 @@ func PutActor(ctx context.Context, c Config, who seaworthy.Principal, a seaworth
 		if i < 0 && len(all) >= maxActors {
 			return seaworthy.Conflict("there are %d names already", len(all))
 		}
-		a.ID = tx.NewID()
-		if i >= 0 {
-			a.ID, a.Name = all[i].ID, all[i].Name
+		sum := sha256.Sum256([]byte(a.SourceID + "\x00" + strings.ToLower(a.Name))) // a name has one, whoever says it first
+		if a.ID = hex.EncodeToString(sum[:12]); i >= 0 {
+			a.Name = all[i].Name
 		}
 		a.SetAt, a.SetBy = tx.At, who.Actor
 		if err := tx.PutKnownActor(&a); err != nil {

@@ -9,7 +9,7 @@ CREATE TABLE actors (
   name TEXT NOT NULL,
   document TEXT NOT NULL
 );
-CREATE UNIQUE INDEX actors_name_idx ON actors (source_id, name);
+CREATE INDEX actors_name_idx ON actors (source_id, name);
 
 -- What the trail knows of objects beside their changes: what owns them, what they make, and
 -- the controllers' work on them of late, which is counted and not kept. It is there to tell
@@ -21,7 +21,7 @@ CREATE TABLE known_objects (
   namespace TEXT NOT NULL,
   name TEXT NOT NULL,
   expires_at BIGINT NOT NULL,
-  document TEXT NOT NULL,
+  known TEXT NOT NULL,
   PRIMARY KEY (source_id, kind, namespace, name)
 );
 CREATE INDEX known_objects_expires_idx ON known_objects (source_id, expires_at);
