@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,7 +57,7 @@ func (p *program) demo(ctx context.Context, o *serveOptions) (err error) {
 	if err := o.complete(p); err != nil {
 		return err
 	}
-	o.Example, o.Out = true, io.Discard
+	o.Example, o.Out, o.Receivers = true, io.Discard, demo.Receivers()
 	l, err := server.Listen(ctx, o.Listen)
 	if err != nil {
 		return err
@@ -69,11 +70,21 @@ func (p *program) demo(ctx context.Context, o *serveOptions) (err error) {
 		return errors.Join(err, l.Close())
 	}
 	if err = p.welcome(ctx, o, s); err == nil {
-		err = s.Run(ctx, l)
+		err = runDemo(ctx, s, l)
 	} else {
 		err = errors.Join(err, l.Close())
 	}
 	return errors.Join(err, s.Close())
+}
+
+// runDemo serves, and keeps the agents of the example alive meanwhile.
+func runDemo(ctx context.Context, s *server.Server, l net.Listener) error {
+	ctx, stop := context.WithCancel(ctx)
+	lived := make(chan error, 1)
+	go func() { lived <- demo.Live(ctx, s.Store()) }()
+	err := s.Run(ctx, l)
+	stop()
+	return errors.Join(err, <-lived)
 }
 
 // openDemo opens the server of the example, and fills it where it is empty.

@@ -20,6 +20,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/demo"
+	"github.com/seaworthy-dev/seaworthy/internal/notify/outbox"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/store/storetest"
@@ -49,7 +50,7 @@ func fill(t testing.TB, c store.Config) *filled {
 func open(t testing.TB, c store.Config) *filled {
 	t.Helper()
 	f := &filled{clock: demo.NewClock(now)}
-	c.Now = f.clock.Now
+	c.Now, c.Told = f.clock.Now, outbox.Tell
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -105,6 +106,7 @@ func TestFill(t *testing.T) {
 		}
 		f.lists(t)
 		f.aroundThem(t)
+		f.trail(t)
 		f.signIn(t)
 		counts := f.counts(t)
 		if first == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
+	"github.com/seaworthy-dev/seaworthy/internal/notify/outbox"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/triage"
@@ -40,6 +41,11 @@ type story struct {
 	plan    *plan
 	decided *decided
 	handed  []string // findings that were handed out with a ticket
+
+	watchers map[string]*watcher // agents by their cluster
+	pipeline seaworthy.Token     // by which deployments are registered
+	gitHost  seaworthy.Token
+	outbox   *outbox.Outbox
 }
 
 // event is something that happens at a moment.
@@ -57,7 +63,7 @@ func newStory(c Config, clock *Clock) (*story, error) {
 	s := &story{
 		Config: c, clock: clock, start: begin(c.Now), now: c.Now.UTC(), places: places(),
 		audit: audit.New(c.Store, c.Catalogue, c.Vault), triage: triage.New(triage.Config{Store: c.Store}),
-		teams: map[string]string{}, users: map[string]seaworthy.User{}, sources: map[string]seaworthy.DeclaredSource{}, tokens: map[string]seaworthy.Token{},
+		teams: map[string]string{}, users: map[string]seaworthy.User{}, sources: map[string]seaworthy.DeclaredSource{}, tokens: map[string]seaworthy.Token{}, watchers: map[string]*watcher{},
 		reports: &reports{
 			history: h, version: c.Version, controls: c.Catalogue.Controls, frameworks: c.Catalogue.Frameworks,
 			catalogues: map[string]*scan.Catalogue{}, done: map[string][]byte{},
@@ -90,6 +96,8 @@ func (s *story) run(ctx context.Context) error {
 	if err := s.changes(); err != nil {
 		return err
 	}
+	s.agents()
+	s.notices()
 	slices.SortStableFunc(s.events, func(a, b event) int { return a.at.Compare(b.at) })
 	for i := 0; i < len(s.events); i++ { // events bring other events
 		e := s.events[i]
@@ -102,6 +110,9 @@ func (s *story) run(ctx context.Context) error {
 		s.clock.forward(e.at)
 		if err := e.do(ctx); err != nil {
 			return fmt.Errorf("%s, at %s: %w", e.what, e.at.Format(time.RFC3339), err)
+		}
+		if err := s.deliver(ctx); err != nil {
+			return fmt.Errorf("deliver notices, at %s: %w", e.at.Format(time.RFC3339), err)
 		}
 		if s.Tell != nil && i%50 == 0 {
 			s.Tell(float64(i) / float64(len(s.events)))
@@ -212,7 +223,7 @@ func (s *story) end(ctx context.Context) error {
 	whole := func(ctx context.Context) error {
 		return s.Store.Write(ctx, "system", func(tx *store.Tx) error { return tx.SetSetting(Filled, s.now.Format(time.RFC3339)) })
 	}
-	for _, f := range []func(context.Context) error{s.triage.Settle, s.audit.Advance, s.checkpoint, s.selfCheck, whole, s.checkpoint} {
+	for _, f := range []func(context.Context) error{s.beatAll, s.triage.Settle, s.audit.Advance, s.checkpoint, s.selfCheck, whole, s.checkpoint} {
 		if err := f(ctx); err != nil {
 			return err
 		}

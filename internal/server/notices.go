@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 func (s *Server) openOutbox() *outbox.Outbox {
 	c := s.config
 	o := outbox.New(outbox.Config{
-		Store: s.store, Log: s.log, Seal: s.auth.Seal, Unseal: s.auth.Unseal, Client: c.Outgoing.Client(), Insecure: len(c.Outgoing.Allow) > 0,
+		Store: s.store, Log: s.log, Seal: s.auth.Seal, Unseal: s.auth.Unseal, Client: cmp.Or(c.Receivers, c.Outgoing.Client()), Insecure: len(c.Outgoing.Allow) > 0,
 		Mail: c.Mail, BaseURL: c.BaseURL,
 	})
 	s.metrics.registry.MustRegister(noticeState{s.store})

@@ -69,6 +69,8 @@ type Config struct {
 	SignOnOnly bool
 	// Outgoing says where addresses may be that people set.
 	Outgoing outgoing.Config
+	// Receivers is the client by which notices go; nil: one that keeps to Outgoing.
+	Receivers *http.Client
 	// Mail is how notices go by e-mail; without a Host they do not.
 	Mail notify.Email
 	// Timestamps is the authority that sees the log; without a URL there is none.
