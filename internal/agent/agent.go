@@ -74,6 +74,11 @@ type Config struct {
 	// AuditLog is a file that is followed.
 	AuditToken, AuditLog string
 
+	// OpenReports has the findings written into the cluster too, as Reports of openreports.io;
+	// OpenReportsEvery is how often; 0: as usual.
+	OpenReports      bool
+	OpenReportsEvery time.Duration
+
 	Notices Notices
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
@@ -102,6 +107,7 @@ type Agent struct {
 	door    atomic.Pointer[admission.Door]
 	live    atomic.Pointer[live.Live] // nil: this replica does not lead
 	cert    *admission.Certificate
+	reports *openReports // nil: none are kept
 
 	kick    chan struct{} // look at the webhook's configuration now
 	prove   chan struct{} // prove now that the webhook is asked
@@ -166,6 +172,9 @@ func New(c Config) (*Agent, error) {
 	a.places.notObserved(seaworthy.SeenByWatch, otherWatches)
 	if a.teller, err = newTeller(a); err != nil {
 		return nil, err
+	}
+	if c.OpenReports {
+		a.reports = newOpenReports(a)
 	}
 	a.metrics = newMetrics(a)
 	return a, nil
@@ -275,15 +284,19 @@ func (a *Agent) converse(ctx context.Context, link *uplink.Uplink) error {
 	}
 }
 
-// observe puts an observation on disk and tells people of it, if it is remarkable.
-func (a *Agent) observe(o *changes.Observation) {
-	a.owned(o)
-	if link := a.uplink.Load(); link != nil {
-		link.Observe(*o)
+// observe puts observations on disk and tells people of those that are remarkable.
+func (a *Agent) observe(list ...changes.Observation) {
+	for i := range list {
+		a.owned(&list[i])
 	}
-	a.metrics.observed.WithLabelValues(o.By).Inc()
-	a.places.latest(o.By, o.At)
-	a.teller.see(o)
+	if link := a.uplink.Load(); link != nil {
+		link.Observe(list...)
+	}
+	for _, o := range list {
+		a.metrics.observed.WithLabelValues(o.By).Inc()
+		a.places.latest(o.By, o.At)
+		a.teller.see(&o)
+	}
 }
 
 // gap puts an interval on record in which something may have gone unseen.

@@ -50,9 +50,7 @@ func (a *Agent) takeAudit(w http.ResponseWriter, r *http.Request) {
 func (a *Agent) events(text []byte) error {
 	reader := kubeaudit.Reader{Key: a.configuration().Key, Kinds: schema.KindOf}
 	result, err := reader.Read(bytes.NewReader(text))
-	for i := range result.Observations {
-		a.observe(&result.Observations[i])
-	}
+	a.observe(result.Observations...)
 	for _, p := range result.Problems {
 		a.log.Warn("an audit event cannot be read", "event", p.Object, "error", p.Message)
 	}

@@ -37,7 +37,7 @@ func (a *Agent) prepareDoor(ctx context.Context) error {
 		return err
 	}
 	a.door.Store(admission.NewDoor(g, admission.DoorConfig{Log: a.log, Now: a.now, Answer: a.answerCanary, Seen: func(r *admission.Request) {
-		a.observe(&r.Observation)
+		a.observe(r.Observation)
 	}}))
 	for {
 		err := a.shareCertificates(ctx)

@@ -29,6 +29,8 @@ type RightsOptions struct {
 	Secrets bool
 	// Admission keeps a webhook in place.
 	Admission bool
+	// OpenReports are written into the cluster.
+	OpenReports bool
 }
 
 // Needs gives the least that an agent needs. The chart's roles are made of it, a test runs
@@ -41,6 +43,11 @@ func Needs(o RightsOptions) Rights {
 	out.Namespace = []rbacv1.PolicyRule{
 		own("coordination.k8s.io", "leases", o.Name, "get", "update"),
 		own("", "secrets", o.Name+"-key", "get", "update"),
+	}
+	if o.OpenReports { // to list them is among what watching needs
+		out.Cluster = append(out.Cluster, rbacv1.PolicyRule{
+			APIGroups: []string{"openreports.io"}, Resources: []string{"clusterreports", "reports"}, Verbs: []string{"create", "delete", "patch"},
+		})
 	}
 	if !o.Admission {
 		return out
@@ -62,7 +69,7 @@ func Needs(o RightsOptions) Rights {
 // lacking, and what it does not need. Kubernetes tells the rights that a subject has in one
 // namespace, also those that everybody has; these are no excess.
 func (a *Agent) selfCheck(ctx context.Context) (lacking, excess []string, err error) {
-	needs := Needs(RightsOptions{Name: a.cfg.Name, Secrets: a.cfg.Secrets, Admission: a.cfg.admits()})
+	needs := Needs(RightsOptions{Name: a.cfg.Name, Secrets: a.cfg.Secrets, Admission: a.cfg.admits(), OpenReports: a.cfg.OpenReports})
 	own, err := a.rightsIn(ctx, a.cfg.Namespace)
 	if err != nil {
 		return nil, nil, err

@@ -52,14 +52,17 @@ func (a *Agent) watch(ctx context.Context) error {
 	link := a.uplink.Load()
 	l := live.New(live.Config{
 		Cluster: a.cfg.Cluster, Scan: a.cfg.Scan, Source: a.source(), Problems: a.cfg.Problems, Key: a.configuration().Key,
-		Observe: a.watched, Gap: a.gap, Synced: func() { ring(a.report) }, Delta: link.Delta, Digest: link.Digest, Logger: a.log,
+		Observe: a.watched, Gap: a.gap, Synced: func() { ring(a.report) }, Delta: func(d seaworthy.Delta) { a.reports.delta(&d); link.Delta(d) }, Digest: link.Digest, Logger: a.log,
 	})
 	a.live.Store(l)
 	defer a.notWatching()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.Run(ctx) })
-	g.Go(func() error { return a.reports(ctx, l, link) })
+	g.Go(func() error { return a.sendReports(ctx, l, link) })
 	g.Go(func() error { return a.watchState(ctx, l) })
+	if a.reports != nil {
+		g.Go(func() error { return a.reports.run(ctx) })
+	}
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():
@@ -84,7 +87,7 @@ func (a *Agent) watched(o changes.Observation) {
 	if claims := (gitops.Config{}).Claims(o.Before, o.After, o.At); len(claims) > 0 {
 		a.uplink.Load().Claims(claims) // before what they cover
 	}
-	a.observe(&o)
+	a.observe(o)
 }
 
 // watchState keeps how it stands with the watch.
@@ -114,9 +117,9 @@ func (a *Agent) notWatching() {
 	a.places.notObserved(seaworthy.SeenByWatch, otherWatches)
 }
 
-// reports sends whole reports: when everything was listed, when one is asked for, and once
+// sendReports sends whole reports: when everything was listed, when one is asked for, and once
 // a day.
-func (a *Agent) reports(ctx context.Context, l *live.Live, link *uplink.Uplink) error {
+func (a *Agent) sendReports(ctx context.Context, l *live.Live, link *uplink.Uplink) error {
 	pause := reportsEvery
 	for {
 		t := time.NewTimer(pause)
@@ -134,7 +137,9 @@ func (a *Agent) reports(ctx context.Context, l *live.Live, link *uplink.Uplink) 
 		}
 		link.Owners(l.Owners()) // before what they make
 		started := a.now()
-		err := link.Report(ctx, func(ctx context.Context, w io.Writer, written func() error) error { return l.Report(ctx, w, written) })
+		err := link.Report(ctx, func(ctx context.Context, w io.Writer, written func() error) error {
+			return a.reports.report(ctx, w, written, l.Report)
+		})
 		if err != nil && ctx.Err() == nil {
 			a.log.Error("a whole report cannot be written", "error", err)
 			pause = time.Minute

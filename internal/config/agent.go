@@ -17,6 +17,12 @@ type Agent struct {
 	Admission Admission `yaml:"admission" doc:"The validating webhook"`
 	Audit     Audit     `yaml:"audit" doc:"Where audit events of the API server come from"`
 	Notices   Notices   `yaml:"notices" doc:"Who the agent itself tells, so that a stopped server silences nothing"`
+	Reports   Reports   `yaml:"reports" doc:"What the agent writes into the cluster for other tools"`
+}
+
+// Reports says what the agent writes into the cluster.
+type Reports struct {
+	OpenReports bool `yaml:"openReports" doc:"Keep Reports and ClusterReports of openreports.io with what is found now. Their CustomResourceDefinitions have to be there"`
 }
 
 // Admission says what the webhook makes of checks that fail.

@@ -27,6 +27,7 @@ func TestRightsAreTheProgramsOwn(t *testing.T) {
 	least := agent.Needs(agent.RightsOptions{Name: "NAME"})
 	secrets := agent.Needs(agent.RightsOptions{Name: "NAME", Secrets: true})
 	admission := agent.Needs(agent.RightsOptions{Name: "NAME", Admission: true})
+	reports := agent.Needs(agent.RightsOptions{Name: "NAME", OpenReports: true})
 	var b bytes.Buffer
 	b.WriteString(rightsHead)
 	for _, part := range []struct {
@@ -35,6 +36,7 @@ func TestRightsAreTheProgramsOwn(t *testing.T) {
 	}{
 		{"cluster", least.Cluster},
 		{"clusterSecrets", added(t, least.Cluster, secrets.Cluster)},
+		{"clusterOpenReports", added(t, least.Cluster, reports.Cluster)},
 		{"clusterAdmission", added(t, least.Cluster, admission.Cluster)},
 		{"namespace", least.Namespace},
 		{"namespaceAdmission", added(t, least.Namespace, admission.Namespace)},

@@ -73,6 +73,14 @@ func TestInstalled(t *testing.T) {
 		return nil
 	})
 	s.ownIsTouched()
+	s.rightsAreExact(p)
+	s.nothingForbidden()
+	s.intact()
+}
+
+// rightsAreExact waits until an agent says that it is allowed what it needs and nothing else.
+func (s *site) rightsAreExact(p *pod) {
+	s.Helper()
 	s.until("the agent's heartbeat says that its rights are exactly what it needs", func() error {
 		b, heard := s.beats()[p.name]
 		text, err := get("http://" + p.probe + "/metrics")
@@ -86,14 +94,12 @@ func TestInstalled(t *testing.T) {
 		}
 		return nil
 	})
-	s.nothingForbidden()
-	s.intact()
 }
 
 // onlyAsked tells whether nothing went unlisted but what was not asked for.
 func onlyAsked(unlisted map[string]string) bool {
 	for kind := range unlisted {
-		if kind != "secrets" {
+		if kind != "Secret" {
 			return false
 		}
 	}

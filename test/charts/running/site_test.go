@@ -226,20 +226,42 @@ func (s *site) user(name string, groups ...string) *kubernetes.Clientset {
 	return c
 }
 
-// of gives the changes of one object, the oldest first.
-func (s *site) of(kind, in, name string) (out []seaworthy.Change) {
+// changes goes through the changes of a kind in a namespace.
+func (s *site) changes(kind, in string, f func(*seaworthy.Change) error) error {
 	q := url.Values{"limit": {"200"}, "kind": {kind}}
 	if in != "" {
 		q.Set("namespace", in)
 	}
-	var page struct{ Items []seaworthy.Change }
-	if err := s.api.Get(s.Context(), "/api/v1/changes", q, &page); err != nil {
-		return nil
-	}
-	for _, c := range page.Items {
-		if c.Object.Name == name && c.Object.Namespace == in {
-			out = append(out, c)
+	for {
+		var page struct {
+			Items []seaworthy.Change
+			Next  string
 		}
+		if err := s.api.Get(s.Context(), "/api/v1/changes", q, &page); err != nil {
+			return err
+		}
+		for i := range page.Items {
+			if err := f(&page.Items[i]); err != nil {
+				return err
+			}
+		}
+		if page.Next == "" {
+			return nil
+		}
+		q.Set("cursor", page.Next)
+	}
+}
+
+// of gives the changes of one object, the oldest first.
+func (s *site) of(kind, in, name string) (out []seaworthy.Change) {
+	err := s.changes(kind, in, func(c *seaworthy.Change) error {
+		if c.Object.Name == name && c.Object.Namespace == in {
+			out = append(out, *c)
+		}
+		return nil
+	})
+	if err != nil {
+		s.Error(err)
 	}
 	slices.SortStableFunc(out, func(a, b seaworthy.Change) int { return a.At.Compare(b.At) })
 	return out

@@ -75,6 +75,9 @@ to which off is a boolean; it is the word again here. */}}
 {{- if $v.audit.tokenSecretName -}}
 {{- $_ := set $agent "audit" (dict "tokenFile" (printf "/run/seaworthy/audit/%s" $v.audit.tokenSecretKey)) -}}
 {{- end -}}
+{{- if $v.openReports.enabled -}}
+{{- $_ := set $agent "reports" (dict "openReports" true) -}}
+{{- end -}}
 {{- $own := dict "agent" $agent -}}
 {{- if $v.secrets.enabled -}}
 {{- $_ := set $own "cluster" (dict "secrets" true) -}}
@@ -109,6 +112,9 @@ to which off is a boolean; it is the word again here. */}}
 {{- if hasKey (default dict $settings.admission) . -}}
 {{- fail (printf "set admission.* of the chart, not settings.agent.admission.%s" .) -}}
 {{- end -}}
+{{- end -}}
+{{- if hasKey (default dict $settings.reports) "openReports" -}}
+{{- fail "set openReports.enabled of the chart, not settings.agent.reports.openReports: the right goes with it" -}}
 {{- end -}}
 {{- if hasKey (default dict $v.settings.cluster) "secrets" -}}
 {{- fail "set secrets.enabled of the chart, not settings.cluster.secrets: the right goes with it" -}}
