@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -89,11 +90,12 @@ func (c *Client) Enrol(ctx context.Context, key ed25519.PublicKey) (seaworthy.Ag
 func (c *Client) SendMessages(ctx context.Context, messages []seaworthy.AgentMessage) (seaworthy.MessagesTaken, error) {
 	var taken seaworthy.MessagesTaken
 	var body bytes.Buffer
-	z := gzip.NewWriter(&body)
-	lines := json.NewEncoder(z)
-	lines.SetEscapeHTML(false) // bodies go as they were signed
+	z, err := gzip.NewWriterLevel(&body, gzip.BestSpeed) // an agent has more network than time
+	if err != nil {
+		return taken, fmt.Errorf("compress messages: %w", err)
+	}
 	for i := range messages {
-		if err := lines.Encode(&messages[i]); err != nil {
+		if err := writeMessage(z, &messages[i]); err != nil {
 			return taken, fmt.Errorf("write a message: %w", err)
 		}
 	}
@@ -101,8 +103,31 @@ func (c *Client) SendMessages(ctx context.Context, messages []seaworthy.AgentMes
 		return taken, fmt.Errorf("compress messages: %w", err)
 	}
 	header := http.Header{"Content-Type": {"application/x-ndjson"}, "Content-Encoding": {"gzip"}}
-	err := c.once(ctx, http.MethodPost, "/api/v1/agent/messages", header, &body, &taken)
+	err = c.once(ctx, http.MethodPost, "/api/v1/agent/messages", header, &body, &taken)
 	return taken, err
+}
+
+// writeMessage writes a message on a line of its own, with its body as it was signed.
+func writeMessage(w io.Writer, m *seaworthy.AgentMessage) error {
+	if bytes.ContainsAny(m.Body, "\r\n") || len(m.Body) == 0 {
+		lines := json.NewEncoder(w)
+		lines.SetEscapeHTML(false)
+		return lines.Encode(m)
+	}
+	// The body is most of it, and has been read often enough.
+	bare := *m
+	bare.Body = nil
+	text, err := json.Marshal(&bare)
+	if err != nil {
+		return err
+	}
+	before, after, _ := bytes.Cut(text, []byte(`"body":null`))
+	for _, part := range [...][]byte{before, []byte(`"body":`), m.Body, after, {'\n'}} {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Heartbeat tells the server how an instance is, once.
