@@ -117,7 +117,7 @@ func (w *world) findings(n int) {
 // shows waits until the server says that the container is privileged, or is no more.
 func (w *world) shows(place, status string) {
 	w.t.Helper()
-	q := url.Values{"source": {w.source.ID}, "namespace": {place}, "check": {"privileged-container"}, "status": {"open", "fixed"}}
+	q := url.Values{"source": {w.source.ID}, "namespace": {place}, "check": {"privileged-container"}, "status": {"open,fixed"}}
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		var page struct{ Items []seaworthy.TrackedFinding }
 		if err := w.try(http.MethodGet, "/api/v1/findings?"+q.Encode(), nil, &page); err != nil {

@@ -40,8 +40,11 @@ import (
 
 type object = map[string]any
 
-// shipped builds the program as it is shipped.
+// shipped builds the program as it is shipped, unless SEAWORTHY_PROGRAM names one.
 var shipped = sync.OnceValues(func() (string, error) {
+	if given := os.Getenv("SEAWORTHY_PROGRAM"); given != "" {
+		return given, nil
+	}
 	dir, err := os.MkdirTemp("", "seaworthy-")
 	if err != nil {
 		return "", err
