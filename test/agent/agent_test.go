@@ -17,7 +17,8 @@ import (
 )
 
 // TestUndoneWithinAMinute has somebody change a workload and undo that: two changes on
-// record with who did it, seen from everywhere, both told of by the agent itself.
+// record with who did it, seen from everywhere, both told of by the agent itself and by the
+// server.
 func TestUndoneWithinAMinute(t *testing.T) {
 	w := enter(t)
 	r := w.agent("one")
@@ -48,12 +49,14 @@ func TestUndoneWithinAMinute(t *testing.T) {
 			t.Errorf("change %d is flagged %q", i, c.Flags)
 		}
 	}
-	w.until("the agent tells of both", time.Minute, func() error {
-		if n := len(w.receiver.got(seaworthy.NoticeOutOfBand, "jane changed")); n != 2 {
-			return fmt.Errorf("%d notices of changes that nobody approved:\n%s", n, w.receiver.all())
-		}
-		if n := len(w.receiver.got(seaworthy.NoticeReverted, "jane changed")); n == 0 {
-			return fmt.Errorf("no notice of what was undone")
+	w.until("the agent tells of both, and so does the server", time.Minute, func() error {
+		for _, r := range []*receiver{w.receiver, w.told} {
+			if n := len(r.got(seaworthy.NoticeOutOfBand, "jane changed")); n != 2 {
+				return fmt.Errorf("%d notices of changes that nobody approved:\n%s", n, r.all())
+			}
+			if n := len(r.got(seaworthy.NoticeReverted, "jane changed")); n == 0 {
+				return fmt.Errorf("no notice of what was undone:\n%s", r.all())
+			}
 		}
 		return nil
 	})
@@ -89,127 +92,6 @@ func (w *world) intact() {
 			}
 		}
 	}
-}
-
-// TestTheWebhookIsDown writes while nothing answers the API server: what was written is on
-// record all the same, as seen without the webhook, and so is the time. Then the agent is
-// killed: its silence is a gap, and it ends.
-func TestTheWebhookIsDown(t *testing.T) {
-	w := enter(t)
-	r := w.agent("one")
-	w.ready(r)
-	jane := w.admin()
-	began := time.Now()
-	_ = r.Kill()
-	jane.must(http.MethodPost, deployments, deployment("unseen", 1))
-	w.until("the silence is a gap on record", 2*time.Minute, func() error {
-		if w.gap("agent", "", began.Add(-time.Minute)) == nil {
-			return fmt.Errorf("gaps: %+v", w.gaps())
-		}
-		return nil
-	})
-	r.Start()
-	w.ready(r)
-	w.until("the gaps have ended", time.Minute, func() error {
-		for _, kind := range []string{"agent", "webhook"} {
-			g := w.gap(kind, "", began.Add(-time.Minute))
-			if g == nil || g.To.IsZero() {
-				return fmt.Errorf("%s: %+v", kind, w.gaps())
-			}
-			if g.From.After(began.Add(time.Second)) || g.To.Before(began) {
-				t.Errorf("the gap of %s is from %s to %s; the agent was killed at %s", kind, g.From, g.To, began)
-			}
-		}
-		return nil
-	})
-	w.until("what was written meanwhile is on record", time.Minute, func() error {
-		list := w.of("Deployment", "shop", "unseen")
-		if len(list) != 1 || list[0].Actor.Username != "jane" || sighted(&list[0]) != "audit" {
-			return fmt.Errorf("%+v", list)
-		}
-		return nil
-	})
-	w.intact()
-}
-
-// TestAnAdministratorActsUnseen has a cluster administrator take everything away, change a
-// workload, and put everything back as it was.
-func TestAnAdministratorActsUnseen(t *testing.T) {
-	w := enter(t)
-	r := w.agent("one")
-	w.ready(r)
-	jane := w.admin()
-	jane.must(http.MethodPost, deployments, deployment("web", 2))
-	w.until("the workload is on record", time.Minute, func() error {
-		if len(w.of("Deployment", "shop", "web")) != 1 {
-			return errNotYet
-		}
-		return nil
-	})
-	began := time.Now()
-	kept := jane.must(http.MethodGet, hooks+"/"+name, nil)
-	jane.must(http.MethodDelete, hooks+"/"+name, nil)
-	_ = r.Kill() // what scaling it to zero does
-	secret := jane.must(http.MethodGet, "/api/v1/namespaces/"+namespace+"/secrets/"+name+"-key", nil)
-	if secret["data"] == nil {
-		t.Fatal("there is nothing in the Secret")
-	}
-	jane.must(http.MethodPatch, deployments+"/web", scaled(7))
-	jane.must(http.MethodPatch, deployments+"/web", scaled(2))
-	delete(kept["metadata"].(object), "resourceVersion")
-	delete(kept["metadata"].(object), "uid")
-	jane.must(http.MethodPost, hooks, kept)
-	w.until("the server itself noticed", 2*time.Minute, func() error {
-		if w.gap("agent", "", began.Add(-time.Minute)) == nil {
-			return errNotYet
-		}
-		return nil
-	})
-	r.Start()
-	w.ready(r)
-	w.until("all of it is on record", time.Minute, func() error {
-		if list := w.of("ValidatingWebhookConfiguration", "", name); !slices.ContainsFunc(list, func(c seaworthy.Change) bool {
-			return c.Verb == seaworthy.VerbDelete && c.Actor.Username == "jane" && slices.Contains(c.Flags, seaworthy.FlagAuditRemoved)
-		}) {
-			return fmt.Errorf("the webhook: %+v", list)
-		}
-		if list := w.of("Secret", namespace, name+"-key"); !slices.ContainsFunc(list, func(c seaworthy.Change) bool {
-			return c.Verb == seaworthy.VerbRead && c.Actor.Username == "jane" && slices.Contains(c.Flags, seaworthy.FlagSecretRead)
-		}) {
-			return fmt.Errorf("the Secret: %+v", list)
-		}
-		if list := w.of("Deployment", "shop", "web"); len(list) != 3 || list[1].Actor.Username != "jane" || list[2].Actor.Username != "jane" {
-			return fmt.Errorf("the workload: %+v", list)
-		} else if !slices.Contains(list[1].Flags, seaworthy.FlagReverted) || !slices.Contains(list[2].Flags, seaworthy.FlagReverted) {
-			return fmt.Errorf("that it was undone is not told: %+v", list)
-		}
-		return nil
-	})
-	for _, kind := range []string{"agent", "webhook"} {
-		if w.gap(kind, "", began.Add(-time.Minute)) == nil {
-			t.Errorf("no gap of %s: %+v", kind, w.gaps())
-		}
-	}
-	w.until("the agent tells of it too", time.Minute, func() error {
-		if len(w.receiver.got(seaworthy.NoticeOwnConfig, "jane deleted")) == 0 || len(w.receiver.got(seaworthy.NoticeOutOfBand, "jane changed")) < 2 {
-			return fmt.Errorf("notices:\n%s", w.receiver.all())
-		}
-		return nil
-	})
-	// Somebody without rights tries to look.
-	dev := w.user("dave", "developers")
-	if _, err := dev.try(http.MethodGet, "/api/v1/namespaces/"+namespace+"/secrets/"+name+"-key", nil); err == nil {
-		t.Error("a developer reads the agent's key")
-	}
-	w.until("the attempt is on record", time.Minute, func() error {
-		if !slices.ContainsFunc(w.of("Secret", namespace, name+"-key"), func(c seaworthy.Change) bool {
-			return c.Actor.Username == "dave" && c.Outcome == seaworthy.OutcomeDenied
-		}) {
-			return errNotYet
-		}
-		return nil
-	})
-	w.intact()
 }
 
 // TestTheConfigurationIsPutBack takes the webhook's configuration away from an agent that

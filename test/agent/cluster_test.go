@@ -35,7 +35,7 @@ type object = map[string]any
 const (
 	namespace = "seaworthy"
 	name      = "seaworthy-agent"
-	account   = "system:serviceaccount:" + namespace + ":" + name
+	workloads = "/apis/apps/v1/namespaces/" + namespace + "/deployments"
 	hooks     = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 )
 
@@ -47,10 +47,17 @@ type user struct {
 
 func (w *world) user(username string, groups ...string) *user {
 	w.t.Helper()
+	return w.userAs("", username, groups...)
+}
+
+// userAs speaks to the API server as somebody who acts as somebody else, if that is named.
+func (w *world) userAs(other, username string, groups ...string) *user {
+	w.t.Helper()
 	config, err := w.kube.User(username, groups...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	config.Impersonate.UserName = other
 	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
 	config.UserAgent = "kubectl/v1.36.3 (test)"
 	client, err := rest.UnversionedRESTClientFor(config)
@@ -120,9 +127,9 @@ func called(apiVersion, kind, in, called string, rest object) object {
 	return out
 }
 
-// install makes what the chart makes: the namespace, the rights, and the objects of the
-// agent's own, empty.
-func (w *world) install() {
+// install makes what the chart makes for an agent of a name: the namespace, the rights, and
+// the objects of the agent's own, empty.
+func (w *world) install(name string) {
 	w.t.Helper()
 	u, core, rbac := w.user("installer", "system:masters"), "/api/v1/namespaces/", "/apis/rbac.authorization.k8s.io/v1/"
 	for _, n := range []string{namespace, "shop"} {
@@ -131,11 +138,12 @@ func (w *world) install() {
 	for _, secret := range []string{name + "-key", name + "-certificate"} {
 		u.made(core+namespace+"/secrets", called("v1", "Secret", namespace, secret, nil))
 	}
+	u.made(core+namespace+"/secrets", called("v1", "Secret", namespace, name+"-slack", object{"stringData": object{"url": w.receiver.URL + slackPath}}))
 	u.made(core+namespace+"/configmaps", called("v1", "ConfigMap", namespace, name+"-canary", nil))
 	u.made("/apis/coordination.k8s.io/v1/namespaces/"+namespace+"/leases", called("coordination.k8s.io/v1", "Lease", namespace, name, nil))
 	u.made(hooks, called("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "", name, object{"webhooks": []any{}}))
-	needs := agent.Needs(agent.RightsOptions{Name: name, Admission: true})
-	subjects := []rbacv1.Subject{{APIGroup: "rbac.authorization.k8s.io", Kind: "User", Name: account}}
+	needs := agent.Needs(agent.RightsOptions{Name: name, Secrets: w.secrets, Admission: true})
+	subjects := []rbacv1.Subject{{APIGroup: "rbac.authorization.k8s.io", Kind: "User", Name: accountOf(name)}}
 	u.made(rbac+"clusterroles", called("rbac.authorization.k8s.io/v1", "ClusterRole", "", name, object{"rules": needs.Cluster}))
 	u.made(rbac+"clusterrolebindings", called("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", name, object{
 		"subjects": subjects, "roleRef": rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: name},
@@ -144,17 +152,25 @@ func (w *world) install() {
 	u.made(rbac+"namespaces/"+namespace+"/rolebindings", called("rbac.authorization.k8s.io/v1", "RoleBinding", namespace, name, object{
 		"subjects": subjects, "roleRef": rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "Role", Name: name},
 	}))
+	labels := object{"app.kubernetes.io/name": name}
+	u.made(workloads, called("apps/v1", "Deployment", namespace, name, object{"spec": object{
+		"replicas": 1, "selector": object{"matchLabels": labels}, "template": object{
+			"metadata": object{"labels": labels}, "spec": object{"containers": []any{object{"name": "agent", "image": "registry.example.com/seaworthy:1"}}},
+		},
+	}}))
 }
 
-// kubeconfig is how the agent comes to the API server.
-func (w *world) kubeconfig() string {
+func accountOf(name string) string { return "system:serviceaccount:" + namespace + ":" + name }
+
+// kubeconfig is how the agent of a name comes to the API server.
+func (w *world) kubeconfig(name string) string {
 	w.t.Helper()
-	c, err := w.kube.User(account, "system:serviceaccounts", "system:serviceaccounts:"+namespace)
+	c, err := w.kube.User(accountOf(name), "system:serviceaccounts", "system:serviceaccounts:"+namespace)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	k := clientcmdapi.NewConfig()
-	k.Clusters["test"] = &clientcmdapi.Cluster{Server: c.Host, CertificateAuthorityData: c.CAData}
+	k.Clusters["test"] = &clientcmdapi.Cluster{Server: "https://" + w.toAPI.addr, CertificateAuthorityData: c.CAData}
 	k.AuthInfos["agent"] = &clientcmdapi.AuthInfo{ClientCertificateData: c.CertData, ClientKeyData: c.KeyData}
 	k.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "agent"}
 	k.CurrentContext = "test"
@@ -165,38 +181,59 @@ func (w *world) kubeconfig() string {
 	return file
 }
 
-// settings are those of the agents of the tests.
-const settings = `
-agent:
-  admission: {mode: audit}
-  audit: {log: %q}
-  notices:
-    allow: [127.0.0.0/8]
-    destinations:
-    - {name: people, kind: webhook, url: %q, secretFile: %q}
-    rules:
-    - {name: all, destinations: [people]}
-`
+// settings are those of an agent whose files are in a folder.
+func (w *world) settings(dir string) object {
+	admission, audit := object{"mode": "audit"}, object{}
+	if w.audit == auditLog || w.audit == auditBoth {
+		audit["log"] = w.auditLog
+	}
+	if w.audit == auditSink || w.audit == auditBoth {
+		audit["tokenFile"] = w.sink.token
+		admission["certificate"], admission["key"], admission["authority"] = w.sink.certificate, w.sink.key, w.sink.authority
+	}
+	secret, slack := filepath.Join(dir, "secret"), filepath.Join(dir, "slack")
+	w.write(secret, signingKey)
+	w.write(slack, w.receiver.URL+slackPath) // as the Secret has it
+	return object{
+		"cluster": object{"secrets": w.secrets},
+		"agent": object{"admission": admission, "audit": audit, "notices": object{
+			"allow": []string{"127.0.0.0/8"},
+			"destinations": []object{
+				{"name": "people", "kind": "webhook", "url": w.receiver.URL, "secretFile": secret},
+				{"name": "slack", "kind": "slack-webhook", "urlFile": slack},
+			},
+			"rules": []object{{"name": "all", "destinations": []string{"people", "slack"}}},
+		}},
+	}
+}
 
 // agent starts a replica with a folder of its own, and enrols it where it is the first.
 func (w *world) agent(replicaName string) *replica {
 	w.t.Helper()
+	return w.agentOf(name, replicaName, w.source.ID, len(w.agents) == 0, w.door)
+}
+
+// agentOf starts a replica of the agent of a name, which the API server reaches by a wire.
+func (w *world) agentOf(name, replicaName, source string, enrol bool, door *wire) *replica {
+	w.t.Helper()
 	dir := w.t.TempDir()
-	secret := filepath.Join(dir, "secret")
-	w.write(secret, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
-	config := filepath.Join(dir, "seaworthy.yaml")
-	w.write(config, fmt.Sprintf(settings, w.auditLog, w.receiver.URL, secret))
+	config, err := json.Marshal(w.settings(dir))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.write(filepath.Join(dir, "seaworthy.yaml"), string(config))
 	token := filepath.Join(dir, "token")
-	if len(w.agents) == 0 {
+	if enrol {
 		var made struct{ Token string }
-		w.api(http.MethodPost, "/api/v1/sources/"+w.source.ID+"/enrolments", nil, &made)
+		w.api(http.MethodPost, "/api/v1/sources/"+source+"/enrolments", nil, &made)
 		w.write(token, made.Token)
 	}
 	r := &replica{health: program.FreeAddress(w.t), hook: program.FreeAddress(w.t)}
+	door.also(r.hook)
 	r.Process = program.New(w.t,
-		"agent", "--config", config, "--server", "http://"+w.address, "--enrolment-file", token, "--spool", filepath.Join(dir, "spool"),
-		"--replica", replicaName, "--kubeconfig", w.kubeconfig(), "--listen", r.hook, "--metrics-listen", r.health, "--webhook-url", "https://"+r.hook,
-		"--log-level", "debug",
+		"agent", "--config", filepath.Join(dir, "seaworthy.yaml"), "--name", name, "--server", "http://"+w.address, "--enrolment-file", token,
+		"--spool", filepath.Join(dir, "spool"), "--replica", replicaName, "--kubeconfig", w.kubeconfig(name), "--listen", r.hook,
+		"--metrics-listen", r.health, "--webhook-url", "https://"+door.addr, "--log-level", "debug",
 	)
 	w.agents = append(w.agents, r)
 	r.Start()
@@ -227,6 +264,27 @@ func (w *world) ready(r *replica) {
 			}
 		}
 		return nil
+	})
+}
+
+// heard waits until the server knows that the cluster is watched.
+func (w *world) heard() {
+	w.t.Helper()
+	w.until("the server hears that the cluster is watched", time.Minute, func() error {
+		var page struct {
+			Items []struct{ Instances []seaworthy.Heartbeat }
+		}
+		if err := w.tryAPI(http.MethodGet, "/api/v1/agents", nil, &page); err != nil {
+			return err
+		}
+		for _, a := range page.Items {
+			for _, i := range a.Instances {
+				if !i.Watching.IsZero() {
+					return nil
+				}
+			}
+		}
+		return errNotYet
 	})
 }
 

@@ -15,12 +15,10 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -33,18 +31,36 @@ import (
 
 func TestMain(m *testing.M) { program.Main(m) }
 
+// The ways of audit events.
+const (
+	auditLog    = "log"     // the agent follows the API server's log
+	auditSink   = "webhook" // the API server sends them to the agent, and writes a log
+	auditBoth   = "both"
+	auditHidden = "hidden" // the log is written, and no agent gets to see it
+	auditOff    = "off"
+)
+
 // world is a cluster with an agent, a server, and somebody who takes notices.
 type world struct {
 	t        *testing.T
 	kube     *kubeapiserver.Server
+	audit    string
+	secrets  bool // agents list Secrets
+	nodes    int  // simulated; none: there are no controllers either
 	auditLog string
+	dir      string
+
+	toAPI *wire // from the agents to the API server
+	door  *wire // from the API server to the agents
+	sink  sink
 
 	server   *program.Process
 	data     string
 	address  string
 	token    string // of the owner
 	source   seaworthy.DeclaredSource
-	receiver *receiver
+	receiver *receiver // of what agents tell
+	told     *receiver // of what the server tells
 
 	agents    []*replica
 	restarted bool // the API server was
@@ -55,23 +71,34 @@ type replica struct {
 	*program.Process
 	health string
 	hook   string // address of the webhook
+	ran    bool   // it was started before
 }
 
 // enter starts everything but the agent.
-func enter(t *testing.T) *world {
+func enter(t *testing.T, how ...func(*world)) *world {
 	t.Helper()
-	w := &world{t: t, receiver: newReceiver(t)}
-	dir := t.TempDir()
-	policy, err := filepath.Abs("../../deploy/audit-policy.yaml")
-	if err != nil {
-		t.Fatal(err)
+	w := &world{t: t, audit: auditLog, receiver: newReceiver(t), told: newReceiver(t), dir: t.TempDir()}
+	for _, f := range how {
+		f(w)
 	}
-	w.auditLog = filepath.Join(dir, "audit.log")
-	w.kube = kubeapiserver.Start(t, "--audit-policy-file="+policy, "--audit-log-path="+w.auditLog)
-	w.startServer(filepath.Join(dir, "server"))
-	w.install()
+	w.door = newWire(t)
+	w.auditLog = filepath.Join(w.dir, "audit.log")
+	if w.nodes > 0 {
+		w.kube = kubeapiserver.StartCluster(t, w.nodes, w.auditFlags()...)
+	} else {
+		w.kube = kubeapiserver.Start(t, w.auditFlags()...)
+	}
+	w.toAPI = newWire(t, strings.TrimPrefix(w.kube.Config.Host, "https://"))
+	w.startServer(filepath.Join(w.dir, "server"))
+	w.install(name)
 	return w
 }
+
+// audited says where audit events go.
+func audited(where string) func(*world) { return func(w *world) { w.audit = where } }
+
+// listsSecrets has agents list Secrets.
+func listsSecrets(w *world) { w.secrets = true }
 
 // startServer starts the server and declares the cluster.
 func (w *world) startServer(data string) {
@@ -86,9 +113,12 @@ func (w *world) startServer(data string) {
 		w.t.Fatal(err)
 	}
 	w.token = token
-	w.server = program.New(w.t, "serve", "--data", data, "--listen", w.address, "--base-url", "http://"+w.address, "--log-level", "warn")
+	w.server = program.New(w.t, "serve", "--data", data, "--listen", w.address, "--base-url", "http://"+w.address, "--allow-outgoing", "127.0.0.0/8", "--log-level", "warn")
 	w.server.Start()
 	w.serverAnswers()
+	var people struct{ ID string }
+	w.api(http.MethodPost, "/api/v1/destinations", object{"name": "people", "kind": "webhook", "url": w.told.URL, "secret": signingKey}, &people)
+	w.api(http.MethodPost, "/api/v1/notice-rules", object{"name": "everything", "destinations": []string{people.ID}}, nil)
 	w.api(http.MethodPost, "/api/v1/sources", object{"kind": "cluster", "name": "production", "environment": "production"}, &w.source)
 }
 
@@ -209,9 +239,14 @@ const patience = 3
 func (w *world) until(what string, most time.Duration, f func() error) {
 	w.t.Helper()
 	var err error
+	late := time.Now().Add(most)
 	for end := time.Now().Add(patience * most); time.Now().Before(end); time.Sleep(250 * time.Millisecond) {
 		if err = f(); err == nil {
 			return
+		}
+		if !late.IsZero() && time.Now().After(late) {
+			w.t.Logf("%s: not within %s: %v", what, most, err)
+			late = time.Time{}
 		}
 	}
 	w.t.Fatalf("%s: not within %s: %v\n%s", what, patience*most, err, w.said())
@@ -230,50 +265,3 @@ func (w *world) said() string {
 }
 
 var errNotYet = errors.New("not yet")
-
-// receiver takes notices as any receiver of Standard Webhooks does.
-type receiver struct {
-	*httptest.Server
-	mu      sync.Mutex
-	notices []seaworthy.Notice
-	raw     bytes.Buffer
-}
-
-func newReceiver(t *testing.T) *receiver {
-	r := &receiver{}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
-		text, _ := io.ReadAll(q.Body)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.raw.Write(text)
-		var m struct{ Data []seaworthy.Notice }
-		if json.Unmarshal(text, &m) == nil {
-			r.notices = append(r.notices, m.Data...)
-		}
-	}))
-	t.Cleanup(r.Close)
-	return r
-}
-
-// got gives the notices of a kind whose title holds some words.
-func (r *receiver) got(kind seaworthy.NoticeKind, words string) []seaworthy.Notice {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var out []seaworthy.Notice
-	for _, n := range r.notices {
-		if slices.Contains(n.Kinds(), kind) && strings.Contains(n.Title, words) {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-func (r *receiver) all() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var b strings.Builder
-	for _, n := range r.notices {
-		fmt.Fprintf(&b, "%s: %s\n", n.Kind, n.Title)
-	}
-	return b.String()
-}
