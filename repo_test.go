@@ -58,13 +58,22 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// largest is how many bytes a template may have: its lines are as long as its tables are wide.
+const largest = 10_000
+
 // longest is how many lines a file may have: what does not fit is two things.
 const longest = 500
 
 func TestFileSizes(t *testing.T) {
-	for name, text := range sources(t, ".go") {
+	for name, text := range sources(t, ".go", ".css", ".html", ".js") {
+		if strings.Contains(name, "/testdata/") && !strings.HasSuffix(name, ".go") {
+			continue
+		}
 		if n := bytes.Count(text, []byte("\n")); n > longest {
 			t.Errorf("%s has %d lines, at most %d; split it by what its parts do", name, n, longest)
+		}
+		if strings.HasSuffix(name, ".html") && len(text) > largest {
+			t.Errorf("%s has %d bytes, at most %d; give its parts names of their own in partials", name, len(text), largest)
 		}
 	}
 }
