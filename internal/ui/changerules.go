@@ -25,6 +25,7 @@ type changeRulesPage struct {
 	Rules    []changeRuleRow
 	Clusters []choice
 	Verbs    []choice
+	Links    trail.Links
 }
 
 type changeRuleRow struct {
@@ -73,6 +74,9 @@ func (u *UI) changeRules(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, v := range ruleVerbs {
 		p.Verbs = append(p.Verbs, choice{Value: v, Text: v, Chosen: p.form != nil && slices.Contains(p.form["verbs"], v)})
+	}
+	if p.Links, err = u.links(ctx); err != nil {
+		return err
 	}
 	return u.render(w, r, "change-rules", p)
 }

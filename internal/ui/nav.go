@@ -36,6 +36,7 @@ var navGroups = []navGroup{
 		{Text: "Timeline", Href: "/changes", Icon: "timeline", action: seaworthy.ReadFindings},
 		{Text: "Deployments", Href: "/deployments", Icon: "deploy", action: seaworthy.ReadFindings},
 		{Text: "Change rules", Href: "/change-rules", Icon: "rules", action: seaworthy.ManageSources},
+		{Text: "Actors", Href: "/actors", Icon: "account", action: seaworthy.Administer},
 	}},
 	{"Compliance", []navItem{
 		{Text: "Requirements", Href: "/requirements", Icon: "requirement", action: seaworthy.ReadProgramme},

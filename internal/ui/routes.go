@@ -173,6 +173,7 @@ func (u *UI) route() {
 	u.post("/ownership/{id}/remove", seaworthy.ManageSources, u.dropRule, u.ownership)
 	u.noticeRoutes()
 	u.changeRuleRoutes()
+	u.actorRoutes()
 	u.get("/sign-on", seaworthy.Administer, u.signOn)
 	u.get("/retention", seaworthy.Administer, u.retention)
 	u.post("/retention", seaworthy.Administer, u.setRetention, u.retention)

@@ -3,6 +3,7 @@
 package ui_test
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -65,11 +66,27 @@ func trailOf(t *testing.T, s *uitest.Site) {
 			}
 		}
 	}
-	if err := trail.SetLinks(ctx, s.Store, s.Owner(), trail.Links{Ticket: "https://t.example/{ticket}"}); err != nil {
-		t.Fatal(err)
-	}
 	if _, err := trail.Record(ctx, trail.Config{Store: s.Store}, s.Owner(), seaworthy.Deployment{SourceID: "prod-eu", Namespaces: []string{"checkout"}, Ticket: "PAY-8", PullURL: "javascript:alert(1)"}); err != nil {
 		t.Fatal(err)
+	}
+	if _, body := s.Get(owner, "/actors"); !strings.Contains(body, "<bdi>somebody</bdi>") || !strings.Contains(body, "root ") {
+		t.Error("the page of actors does not list who is known, and who is not")
+	}
+	form := url.Values{"name": {"somebody"}, "user": {s.Users[seaworthy.Engineer].ID}}
+	if res := s.Post(owner, "/actors", form); res.StatusCode != http.StatusSeeOther {
+		t.Errorf("POST /actors = %d", res.StatusCode)
+	}
+	if c, err := s.Store.Change(ctx, strings.TrimPrefix(change("payments-worker"), "/changes/")); err != nil || c.Actor.Person != s.Users[seaworthy.Engineer].ID {
+		t.Errorf("behind somebody is %q, %v; want the engineer", c.Actor.Person, err)
+	}
+	if _, body := s.Get(owner, "/actors"); strings.Contains(body, `href="/changes?source=prod-eu&amp;actor=somebody"`) {
+		t.Error("who is known now is listed as unknown")
+	}
+	if res := s.Post(owner, "/change-rules/links", url.Values{"ticket": {"javascript:{ticket}"}}); res.StatusCode == http.StatusSeeOther {
+		t.Error("a script is taken for the address of tickets")
+	}
+	if res := s.Post(owner, "/change-rules/links", url.Values{"ticket": {"https://t.example/{ticket}"}}); res.StatusCode != http.StatusSeeOther {
+		t.Errorf("POST /change-rules/links = %d", res.StatusCode)
 	}
 	if _, body := s.Get(owner, "/deployments"); !strings.Contains(body, `href="https://t.example/PAY-8" rel="noreferrer">`) || !strings.Contains(body, ticket) || strings.Contains(body, `href="javascript`) {
 		t.Error("a ticket that is no address does not lead where tickets are said to be")

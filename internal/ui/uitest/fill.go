@@ -199,6 +199,8 @@ func (s *Site) release() {
 	_, err = trail.Take(ctx, c, who, source, []changes.Observation{see("r2", "payments-worker", s.Now, "somebody", "payments:1", "payments:2")})
 	s.must(err)
 	s.Now = was
+	_, err = trail.PutActor(ctx, c, who, seaworthy.KnownActor{Name: "root " + Hostile, UserID: s.Users[seaworthy.Engineer].ID, Note: "the key of " + Hostile})
+	s.must(err)
 }
 
 // watch has an agent watch a cluster, which tells of places that work and of one that does

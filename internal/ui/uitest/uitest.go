@@ -260,6 +260,7 @@ func (s *Site) Pages() map[string]string {
 	}
 	out["notifications"], out["destination-new"], out["destination-mail"] = "/notifications", "/notifications/new?kind=webhook", "/notifications/new?kind=email"
 	out["notice-rule-new"], out["deliveries"], out["change-rules"] = "/notifications/rules/new", "/notifications/deliveries", "/change-rules"
+	out["actors"], out["actors-name"] = "/actors", "/actors?name=kubernetes-admin"
 	places, err := s.Store.Destinations(ctx)
 	s.must(err)
 	for _, d := range places {
