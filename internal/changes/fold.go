@@ -65,7 +65,7 @@ func Weigh(o *Observation, k Known) Verdict {
 		return foldIf(proven)
 	case o.Object.Subresource == "token":
 		return foldIf(issues(o))
-	case named && !proven && !(Account(o.Actor.Username) && o.Actor.Impersonator == "" && books[o.Object.Kind] && !k.Own):
+	case named && !proven && !(Account(o.Actor.Username) && o.Actor.Impersonator == "" && Booked(&o.Object.Object) && !k.Own):
 		return Ordinary
 	case sensitive(&o.Object):
 		if proven && k.Cause && o.Verb == seaworthy.VerbDelete && as(&o.Actor, "namespace-controller", "generic-garbage-collector") {
@@ -78,7 +78,7 @@ func Weigh(o *Observation, k Known) Verdict {
 		return Folds
 	case o.Object.Subresource != "" && o.Object.Subresource != "finalize":
 		return Ordinary
-	case books[o.Object.Kind] && (proven || !k.Own), proven && plumbing[o.Object.Kind]:
+	case Booked(&o.Object.Object) && (proven || !k.Own), proven && plumbing[o.Object.Kind]:
 		return Folds
 	}
 	switch o.Verb {
@@ -113,6 +113,14 @@ func issues(o *Observation) bool {
 // books are kinds in which whatever runs in a cluster keeps its own books, under a service
 // account of its own: nothing that people mean is in them.
 var books = map[string]bool{"Lease": true, "LeaseCandidate": true, "Event": true, "CSIStorageCapacity": true, "CSINode": true, "VolumeAttachment": true}
+
+// reports are the groups in which tools in a cluster say what they found.
+var reports = []string{"openreports.io", "wgpolicyk8s.io", "aquasecurity.github.io", "reports.kyverno.io"}
+
+// Booked tells whether an object is of those in which programs keep their own books.
+func Booked(o *seaworthy.Object) bool {
+	return books[o.Kind] || slices.Contains(reports, o.Group())
+}
 
 // plumbing are kinds that the cluster's controllers fill.
 var plumbing = map[string]bool{"EndpointSlice": true, "Endpoints": true, "ControllerRevision": true, "IPAddress": true, "StorageVersion": true}
