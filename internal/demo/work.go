@@ -108,7 +108,7 @@ func (c *calendar) perform(ctx context.Context) error {
 	now := c.clock.Now()
 	for _, o := range open {
 		k, ok := controls[o.ControlID]
-		daily := k.Cadence == "continuous" || k.Cadence == "daily"
+		daily := slices.Contains([]string{"continuous", "daily"}, k.Calendar())
 		if !ok || k.Machine() || daily || o.Event != "" {
 			continue
 		}
@@ -206,7 +206,7 @@ func (s *story) export(ctx context.Context, month time.Time) error {
 	nth := 1 + int(month.Sub(s.start.Add(-31*day))/(30*day))
 	for _, id := range sortedKeys(controls) {
 		k := controls[id]
-		if daily := k.Cadence == "continuous" || k.Cadence == "daily"; !daily || k.Machine() || k.OwnerUser == "" {
+		if daily := slices.Contains([]string{"continuous", "daily"}, k.Calendar()); !daily || k.Machine() || k.Daily() || k.OwnerUser == "" {
 			continue
 		}
 		if slices.Contains(s.plan.Missed[id], nth) {
