@@ -228,11 +228,11 @@ func explained(c *seaworthy.Change) time.Time {
 // judgeLateGaps judges anew the days of controls that depend on the change trail in which, as
 // only became known since, something of it was not there.
 func (a *Audit) judgeLateGaps(ctx context.Context, s *state) error {
-	since, err := a.store.GapsJudgedUntil(ctx)
+	after, err := a.store.GapsJudged(ctx)
 	if err != nil {
 		return err
 	}
-	list, err := a.store.GapsLogged(ctx, since, s.now)
+	list, err := a.store.GapsLogged(ctx, after)
 	if err != nil || len(list) == 0 {
 		return err
 	}
@@ -244,13 +244,13 @@ func (a *Audit) judgeLateGaps(ctx context.Context, s *state) error {
 	done = slices.DeleteFunc(done, func(o seaworthy.Occurrence) bool {
 		c := s.version(o)
 		return !slices.ContainsFunc(list, func(g store.KnownGap) bool {
-			return slices.Contains(dependsOn[c.Trail], g.Kind) && g.Overlaps(o.From, o.DueAt) && !g.LoggedAt.Before(o.UpdatedAt) && applies(c, g.SourceID, "")
+			return slices.Contains(dependsOn[c.Trail], g.Kind) && g.Overlaps(o.From, o.DueAt) && g.LoggedAt.After(o.UpdatedAt.Add(-time.Minute)) && applies(c, g.SourceID, "")
 		})
 	})
 	if err := a.judgeAll(ctx, s, done); err != nil {
 		return err
 	}
-	return a.store.Write(ctx, "system", func(tx *store.Tx) error { return tx.SetGapsJudgedUntil(list[len(list)-1].LoggedAt) })
+	return a.store.Write(ctx, "system", func(tx *store.Tx) error { return tx.SetGapsJudged(list[len(list)-1].Index) })
 }
 
 // span is a time from and to.

@@ -83,9 +83,13 @@ func endSilence(tx *store.Tx, source string, first time.Time) error {
 // clusters of which none are expected any more. Once is enough for each silence.
 func AuditSilences(ctx context.Context, s *store.Store) ([]seaworthy.Gap, error) {
 	var opened []seaworthy.Gap
-	err := s.Write(ctx, "system", func(tx *store.Tx) error {
+	taken, err := takenByAgents(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Write(ctx, "system", func(tx *store.Tx) error {
 		opened = nil
-		m := &auditing{tx: tx}
+		m := &auditing{tx: tx, taken: taken}
 		if err := m.read(); err != nil {
 			return err
 		}
@@ -100,9 +104,31 @@ func AuditSilences(ctx context.Context, s *store.Store) ([]seaworthy.Gap, error)
 	return opened, err
 }
 
+// takenByAgents names the sources with a stream whose events an agent takes now, and misses
+// when they stay away.
+func takenByAgents(ctx context.Context, s *store.Store) (map[string]bool, error) {
+	streams, err := s.AuditStreams(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for id := range streams {
+		instances, err := s.AgentInstances(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range instances {
+			heard := s.Now().Sub(i.ReceivedAt) <= seaworthy.HeartbeatSilence
+			out[id] = out[id] || heard && i.Beat.Places[seaworthy.SeenByAudit].State == seaworthy.PlaceWorks
+		}
+	}
+	return out, nil
+}
+
 // auditing looks after the audit streams of all clusters.
 type auditing struct {
 	tx      *store.Tx
+	taken   map[string]bool // by agents
 	sources []seaworthy.DeclaredSource
 	streams map[string]store.AuditStream
 	open    map[string]seaworthy.Gap // of these streams, by source
@@ -130,12 +156,13 @@ func (m *auditing) mind(s *seaworthy.DeclaredSource) error {
 	v, had := m.streams[s.ID]
 	lasting, lasts := m.open[s.ID]
 	until, expected := s.ExpectsAudit(had)
+	expected = expected && !m.taken[s.ID]
 	switch {
 	case !expected && lasts:
 		if lasting.To = m.tx.At; !s.RetiredAt.IsZero() && s.RetiredAt.After(lasting.From) {
 			lasting.To = s.RetiredAt
 		}
-		lasting.Reason += "; none are expected any more"
+		lasting.Reason += "; none are expected here any more"
 		return m.tx.PutGap(&lasting)
 	case !expected || lasts:
 		return nil

@@ -97,12 +97,41 @@ func TestSilenceOfAnAuditStream(t *testing.T) {
 		s.AuditSilence = -1
 		w.declareAgain(s)
 		got = w.auditGaps("s1")
-		if got[3].To.IsZero() || !strings.Contains(got[3].Reason, "none are expected any more") {
+		if got[3].To.IsZero() || !strings.Contains(got[3].Reason, "none are expected here any more") {
 			t.Fatalf("gaps %+v, want the last one ended", got)
 		}
 		w.now = w.now.Add(24 * time.Hour)
 		if again := w.auditGaps("s1"); len(again) != 4 {
 			t.Fatalf("%d gaps of a stream that nobody expects", len(again))
+		}
+	})
+}
+
+// Where an agent takes the events, those that are sent here are not missed: it misses them.
+func TestAgentsTakeOverAnAuditStream(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.declare(seaworthy.DeclaredSource{ID: "s1", Kind: seaworthy.KindCluster, Name: "prod"})
+		w.audited("s1", w.now, w.now)
+		w.now = w.now.Add(time.Hour)
+		if got := w.auditGaps("s1"); len(got) != 1 || !got[0].To.IsZero() {
+			t.Fatalf("gaps %+v, want one that lasts", got)
+		}
+		err := w.store.Write(t.Context(), "agent:a", func(tx *store.Tx) error {
+			if err := tx.PutAgent(&seaworthy.Agent{ID: "a", SourceID: "s1", EnrolledAt: tx.At}); err != nil {
+				return err
+			}
+			beat := seaworthy.Heartbeat{Instance: "i", At: tx.At, Places: map[string]seaworthy.Place{seaworthy.SeenByAudit: {State: seaworthy.PlaceWorks, Since: tx.At}}}
+			return tx.PutInstance(&store.AgentInstance{AgentID: "a", SourceID: "s1", ReceivedAt: tx.At, Beat: beat})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.now = w.now.Add(15 * time.Second)
+		if got := w.auditGaps("s1"); len(got) != 1 || got[0].To.IsZero() {
+			t.Fatalf("gaps %+v, want it ended", got)
+		}
+		if again := w.auditGaps("s1"); len(again) != 1 {
+			t.Fatalf("%d gaps, want no more of them", len(again))
 		}
 	})
 }

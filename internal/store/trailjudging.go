@@ -4,6 +4,8 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -93,42 +95,51 @@ func (s *Store) AllAgents(ctx context.Context) (map[string][]seaworthy.Agent, er
 	return out, err
 }
 
-// KnownGap is a gap with when the log took what it says now.
+// KnownGap is a gap as an entry of the log has it.
 type KnownGap struct {
 	seaworthy.Gap
+	Index    int64 // of the entry
 	LoggedAt time.Time
 }
 
-// GapsLogged lists the gaps of which the log took something in (since, until], in that order.
-func (s *Store) GapsLogged(ctx context.Context, since, until time.Time) ([]KnownGap, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT e.content, e.at FROM log_entries e
-		WHERE e.kind = $1 AND e.at > $2 AND e.at <= $3 AND e.content IS NOT NULL AND e.content <> 'null' ORDER BY e.idx`, gaps.kind, micros(since), micros(until))
+// GapsLogged lists what the log took of gaps after an entry, in that order.
+func (s *Store) GapsLogged(ctx context.Context, after int64) ([]KnownGap, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT e.content, e.idx, e.at FROM log_entries e
+		WHERE e.kind = $1 AND e.idx > $2 AND e.content IS NOT NULL AND e.content <> 'null' ORDER BY e.idx`, gaps.kind, after)
 	return collect(s, rows, err, func(row interface{ Scan(...any) error }) (KnownGap, error) {
+		var v KnownGap
+		var content string
 		var at int64
-		g, err := scanDocument[seaworthy.Gap](with{row, &at})
-		return KnownGap{g, moment(at)}, err
+		if err := row.Scan(&content, &v.Index, &at); err != nil {
+			return v, err
+		}
+		v.LoggedAt = moment(at)
+		if err := json.Unmarshal([]byte(content), &v.Gap); err != nil {
+			return v, fmt.Errorf("read a gap of the log: %w", err)
+		}
+		return v, nil
 	})
 }
 
-// gapsJudgedKey is the setting that says up to when what the log took of gaps was judged.
+// gapsJudgedKey is the setting that says up to which entry what the log took of gaps was
+// judged.
 const gapsJudgedKey = "audit.judged.gaps"
 
-// GapsJudgedUntil is when the latest entry about a gap that was judged was logged.
-func (s *Store) GapsJudgedUntil(ctx context.Context) (time.Time, error) {
+// GapsJudged is the latest entry about a gap that was judged; -1: none was.
+func (s *Store) GapsJudged(ctx context.Context) (int64, error) {
 	var value string
 	err := s.read.QueryRowContext(ctx, `SELECT value FROM settings WHERE key = $1`, gapsJudgedKey).Scan(&value)
 	if none(err) {
-		return time.Time{}, nil
+		return -1, nil
 	}
 	if err != nil {
-		return time.Time{}, s.dialect.explain(err)
+		return -1, s.dialect.explain(err)
 	}
-	us, err := strconv.ParseInt(value, 10, 64)
-	return moment(us), err
+	return strconv.ParseInt(value, 10, 64)
 }
 
-// SetGapsJudgedUntil keeps it.
-func (t *Tx) SetGapsJudgedUntil(at time.Time) error {
+// SetGapsJudged keeps it.
+func (t *Tx) SetGapsJudged(index int64) error {
 	return t.exec(`INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
-		gapsJudgedKey, strconv.FormatInt(micros(at), 10))
+		gapsJudgedKey, strconv.FormatInt(index, 10))
 }
