@@ -23,7 +23,7 @@ func (s *Server) jobs() []jobs.Job {
 		{Name: "silences", Every: time.Minute, Lease: 10 * time.Minute, Run: s.silences},
 		{Name: "bypassed", Every: agentRound, Lease: 2 * agentRound, Run: s.bypassed(), Wanted: s.store.HasAgents},
 		{Name: "undecided", Every: agentRound, Lease: 2 * agentRound, Run: s.undecided},
-		{Name: "agents", Every: agentRound, Lease: 2 * agentRound, Run: s.agents(s.store.Now()), Wanted: s.store.HasAgents},
+		{Name: "agents", Every: agentRound, Lease: 2 * agentRound, Run: s.agents(time.Now()), Wanted: s.store.HasAgents},
 		{Name: "waivers", Every: time.Minute, Lease: 30 * time.Minute, Run: s.parts.triage.Settle},
 		{Name: "retention", Every: 24 * time.Hour, Lease: 2 * time.Hour, Run: s.parts.audit.Retain},
 		{Name: "uploads", Every: time.Hour, Lease: 10 * time.Minute, Run: s.uploads},
@@ -60,10 +60,12 @@ func (s *Server) silences(ctx context.Context) error {
 const agentRound = 15 * time.Second
 
 // agents opens gaps for clusters whose agents are silent, and for what they lost. A server
-// that has just started gives them time: who could not be reached heard nobody.
+// that has just started, or whose clock was set, gives them time: who could not be reached
+// heard nobody, and by another clock all were heard long ago.
 func (s *Server) agents(started time.Time) func(context.Context) error {
+	began := &steady{since: started, machine: started, wall: s.store.Now().Round(0)}
 	return func(ctx context.Context) error {
-		if s.store.Now().Sub(started) < seaworthy.HeartbeatSilence {
+		if began.ago(s.store.Now(), time.Now()) < seaworthy.HeartbeatSilence {
 			return nil
 		}
 		gaps, err := ingest.AgentSilences(ctx, s.store)
@@ -79,6 +81,24 @@ func (s *Server) agents(started time.Time) func(context.Context) error {
 		}
 		return err
 	}
+}
+
+// steady tells for how long a clock was not set, by the machine's own, which nobody sets.
+type steady struct {
+	since, machine, wall time.Time
+}
+
+// clockStep is by how much a clock that is set differs at least.
+const clockStep = 30 * time.Second
+
+// ago gives how long before now the clock was set. Both are now.
+func (v *steady) ago(wall, machine time.Time) time.Duration {
+	wall = wall.Round(0)
+	if (wall.Sub(v.wall) - machine.Sub(v.machine)).Abs() > clockStep {
+		v.since = machine
+	}
+	v.wall, v.machine = wall, machine
+	return machine.Sub(v.since)
 }
 
 // bypassLookback is how far back a server that has just started looks.
