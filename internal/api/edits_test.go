@@ -85,6 +85,9 @@ func (w *world) edits() map[string]edit {
 		"PUT /api/v1/settings/retention": {"settings/retention", func(n int) any {
 			return map[string]any{"rawReports": 400 + n, "findingEvents": 0, "evidence": 0, "sessions": 90}
 		}},
+		"PUT /api/v1/settings/links": {"settings/links", func(n int) any {
+			return map[string]any{"ticket": "https://tickets.example/" + named(n) + "/{ticket}"}
+		}},
 		"PUT /api/v1/settings/sla": {"settings/sla", func(n int) any { return map[string]any{"critical": (1 + n) * 3_600_000_000_000} }},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/internal/trail"
 )
 
 func (a *API) settingRoutes() {
@@ -21,6 +22,14 @@ func (a *API) settingRoutes() {
 		method: http.MethodPut, path: "/api/v1/settings/retention", action: seaworthy.Administer, id: "set-retention", tag: "Settings",
 		summary: "Set how many days each class of data is kept", doc: "What belongs to the period of an open program is kept, whatever this says.",
 	}, a.setRetention)
+	route(a, operation{
+		method: http.MethodGet, path: "/api/v1/settings/links", action: seaworthy.ReadFindings, id: "get-links", tag: "Settings",
+		summary: "Where tickets and commits that deployments name are found",
+	}, a.links)
+	route(a, operation{
+		method: http.MethodPut, path: "/api/v1/settings/links", action: seaworthy.ManageSources, id: "set-links", tag: "Settings",
+		summary: "Say where tickets and commits are found", doc: "Addresses that begin with https:// or http://; a deployment's own addresses are links without.",
+	}, a.setLinks)
 	route(a, operation{
 		method: http.MethodGet, path: "/api/v1/health", action: seaworthy.ReadLog, id: "get-health", tag: "About",
 		summary: "How the server does: its log, its periodic work, its database",
@@ -41,6 +50,25 @@ func (a *API) setRetention(ctx context.Context, in *struct {
 }) (*one[audit.Retention], error) {
 	ctx = in.guard(ctx, func(tx *store.Tx) (any, error) { return audit.ChangeableRetention(tx) })
 	if err := a.Audit.SetRetention(ctx, who(ctx), in.Body); err != nil {
+		return nil, err
+	}
+	return record(in.Body)
+}
+
+func (a *API) links(ctx context.Context, _ *struct{}) (*one[trail.Links], error) {
+	l, err := trail.LinksOf(ctx, a.Store)
+	if err != nil {
+		return nil, err
+	}
+	return record(l)
+}
+
+func (a *API) setLinks(ctx context.Context, in *struct {
+	Edit
+	Body trail.Links
+}) (*one[trail.Links], error) {
+	ctx = in.guard(ctx, func(tx *store.Tx) (any, error) { return trail.ChangeableLinks(tx) })
+	if err := trail.SetLinks(ctx, a.Store, who(ctx), in.Body); err != nil {
 		return nil, err
 	}
 	return record(in.Body)
