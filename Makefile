@@ -4,7 +4,7 @@ export CGO_ENABLED := 0
 export GOFLAGS := -tags=kustomize_disable_go_plugin_support
 
 .DEFAULT_GOAL := help
-.PHONY: help build example demo test test-full bench soak vet lint docs controlplane identityprovider objectstore helm image release run ci
+.PHONY: help build example demo test test-full bench pace soak vet lint docs controlplane identityprovider objectstore helm image release run ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,9 +52,14 @@ release: ## Build what is published: archives, charts, bills of materials, check
 bench: ## Measure scans of 400 and 10,000 workloads
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench
 
-soak: ## Fuzz every target for FUZZTIME (default 10m) each, and kill the server KILLS (default 300) times on each database; with AGENTS=1000 have as many agents talk to one server; with FINDINGS=1000000 measure reads of as many
+pace: controlplane ## Measure the whole agent with a real kube-apiserver and server: reviews, memory, changes a second, rest; RUN=TestAdmission for one of them
+	SEAWORTHY_BENCH=1 go test -v -count=1 -timeout 1h -run '$(or $(RUN),.)' ./test/pace
+
+soak: ## Fuzz every target for FUZZTIME (default 10m) each, kill the server KILLS (default 300) times on each database, and put the agent through WRITES (default 3600) writes and PODS (default 2000) pods; with AGENTS=1000 have as many agents talk to one server; with FINDINGS=1000000 measure reads of as many
 	SEAWORTHY_KILLS=$(or $(KILLS),300) test/postgres/start go test -v -count=1 -timeout 60m -run TestKilledAtAnyMoment ./test/trust
 	.ci/fuzz $(or $(FUZZTIME),10m)
+	$(MAKE) -C test/controlplane cluster
+	SEAWORTHY_REQUIRE_CONTROLPLANE=1 SEAWORTHY_WRITES=$(or $(WRITES),3600) SEAWORTHY_PODS=$(or $(PODS),2000) go test -v -count=1 -timeout 90m ./test/agent
 	$(if $(AGENTS),SEAWORTHY_AGENTS=$(AGENTS) test/postgres/start go test -v -count=1 -timeout 2h -run TestFleet ./test/fleet)
 	$(if $(FINDINGS),SEAWORTHY_BENCH=1 SEAWORTHY_FINDINGS=$(FINDINGS) test/postgres/start go test -v -count=1 -timeout 4h -run TestReads ./test/volume)
 
