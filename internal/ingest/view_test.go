@@ -25,6 +25,29 @@ func TestChecksHaveAHistory(t *testing.T) {
 		if v := history[0]; v.Version != 2 || v.RunID != run.ID || !v.From.Equal(w.now) || !slices.Equal(v.Changed, []string{"severity", "parameters"}) {
 			t.Errorf("the newest version = %+v", v)
 		}
+		if old := history[1]; !history[0].To.IsZero() || !old.To.Equal(history[0].From) {
+			t.Errorf("the versions are in use to %v and %v, want none and %v", history[0].To, old.To, history[0].From)
+		}
+		listed := func(asOf time.Time) (to []any) {
+			err := w.store.View(t.Context(), func(v *store.View) error {
+				_, err := v.Rows(store.ListQuery{List: "check-versions", Filters: map[string]string{"check": "privileged-container"}, AsOf: asOf}, func(row []any) error {
+					to = append(to, row[4])
+					return nil
+				})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return to
+		}
+		if to := listed(time.Time{}); len(to) != 2 || to[0] != history[0].From.UTC().Format("2006-01-02T15:04:05.000000Z") || to[1] != "" {
+			t.Errorf("the list has the ends %q", to)
+		}
+		// What came after the moment of the query ends nothing.
+		if to := listed(history[0].From.Add(-time.Microsecond)); len(to) != 1 || to[0] != "" {
+			t.Errorf("as of before the second version, the list has the ends %q", to)
+		}
 	})
 }
 

@@ -22,6 +22,9 @@ type CheckVersion struct {
 	Changed []string  `json:"changed"`
 	RunID   string    `json:"runId"` // the first report that used it
 	From    time.Time `json:"from"`
+	// To is when the next version took its place, zero while it is in use. It is no part of
+	// the record, which never changes: it is the next one's From.
+	To time.Time `json:"to,omitzero"`
 }
 
 // CheckBasis is what decides the verdicts of a check, and what they mean.
@@ -44,7 +47,11 @@ var checks = records[CheckVersion]{
 }
 
 // PutCheckVersion writes a version of a check, which never changes again.
-func (t *Tx) PutCheckVersion(v *CheckVersion) error { return checks.put(t, v) }
+func (t *Tx) PutCheckVersion(v *CheckVersion) error {
+	kept := *v
+	kept.To = time.Time{}
+	return checks.put(t, &kept)
+}
 
 const newestChecks = `version = (SELECT MAX(version) FROM checks n WHERE n.id = checks.id AND n.source_id = checks.source_id)`
 
@@ -66,7 +73,13 @@ func (t *Tx) CheckVersions(source string) (map[string]CheckVersion, error) {
 func (s *Store) CheckHistory(ctx context.Context, id string, p *seaworthy.Program) ([]CheckVersion, error) {
 	w := byID(id)
 	w.program(p, "source_id", "")
-	return checks.list(ctx, s, s.read, w, "ORDER BY from_at DESC, source_id, version DESC LIMIT 1000")
+	list, err := checks.list(ctx, s, s.read, w, "ORDER BY from_at DESC, source_id, version DESC LIMIT 1000")
+	next := map[string]time.Time{} // by source
+	for i := range list {
+		v := &list[i]
+		v.To, next[v.SourceID] = next[v.SourceID], v.From
+	}
+	return list, err
 }
 
 // CheckTally is what the latest reports of the sources in scope say of a check, counted.

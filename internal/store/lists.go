@@ -171,8 +171,8 @@ func findingEventsList() list {
 }
 
 func checksList() list {
-	return documents("checks", "id, source_id, version",
-		[]string{"check", "source", "version", "from", "changed", "title", "severity", "mode", "digest", "parameters", "controls", "run"},
+	l := documents("checks", "id, source_id, version",
+		[]string{"check", "source", "version", "from", "to", "changed", "title", "severity", "mode", "digest", "parameters", "controls", "run"},
 		map[string]string{"check": "id", "source": "source_id"},
 		func(w *where, q ListQuery) {
 			within(w, q, "source_id", "")
@@ -182,8 +182,25 @@ func checksList() list {
 			until(w, q, "from_at")
 		},
 		func(v CheckVersion) []any {
-			return []any{v.ID, v.SourceID, int64(v.Version), text(v.From), words(v.Changed), v.Title, string(v.Severity), v.Mode, v.Digest, v.Parameters, words(v.Controls), v.RunID}
+			return []any{v.ID, v.SourceID, int64(v.Version), text(v.From), text(v.To), words(v.Changed), v.Title, string(v.Severity), v.Mode, v.Digest, v.Parameters, words(v.Controls), v.RunID}
 		})
+	// A version ends where the next begins, unless that came after the moment of the query.
+	l.selected = `document, COALESCE((SELECT n.from_at FROM checks n WHERE n.id = checks.id AND n.source_id = checks.source_id AND n.version = checks.version + 1), 0)`
+	var asOf time.Time
+	l.prepare = func(_ *View, q ListQuery) error {
+		asOf = q.AsOf
+		return nil
+	}
+	record := l.row
+	l.row = func(row scanner) ([]any, error) {
+		var to int64
+		values, err := record(andThen{row, []any{&to}})
+		if next := moment(to); err == nil && (asOf.IsZero() || !next.After(asOf)) {
+			values[4] = text(next)
+		}
+		return values, err
+	}
+	return l
 }
 
 func controlsList() list {

@@ -130,6 +130,32 @@ type checkPage struct {
 type checkVersionRow struct {
 	store.CheckVersion
 	SourceName, Says string
+	Digests          []string // of what changed, from and to
+}
+
+// differences says from what to what a version changed, where it can be said in few words.
+// older are the versions before, of all sources.
+func differences(v store.CheckVersion, older []store.CheckVersion) []string {
+	i := slices.IndexFunc(older, func(o store.CheckVersion) bool { return o.SourceID == v.SourceID })
+	if i < 0 {
+		return nil
+	}
+	var out []string
+	for _, d := range []struct{ what, from, to string }{
+		{"severity", string(older[i].Severity), string(v.Severity)}, {"mode", older[i].Mode, v.Mode}, {"title", older[i].Title, v.Title},
+		{"parameters", shortDigest(older[i].Parameters), shortDigest(v.Parameters)}, {"digest", shortDigest(older[i].Digest), shortDigest(v.Digest)},
+	} {
+		if slices.Contains(v.Changed, d.what) {
+			out = append(out, d.what+" "+p0(d.from, "not said")+" → "+p0(d.to, "not said"))
+		}
+	}
+	return out
+}
+
+// shortDigest is enough of a digest to tell it from others.
+func shortDigest(s string) string {
+	s = strings.TrimPrefix(s, "sha256:")
+	return s[:min(len(s), 12)]
 }
 
 func (u *UI) oneCheck(w http.ResponseWriter, r *http.Request) error {
@@ -157,12 +183,12 @@ func (u *UI) oneCheck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for _, v := range versions {
+	for i, v := range versions {
 		says := "first used"
 		if len(v.Changed) > 0 {
 			says = "changed: " + strings.Join(v.Changed, ", ")
 		}
-		p.Versions = append(p.Versions, checkVersionRow{v, names.source(v.SourceID), says})
+		p.Versions = append(p.Versions, checkVersionRow{v, names.source(v.SourceID), says, differences(v, versions[i+1:])})
 	}
 	for _, control := range p.Check.Controls {
 		text := control
