@@ -44,6 +44,10 @@ func (u *UI) facets(ctx context.Context, p *findingsPage, names names, f store.F
 			return names.team(v)
 		}),
 		p.facet("Check", "check", counts.Checks, u.checkTitle),
+		p.ageFacet(),
+	}
+	if err := u.behindChoices(ctx, p); err != nil {
+		return err
 	}
 	if p.Q.Get("group") == "check" {
 		p.Groups = u.groups(p, counts.Checks, "check", u.checkTitle)

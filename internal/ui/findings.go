@@ -26,6 +26,8 @@ type findingsPage struct {
 	Total   string // "1,234 findings"
 	// Known is false when nothing ever reported: then the page says how to begin.
 	Known bool
+	// Controls and Requirements are what one can narrow the list to the checks of.
+	Controls, Requirements []choice
 }
 
 // findingRow is a finding in a list.
@@ -76,6 +78,9 @@ func (u *UI) findingFilter(ctx context.Context, p page) (store.FindingFilter, er
 	f.Checks, f.Sources, f.Namespaces = one(q, "check"), one(q, "source"), one(q, "namespace")
 	f.Teams, f.Assignees, f.Kinds = one(q, "team"), one(q, "assignee"), one(q, "kind")
 	f.Object, f.Waiver = q.Get("object"), q.Get("waiver")
+	if err := aged(q.Get("age"), p.Now, &f); err != nil {
+		return f, err
+	}
 	f = p.findings(f)
 	return f, u.behind(ctx, q, &f)
 }
@@ -98,7 +103,7 @@ func (u *UI) behind(ctx context.Context, q query, f *store.FindingFilter) error 
 	if err != nil {
 		return err
 	}
-	wanted := []string{control}
+	var required []string // controls behind the requirement
 	if requirement != "" && f.Program != nil {
 		framework, err := u.Audit.Framework(f.Program.Framework)
 		if err != nil {
@@ -106,13 +111,13 @@ func (u *UI) behind(ctx context.Context, q query, f *store.FindingFilter) error 
 		}
 		for _, r := range framework.Requirements {
 			if r.ID == requirement {
-				wanted = append(wanted, r.Controls...)
+				required = r.Controls
 			}
 		}
 	}
 	list := []string{"-"} // no check is called so
 	for _, c := range controls {
-		if slices.Contains(wanted, c.ID) {
+		if (control == "" || c.ID == control) && (requirement == "" || slices.Contains(required, c.ID)) {
 			list = append(list, c.Checks...)
 		}
 	}
@@ -208,7 +213,7 @@ func (p findingsPage) chosen(names names) []chosen {
 	var out []chosen
 	for _, f := range []struct{ key, title string }{
 		{"q", "begins with"}, {"severity", "severity"}, {"check", "check"}, {"source", "source"}, {"namespace", "namespace"}, {"kind", "kind"},
-		{"team", "owner"}, {"assignee", "assigned to"}, {"control", "control"}, {"requirement", "requirement"}, {"object", "one object"}, {"waiver", "one waiver"},
+		{"team", "owner"}, {"assignee", "assigned to"}, {"control", "control"}, {"requirement", "requirement"}, {"age", "open"}, {"object", "one object"}, {"waiver", "one waiver"},
 	} {
 		v := p.Q.Get(f.key)
 		if v == "" {
@@ -221,6 +226,8 @@ func (p findingsPage) chosen(names names) []chosen {
 			v = names.team(v)
 		case "assignee":
 			v = names.user(v)
+		case "age":
+			v = strings.ToLower(ageTitle(v))
 		case "object", "waiver":
 			v = ""
 		}
