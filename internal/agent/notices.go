@@ -215,7 +215,7 @@ func named(c *seaworthy.Change) bool {
 // ownWork tells of what the agent itself writes of its own, again and again.
 func (t *teller) ownWork(o *changes.Observation) bool {
 	return o.Actor.Username != "" && o.Actor.Username == t.a.cfg.Source.Identity && o.Actor.Impersonator == "" &&
-		(o.Verb == seaworthy.VerbRead || changes.Booked(&o.Object.Object) || o.Verb != seaworthy.VerbDelete && t.a.own(&o.Object))
+		(o.Verb == seaworthy.VerbRead || changes.Reported(&o.Object.Object) || o.Verb != seaworthy.VerbDelete && t.a.own(&o.Object))
 }
 
 // of gives the changes of an object, without those that are too old to matter.

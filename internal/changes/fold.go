@@ -65,7 +65,7 @@ func Weigh(o *Observation, k Known) Verdict {
 		return foldIf(proven)
 	case o.Object.Subresource == "token":
 		return foldIf(issues(o))
-	case named && !proven && !(Account(o.Actor.Username) && o.Actor.Impersonator == "" && Booked(&o.Object.Object) && !k.Own):
+	case named && !proven && !(Account(o.Actor.Username) && o.Actor.Impersonator == "" && booked(&o.Object.Object) && !k.Own):
 		return Ordinary
 	case sensitive(&o.Object):
 		if proven && k.Cause && o.Verb == seaworthy.VerbDelete && as(&o.Actor, "namespace-controller", "generic-garbage-collector") {
@@ -78,7 +78,7 @@ func Weigh(o *Observation, k Known) Verdict {
 		return Folds
 	case o.Object.Subresource != "" && o.Object.Subresource != "finalize":
 		return Ordinary
-	case Booked(&o.Object.Object) && (proven || !k.Own), proven && plumbing[o.Object.Kind]:
+	case booked(&o.Object.Object) && (proven || !k.Own), proven && plumbing[o.Object.Kind]:
 		return Folds
 	}
 	switch o.Verb {
@@ -117,10 +117,11 @@ var books = map[string]bool{"Lease": true, "LeaseCandidate": true, "Event": true
 // reports are the groups in which tools in a cluster say what they found.
 var reports = []string{"openreports.io", "wgpolicyk8s.io", "aquasecurity.github.io", "reports.kyverno.io"}
 
-// Booked tells whether an object is of those in which programs keep their own books.
-func Booked(o *seaworthy.Object) bool {
-	return books[o.Kind] || slices.Contains(reports, o.Group())
-}
+// Reported tells whether an object is a tool's report.
+func Reported(o *seaworthy.Object) bool { return slices.Contains(reports, o.Group()) }
+
+// booked tells whether an object is of those in which programs keep their own books.
+func booked(o *seaworthy.Object) bool { return books[o.Kind] || Reported(o) }
 
 // plumbing are kinds that the cluster's controllers fill.
 var plumbing = map[string]bool{"EndpointSlice": true, "Endpoints": true, "ControllerRevision": true, "IPAddress": true, "StorageVersion": true}

@@ -202,7 +202,7 @@ func (t *taking) know(of *object, told *changes.Owner, at time.Time) {
 func (t *taking) agentsOwn(o *changes.Observation) bool {
 	return slices.ContainsFunc(t.agents, func(a seaworthy.Agent) bool {
 		return slices.ContainsFunc(a.Own, func(n seaworthy.OwnNames) bool {
-			return n.Is(&o.Actor) && o.Outcome != seaworthy.OutcomeDenied && (o.Verb == seaworthy.VerbRead || changes.Booked(&o.Object.Object) ||
+			return n.Is(&o.Actor) && o.Outcome != seaworthy.OutcomeDenied && (o.Verb == seaworthy.VerbRead || changes.Reported(&o.Object.Object) ||
 				(o.Verb == seaworthy.VerbCreate || o.Verb == seaworthy.VerbUpdate) && n.Owns(&o.Object))
 		})
 	})
