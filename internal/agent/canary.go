@@ -23,7 +23,7 @@ import (
 // CanaryEvery is how often it is proven that the webhook is asked, and canaryAgain how soon
 // again when it was not.
 const (
-	CanaryEvery   = 20 * time.Second
+	CanaryEvery   = 5 * time.Second
 	canaryAgain   = time.Second
 	canaryTimeout = 15 * time.Second
 	canaryNote    = "seaworthy.dev/canary"
