@@ -16,6 +16,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -91,7 +92,7 @@ func (w *world) findings(n int) {
 	if err == nil {
 		_, err = w.client.AppsV1().Deployments(place).Create(w.t.Context(), deployment("web", place, 2), metav1.CreateOptions{})
 	}
-	if err != nil && n == 0 {
+	if err != nil && !apierrors.IsAlreadyExists(err) {
 		w.t.Fatal(err)
 	}
 	time.Sleep(5 * time.Second)

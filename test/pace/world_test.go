@@ -6,6 +6,7 @@ package pace
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -211,9 +212,14 @@ func (w *world) install() (settingsText string, env []string) {
 			w.t.Fatalf("install the agent: %s %s: %v", o.GetKind(), o.GetName(), err)
 		}
 		switch o.GetKind() {
-		case "ConfigMap":
-			text, _, _ := unstructured.NestedString(o.Object, "data", "seaworthy.yaml")
-			settingsText += text
+		case "ConfigMap", "Secret":
+			for _, field := range []string{"data", "stringData"} {
+				text, _, _ := unstructured.NestedString(o.Object, field, "seaworthy.yaml")
+				if plain, err := base64.StdEncoding.DecodeString(text); err == nil {
+					text = string(plain)
+				}
+				settingsText += text
+			}
 		case "Deployment":
 			var d appsv1.Deployment
 			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &d); err != nil {
@@ -228,8 +234,8 @@ func (w *world) install() (settingsText string, env []string) {
 	}
 }
 
-// watch installs the agent and starts it with the rights and the settings of its chart, with
-// the audit log that there may be, and takes audit events.
+// watch installs the agent and starts it with the rights and the settings of its chart, and
+// where the cluster is audited with its log and a door for audit events.
 func (w *world) watch() {
 	w.t.Helper()
 	text, env := w.install()
@@ -240,8 +246,11 @@ func (w *world) watch() {
 	}
 	var made struct{ Token string }
 	w.api(http.MethodPost, "/api/v1/sources/"+w.source.ID+"/enrolments", nil, &made)
-	w.auditToken = "a token of audit events"
-	audit := fmt.Sprintf("  audit: {tokenFile: %q, log: %q}\n", file("audit-token", w.auditToken), w.auditLog)
+	audit := ""
+	if w.auditLog != "" {
+		w.auditToken = "a token of audit events"
+		audit = fmt.Sprintf("  audit: {tokenFile: %q, log: %q}\n", file("audit-token", w.auditToken), w.auditLog)
+	}
 	before, after, found := strings.Cut(text, "agent:\n")
 	if !found {
 		w.t.Fatalf("the chart's settings have no block agent:\n%s", text)
