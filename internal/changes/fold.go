@@ -81,6 +81,9 @@ func Weigh(o *Observation, k Known) Verdict {
 	case booked(&o.Object.Object) && (proven || !k.Own), proven && plumbing[o.Object.Kind]:
 		return Folds
 	}
+	if boots(o) {
+		return Follows
+	}
 	switch o.Verb {
 	case seaworthy.VerbCreate:
 		return weighCreate(o, k, proven)
@@ -90,6 +93,30 @@ func Weigh(o *Observation, k Known) Verdict {
 		return weighDelete(o, k, proven)
 	}
 	return Ordinary
+}
+
+// provided are objects that every API server makes and keeps as they are.
+var provided = map[string][]string{
+	"/Namespace": {"default", "kube-system", "kube-public", "kube-node-lease"}, "/Service": {"kubernetes"},
+	"/ConfigMap":                      {"extension-apiserver-authentication", "kube-apiserver-legacy-service-account-token-tracking"},
+	"scheduling.k8s.io/PriorityClass": {"system-node-critical", "system-cluster-critical"}, "networking.k8s.io/ServiceCIDR": {"kubernetes"},
+}
+
+// boots tells of what an API server provides for itself when it starts. An APIService that
+// leads to somebody else's server is none of it.
+func boots(o *Observation) bool {
+	if o.Actor.Username != "system:apiserver" || o.Actor.Impersonator != "" || o.Verb == seaworthy.VerbDelete {
+		return false
+	}
+	switch kind := kindOf(&o.Object.Object); kind {
+	case "apiregistration.k8s.io/APIService":
+		spec, ok := o.After["spec"].(map[string]any)
+		return ok && spec["service"] == nil
+	case "flowcontrol.apiserver.k8s.io/FlowSchema", "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration":
+		return true
+	default:
+		return slices.Contains(provided[kind], o.Object.Name)
+	}
 }
 
 func foldIf(yes bool) Verdict {

@@ -4,6 +4,7 @@ package changes_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
@@ -136,6 +137,9 @@ func TestWeigh(t *testing.T) {
 		"RBAC that goes with its namespace":                     {webhook(del, "system:serviceaccount:kube-system:namespace-controller", named("Role", "r", "rbac.authorization.k8s.io/v1"), nil), changes.Known{Cause: true}, changes.Follows},
 		"a webhook configuration deleted":                       {webhook(del, oneForAll, named("ValidatingWebhookConfiguration", "x", "admissionregistration.k8s.io/v1"), nil), changes.Known{}, changes.Ordinary},
 		"a lease of whoever runs there":                         {webhook(update, "system:serviceaccount:ingress:nginx", named("Lease", "l", "coordination.k8s.io/v1"), named("Lease", "l", "coordination.k8s.io/v1")), changes.Known{}, changes.Folds},
+		"what an API server provides":                           {webhook(create, "system:apiserver", nil, object(t, `{"apiVersion":"apiregistration.k8s.io/v1","kind":"APIService","metadata":{"name":"v1.apps"},"spec":{"group":"apps"}}`)), changes.Known{}, changes.Follows},
+		"an API of another server under its name":               {webhook(create, "system:apiserver", nil, object(t, `{"apiVersion":"apiregistration.k8s.io/v1","kind":"APIService","metadata":{"name":"v1.apps"},"spec":{"group":"apps","service":{"name":"evil"}}}`)), changes.Known{}, changes.Ordinary},
+		"an API by a person":                                    {webhook(create, "alice", nil, object(t, `{"apiVersion":"apiregistration.k8s.io/v1","kind":"APIService","metadata":{"name":"v1.apps"},"spec":{"group":"apps"}}`)), changes.Known{}, changes.Ordinary},
 		"a report of a tool":                                    {webhook(update, "system:serviceaccount:kyverno:reports", named("PolicyReport", "p", "wgpolicyk8s.io/v1alpha2"), named("PolicyReport", "p", "wgpolicyk8s.io/v1alpha2")), changes.Known{}, changes.Folds},
 		"a report by a person":                                  {webhook(update, "alice", named("PolicyReport", "p", "wgpolicyk8s.io/v1alpha2"), named("PolicyReport", "p", "wgpolicyk8s.io/v1alpha2")), changes.Known{}, changes.Ordinary},
 		"a lease by a person":                                   {webhook(update, "alice", named("Lease", "l", "coordination.k8s.io/v1"), named("Lease", "l", "coordination.k8s.io/v1")), changes.Known{}, changes.Ordinary},
@@ -310,5 +314,24 @@ func TestExtra(t *testing.T) {
 	})
 	if len(got) != 2 || got["sessionName"][0] != "alice@example.com" || got["arn"][0] != "arn:aws:sts::1:assumed-role/ops/alice" {
 		t.Errorf("kept: %v", got)
+	}
+}
+
+// TestNothingTellsThemApart joins what two places tell of a request only where it was about
+// the same time, when they tell nothing else that would show which of several it was.
+func TestNothingTellsThemApart(t *testing.T) {
+	see := func(by string, after time.Duration, id string) *changes.Observation {
+		o := &changes.Observation{Sighting: seaworthy.Sighting{By: by, ID: id, At: start.Add(after)}, Verb: seaworthy.VerbUpdate, Outcome: seaworthy.OutcomePersisted}
+		o.Object.Object, o.Actor.Username = seaworthy.Object{APIVersion: "v1", Kind: "Secret", Namespace: "shop", Name: "db"}, "alice"
+		return o
+	}
+	var l changes.Ledger
+	for _, o := range []*changes.Observation{
+		see(seaworthy.SeenByAudit, 0, "1"), see(seaworthy.SeenByWebhook, 28*time.Second, "2"), see(seaworthy.SeenByAudit, 28*time.Second, "3"),
+	} {
+		l.Enter("c1", o, changes.Known{})
+	}
+	if len(l.Changes) != 2 || len(l.Changes[0].Sightings) != 1 || len(l.Changes[1].Sightings) != 2 {
+		t.Errorf("on record: %+v", l.Changes)
 	}
 }

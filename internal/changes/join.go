@@ -14,6 +14,10 @@ import (
 // tells when it was told, which under load is seconds later.
 const Window = 30 * time.Second
 
+// nearby is the same of requests of which places tell nothing but who made them and when, as
+// audit events without content do.
+const nearby = 10 * time.Second
+
 // New makes the change that an observation tells of, when no place has told of it before.
 // Its id is the caller's.
 func New(source string, o *Observation) seaworthy.Change {
@@ -86,7 +90,11 @@ func tells(o *Observation, c *seaworthy.Change) bool {
 	case o.Verb != seaworthy.VerbDelete && (unlike(a.ResourceVersion, b.ResourceVersion) || !o.Relisted && !relisted(c) && unlike(a.Previous, b.Previous) || unlike(a.Content, b.Content)):
 		return false
 	}
-	return o.At.Sub(c.At).Abs() <= Window || a.ResourceVersion != "" && a.ResourceVersion == b.ResourceVersion
+	within := Window
+	if o.Verb != seaworthy.VerbDelete && !told(a.ResourceVersion, b.ResourceVersion) && !told(a.Previous, b.Previous) && !told(a.Content, b.Content) {
+		within = nearby // nothing else tells one request of many from another
+	}
+	return o.At.Sub(c.At).Abs() <= within || a.ResourceVersion != "" && a.ResourceVersion == b.ResourceVersion
 }
 
 // parts are subresources through which an object itself is written: a watch shows only
@@ -101,6 +109,9 @@ func through(o *Observation, c *seaworthy.Change) bool {
 		a.Subresource == "" && o.By == seaworthy.SeenByWatch && parts[b.Subresource]
 	return whole && (a.Previous != "" && a.Previous == b.Previous || a.ResourceVersion != "" && a.ResourceVersion == b.ResourceVersion)
 }
+
+// told tells whether both are known.
+func told(a, b string) bool { return a != "" && b != "" }
 
 // unlike tells whether both are known and not the same.
 func unlike(a, b string) bool { return a != "" && b != "" && a != b }

@@ -13,6 +13,9 @@ func (t *telling) change(c *seaworthy.Change) error {
 	if len(notify.KindsOfChange(c)) == 0 {
 		return nil
 	}
+	if before, err := t.beforeAgents(c); err != nil || before {
+		return err
+	}
 	var of seaworthy.Notice
 	if err := t.at(&of, c.SourceID); err != nil {
 		return err
@@ -24,6 +27,21 @@ func (t *telling) change(c *seaworthy.Change) error {
 		title: func(k seaworthy.NoticeKind) string { return notify.ChangeTitle(c, n.SourceName, k) },
 	})
 	return nil
+}
+
+// beforeAgents tells whether a change is from before the first agent of its cluster was
+// enrolled: an audit log holds more than what is news.
+func (t *telling) beforeAgents(c *seaworthy.Change) (bool, error) {
+	agents, err := t.tx.AgentsOf(c.SourceID)
+	if err != nil || len(agents) == 0 {
+		return false, err
+	}
+	for _, a := range agents {
+		if !c.At.Before(a.EnrolledAt) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // changeRule tells that somebody changed which changes need an approval. A rule without a
