@@ -180,17 +180,32 @@ func cellText(v any) string {
 func (u *UI) sample(w http.ResponseWriter, r *http.Request) error {
 	ctx, who, id := r.Context(), visitOf(r).who, r.PathValue("id")
 	var err error
+	if isUpload(r) {
+		r.Body = http.MaxBytesReader(w, r.Body, audit.SampleFileLimit+formLimit)
+		if err := r.ParseMultipartForm(1 << 20); err != nil {
+			return seaworthy.Invalid("The form could not be read, or the file is larger than %s.", size(audit.SampleFileLimit))
+		}
+		defer func() { _ = r.MultipartForm.RemoveAll() }() // temporary files
+		r.PostForm = r.MultipartForm.Value
+		if file, _, failed := r.FormFile("file"); failed == nil {
+			defer file.Close()
+			if _, err := u.Audit.SampleByFile(ctx, who, id, file); err != nil {
+				return err
+			}
+			return u.done(w, r, "/lists/"+id, "sampled")
+		}
+	}
 	if rows := strings.TrimSpace(r.PostFormValue("rows")); rows != "" {
 		var items []int
 		if items, err = audit.ParseRows(rows); err == nil {
 			_, err = u.Audit.SampleByList(ctx, who, id, items)
 		}
 	} else {
-		size, parse := strconv.Atoi(r.PostFormValue("size"))
+		n, parse := strconv.Atoi(r.PostFormValue("size"))
 		if parse != nil {
 			return seaworthy.Invalid("Say how many rows to draw, or list the rows that were selected elsewhere.")
 		}
-		_, err = u.Audit.SampleBySeed(ctx, who, id, strings.TrimSpace(r.PostFormValue("seed")), size)
+		_, err = u.Audit.SampleBySeed(ctx, who, id, strings.TrimSpace(r.PostFormValue("seed")), n)
 	}
 	if err != nil {
 		return err
