@@ -86,7 +86,8 @@ var operations = []string{opCreate, opUpdate, opDelete, opConnect}
 // ReadReview reads an AdmissionReview of version v1. What it says of a malformed one is
 // for whoever set the webhook up.
 func ReadReview(body []byte) (*Review, error) {
-	if deeper(body, maxDepth) {
+	body, deep := lean(body)
+	if deep {
 		return nil, seaworthy.Invalid("the review is nested deeper than %d levels", maxDepth)
 	}
 	var in struct {
@@ -115,29 +116,6 @@ func ReadReview(body []byte) (*Review, error) {
 		return nil, seaworthy.Invalid("the request %s is an UPDATE without an oldObject", r.UID)
 	}
 	return r, nil
-}
-
-// deeper tells whether JSON is nested deeper than a number of levels. Brackets in texts
-// do not count.
-func deeper(b []byte, most int) bool {
-	depth := 0
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '{', '[':
-			if depth++; depth > most {
-				return true
-			}
-		case '}', ']':
-			depth--
-		case '"':
-			n := text(b[i+1:])
-			if n < 0 {
-				return false // it does not end, which its reader will say
-			}
-			i += n + 1
-		}
-	}
-	return false
 }
 
 // text gives the length of a text in JSON without its closing quote, or -1.
