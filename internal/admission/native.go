@@ -3,6 +3,7 @@
 package admission
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"regexp"
@@ -12,10 +13,13 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
+	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/selection"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/cel"
+	"github.com/seaworthy-dev/seaworthy/internal/scan"
+	"github.com/seaworthy-dev/seaworthy/internal/snapshot"
 )
 
 // NativeLabel marks the ConfigMaps from which exported policies take waivers; its value
@@ -253,4 +257,25 @@ func selecting(s labels.Selector) string {
 func quotedCEL(s string) string {
 	q := strconv.Quote(strings.ToValidUTF8(s, "\uFFFD"))
 	return "'" + strings.ReplaceAll(q[1:len(q)-1], "'", `\'`) + "'"
+}
+
+// Item finds the item of one finding of an object, by its fingerprint.
+func (g *Guard) Item(ctx context.Context, object map[string]any, resource kschema.GroupVersionResource, check, fingerprint string) (string, bool) {
+	o, err := g.dec.Decode(judgeable(object), snapshot.Origin{})
+	if err != nil || !g.cfg.Catalogue.Runs(check) {
+		return "", false
+	}
+	o.Resource, o.Schema = resource, nil
+	alone := g.borrow()
+	defer g.giveBack(alone)
+	key, found := "", false
+	q := scan.Asked{Operation: opCreate, Wants: func(k *seaworthy.Check) bool { return k.ID == check }}
+	err = alone.Judge(ctx, o, q, func(j scan.Judged) {
+		for i, f := range j.Findings {
+			if f.Fingerprint == fingerprint {
+				key, found = j.Items[i].Key, true
+			}
+		}
+	})
+	return key, found && err == nil
 }

@@ -24,7 +24,7 @@ func approved(w seaworthy.Waiver) seaworthy.TrackedWaiver {
 }
 
 func TestNativeWaivers(t *testing.T) {
-	end := day().Truncate(24 * time.Hour).AddDate(0, 0, 1).Format(time.RFC3339)
+	end := day().Truncate(24*time.Hour).AddDate(0, 0, 1).Format(time.RFC3339)
 	of := func(w seaworthy.TrackedWaiver, change func(*seaworthy.TrackedWaiver)) seaworthy.TrackedWaiver {
 		change(&w)
 		return w
@@ -35,7 +35,9 @@ func TestNativeWaivers(t *testing.T) {
 		approved(seaworthy.Waiver{Check: "host-pid", Kind: "Pod", Namespace: "shop-?", Name: `web.[^a-c]`, Container: "app*"}),
 		of(plain, func(w *seaworthy.TrackedWaiver) { w.Check, w.State = "host-ipc", seaworthy.WaiverRequested }),
 		of(plain, func(w *seaworthy.TrackedWaiver) { w.Check, w.SourceID = "host-ipc", "another" }),
-		of(plain, func(w *seaworthy.TrackedWaiver) { w.Check, w.Expires = "host-ipc", seaworthy.Date{Time: day().AddDate(0, 0, -2)} }),
+		of(plain, func(w *seaworthy.TrackedWaiver) {
+			w.Check, w.Expires = "host-ipc", seaworthy.Date{Time: day().AddDate(0, 0, -2)}
+		}),
 		approved(seaworthy.Waiver{Check: "host-ipc", Fingerprint: "known"}),
 		approved(seaworthy.Waiver{Check: "host-ipc", Fingerprint: "unknown"}),
 		approved(seaworthy.Waiver{Check: "host-ipc", Name: "a\tb"}),

@@ -42,6 +42,7 @@ func (a *Agent) lead(ctx context.Context) error {
 	if a.cfg.admits() {
 		g.Go(func() error { return a.keepHook(ctx) })
 	}
+	g.Go(func() error { return a.keepNative(ctx) })
 	return g.Wait()
 }
 

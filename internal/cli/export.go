@@ -38,6 +38,7 @@ type exportOptions struct {
 	waivers                             []string
 	cluster, environment                string
 	server, tokenFile                   string
+	agent                               string
 }
 
 func (p *program) checksExportCommand() *cobra.Command {
@@ -55,8 +56,8 @@ func (p *program) checksExportCommand() *cobra.Command {
 			"Approved waivers come from files or from a server (--server, --cluster). A policy sees no\n" +
 			"clock but the times that the API server writes into objects: a waiver ends by itself for\n" +
 			"what is created, and for what is updated where its fields are tracked. What is revoked\n" +
-			"before its end ends with the next export of the params, or with an agent that keeps them\n" +
-			"(agent.admission.native). What a policy cannot honour is said on standard error.",
+			"before its end ends with the next export of the params, or with an agent in their namespace\n" +
+			"that --agent lets keep them. What a policy cannot honour is said on standard error.",
 		Example: "  seaworthy checks export --action Warn | kubectl apply -f -\n" +
 			"  seaworthy checks export privileged-container --kubernetes-version 1.32\n" +
 			"  seaworthy checks export --server https://seaworthy.example.com --cluster production --only-params | kubectl apply -f -",
@@ -75,6 +76,7 @@ func (p *program) checksExportCommand() *cobra.Command {
 	cmd.Flags().StringArrayVar(&o.waivers, "waivers", nil, "`FILE` of waivers, beside those of the configuration; those with an approver count")
 	cmd.Flags().StringVar(&o.cluster, "cluster", "", "`NAME` of the cluster, for modes, and for the waivers of a server")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "What the cluster is used for, for modes. Default: what the server says")
+	cmd.Flags().StringVar(&o.agent, "agent", "", "`NAME` of the agent's ServiceAccount in the namespace of the ConfigMaps, to let it keep their waivers")
 	cmd.Flags().StringVar(&o.server, "server", "", "`URL` of the server whose approved waivers count")
 	cmd.Flags().StringVar(&o.tokenFile, "token-file", "", "File with the API token for --server. Default: the environment variable "+tokenVariable)
 	return cmd
@@ -108,7 +110,7 @@ func (p *program) export(ctx context.Context, o exportOptions, ids []string) err
 
 // exporter makes what exports, with the waivers that count.
 func (p *program) exporter(ctx context.Context, o exportOptions) (*exporter, *scan.Catalogue, error) {
-	e := &exporter{bare: o.withoutBindings, namespace: o.namespace, cluster: o.cluster, environment: o.environment, now: time.Now()}
+	e := &exporter{bare: o.withoutBindings, namespace: o.namespace, agent: o.agent, cluster: o.cluster, environment: o.environment, now: time.Now()}
 	var err error
 	if e.target, err = version.ParseGeneric(o.version); err != nil {
 		return nil, nil, usageError{fmt.Errorf("--kubernetes-version %q is not of the form 1.36", o.version)}

@@ -13,6 +13,7 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/yaml"
@@ -31,6 +32,7 @@ type exporter struct {
 	target    *version.Version
 	otherwise admission.Mode // of checks of which no setting speaks
 	namespace string         // of the params
+	agent     string         // that may keep them; empty: none
 	bare      bool           // without bindings
 	// cluster and environment are those of the modes; source is what the server calls the
 	// cluster.
@@ -193,6 +195,27 @@ func (e *exporter) approved(list []seaworthy.Waiver) {
 	}
 }
 
+// keeping lets the agent bring waivers up to date: in these ConfigMaps, and no others.
+func (e *exporter) keeping() []any {
+	if e.agent == "" || len(e.params) == 0 {
+		return nil
+	}
+	const group, name = "rbac.authorization.k8s.io", "seaworthy-native"
+	meta := metav1.ObjectMeta{Name: name, Namespace: e.namespace}
+	rule := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"update"}}
+	for _, p := range e.params {
+		rule.ResourceNames = append(rule.ResourceNames, p.Name)
+	}
+	return []any{
+		&rbacv1.Role{TypeMeta: metav1.TypeMeta{APIVersion: group + "/v1", Kind: "Role"}, ObjectMeta: meta, Rules: []rbacv1.PolicyRule{rule}},
+		&rbacv1.RoleBinding{
+			TypeMeta: metav1.TypeMeta{APIVersion: group + "/v1", Kind: "RoleBinding"}, ObjectMeta: meta,
+			RoleRef:  rbacv1.RoleRef{APIGroup: group, Kind: "Role", Name: name},
+			Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: e.agent, Namespace: e.namespace}},
+		},
+	}
+}
+
 // write writes everything as one stream, the namespace of the params and these first;
 // onlyParams leaves out the rest.
 func (e *exporter) write(w io.Writer, onlyParams bool) error {
@@ -206,7 +229,7 @@ func (e *exporter) write(w io.Writer, onlyParams bool) error {
 		objects = append(objects, p)
 	}
 	if !onlyParams {
-		objects = append(objects, e.objects...)
+		objects = append(append(objects, e.keeping()...), e.objects...)
 	}
 	for _, o := range objects {
 		raw, err := yaml.Marshal(o)
