@@ -5,6 +5,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -97,6 +98,20 @@ func (w *world) coveredOf(source string, all []blind) error {
 		}
 	}
 	return nil
+}
+
+// unasked waits until every agent knows that the API server does not ask it: it finds out
+// every 20 seconds, and what is shorter may stay unknown.
+func (w *world) unasked() {
+	w.t.Helper()
+	w.until("every agent noticed that nobody asks it", time.Minute, func() error {
+		for _, r := range w.agents {
+			if text, err := get("http://" + r.health + "/metrics"); err != nil || !strings.Contains(text, `seaworthy_agent_place_works{place="webhook"} 0`) {
+				return errors.Join(errNotYet, err)
+			}
+		}
+		return nil
+	})
 }
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }

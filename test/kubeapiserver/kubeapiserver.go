@@ -14,8 +14,11 @@
 package kubeapiserver
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -54,6 +57,7 @@ type Server struct {
 	processes  []*process
 	api        *process
 	startAgain func() error // the API server alone
+	store      string       // address of etcd
 }
 
 // Available returns the folder of the binaries, or the reason why there are none.
@@ -194,6 +198,7 @@ func try(bin, dir string, flags []string) (*Server, error) {
 		return s, err
 	}
 	store := "http://127.0.0.1:" + ports[0]
+	s.store = store
 	if err := s.startEtcd(store, "http://127.0.0.1:"+ports[1]); err != nil {
 		return s, err
 	}
@@ -213,6 +218,39 @@ func (s *Server) StartAgain(t testing.TB) {
 	t.Helper()
 	if err := s.startAgain(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Compact has etcd forget how everything came to be what it is now: whoever watches from a
+// version before has to list again. An API server that runs may still remember some of it.
+func (s *Server) Compact(t testing.TB) {
+	t.Helper()
+	var now struct{ Header struct{ Revision string } }
+	s.etcd(t, "/v3/kv/range", map[string]any{"key": "AA==", "limit": 1}, &now)
+	s.etcd(t, "/v3/kv/compaction", map[string]any{"revision": now.Header.Revision, "physical": true}, nil)
+}
+
+// etcd asks etcd something by its JSON gateway.
+func (s *Server) etcd(t testing.TB, path string, body, into any) {
+	t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post(s.store+path, "application/json", bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err = io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("ask etcd %s: %s %s %v", path, resp.Status, text, err)
+	}
+	if into == nil {
+		return
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatalf("ask etcd %s: %s: %v", path, text, err)
 	}
 }
 
