@@ -16,6 +16,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/admission"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
+	"github.com/seaworthy-dev/seaworthy/test/reviews"
 )
 
 const (
@@ -126,7 +127,7 @@ func TestControllersOfTheUser(t *testing.T) {
 
 // TestScale judges what a scale makes worse, of what is known of the object.
 func TestScale(t *testing.T) {
-	deployment := workload("Deployment", "web", 1)
+	deployment := reviews.Workload("Deployment", "web", 1)
 	scale := func(n int64) object {
 		return object{"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": object{"name": "web", "namespace": "shop"}, "spec": object{"replicas": n}}
 	}
