@@ -34,6 +34,7 @@ func TestPagesOfAFilledSite(t *testing.T) {
 	t.Run("auditor", func(t *testing.T) { bound(t, s) })
 	t.Run("scopes", func(t *testing.T) { scopes(t, s) })
 	t.Run("through", func(t *testing.T) { through(t, s) })
+	t.Run("listed", func(t *testing.T) { listed(t, s) })
 	t.Run("bulk", func(t *testing.T) { bulk(t, s) })
 	t.Run("views", func(t *testing.T) { views(t, s) })
 	t.Run("talks", func(t *testing.T) { talks(t, s) })
