@@ -20,6 +20,7 @@ type watching struct {
 	Told       time.Time  // when it did
 	Unlisted   []reasonRow
 	Excess     []string
+	Lacking    []string       // of any replica
 	Enrolments []enrolmentRow // that can still be used
 	Wanted     bool           // a whole report is asked for
 	// Of the enrolment just made, shown once.
@@ -86,6 +87,13 @@ func (u *UI) watching(ctx context.Context, p page, names names, source string) (
 		return w, err
 	}
 	w.Wanted = !live.WantedAt.IsZero()
+	for _, b := range beats {
+		if heard(b.ReceivedAt, p.Now) == "alive" {
+			w.Lacking = append(w.Lacking, b.Beat.Lacking...)
+		}
+	}
+	slices.Sort(w.Lacking)
+	w.Lacking = slices.Compact(w.Lacking)
 	for _, a := range list.Items {
 		w.Agents = append(w.Agents, agentRowOf(a, beats, names, p.Now))
 	}

@@ -221,7 +221,7 @@ func (s *Site) watch() {
 			seaworthy.SeenByAudit:   {State: seaworthy.PlaceNotObserved, Reason: "nobody set it up " + Hostile},
 			seaworthy.SeenByWatch:   {State: seaworthy.PlaceBroken, Since: s.Now, Reason: Hostile},
 		},
-		Unlisted: map[string]string{"secrets": "it may not " + Hostile}, Excess: []string{"delete pods " + Hostile},
+		Unlisted: map[string]string{"secrets": "it may not " + Hostile}, Excess: []string{"delete pods " + Hostile}, Lacking: []string{"get nodes " + Hostile},
 		Objects: 1200, Findings: 34, Waiting: map[string]int{seaworthy.StreamChanges: 3}, Last: map[string]uint64{seaworthy.StreamChanges: 9},
 	})
 	s.must(err)
