@@ -3,8 +3,12 @@
 package admission
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -313,4 +317,84 @@ func TestCertificatesTakeOver(t *testing.T) {
 	if w.handshakes.Load() == before {
 		t.Error("the API server never met the new certificate")
 	}
+}
+
+// TestCertificatesOfFiles: the door shows the certificate of files that something else
+// keeps fresh, as cert-manager does, and takes up what is written there, which the API
+// server trusts by the authority in the configuration.
+func TestCertificatesOfFiles(t *testing.T) {
+	w := enter(t, admission.Config{Default: admission.Deny}, strict)
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	write := func(p admission.Pairs) {
+		t.Helper()
+		for file, text := range map[string][]byte{cert: p[0].Cert, key: p[0].Key} {
+			if err := os.WriteFile(file+".new", text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(file+".new", file); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	fresh := func() admission.Pairs {
+		t.Helper()
+		p, _, err := admission.Pairs(nil).Renew(time.Now(), []string{"127.0.0.1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	probe := call{path: pods, body: pod("files", true), dryRun: true}
+	trust := func(p ...admission.Pairs) {
+		t.Helper()
+		var all []byte
+		for _, one := range p {
+			all = append(all, one.Authorities()...)
+		}
+		bundle := base64.StdEncoding.EncodeToString(all)
+		patch := fmt.Appendf(nil, `[{"op":"replace","path":"/webhooks/0/clientConfig/caBundle","value":%q},{"op":"replace","path":"/webhooks/1/clientConfig/caBundle","value":%[1]q}]`, bundle)
+		if _, err := w.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Patch(t.Context(), "seaworthy", types.JSONPatchType, patch, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for range 30 { // it has to reach the API server before it is needed
+			w.refused(probe, "privileged-container")
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	first, second := fresh(), fresh()
+	own := w.pairs
+	trust(own, first, second)
+	write(first)
+	files, err := admission.FromFiles(cert, key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := func(want admission.Pairs) {
+		t.Helper()
+		w.server.SetKeepAlivesEnabled(false)
+		defer w.server.SetKeepAlivesEnabled(true)
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+			w.refused(probe, "privileged-container")
+			if got := w.shown.Load(); got != nil && bytes.Equal(got.Certificate[0], leaf(t, want)) {
+				return
+			}
+		}
+		t.Error("the API server never met the certificate of the files")
+	}
+	w.serving.Store(files)
+	defer w.serving.Store(w.cert)
+	shown(first)
+	write(second)
+	shown(second)
+}
+
+// leaf is the certificate of a pair as it is sent.
+func leaf(t *testing.T, p admission.Pairs) []byte {
+	t.Helper()
+	b, _ := pem.Decode(p[0].Cert)
+	if b == nil {
+		t.Fatal("there is no certificate")
+	}
+	return b.Bytes
 }

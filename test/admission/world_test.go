@@ -85,6 +85,12 @@ type world struct {
 	server *http.Server
 	// handshakes counts the certificates that were handed out.
 	handshakes atomic.Int64
+	// serving is what shows certificates, shown the one that it showed last.
+	serving atomic.Pointer[admission.Certificate]
+	shown   atomic.Pointer[tls.Certificate]
+
+	prepared map[string]bool // what objects refer to, and is there
+	made     []string        // the policies and bindings that were applied last
 
 	mu      sync.Mutex
 	reviews []*reviewed          // what the API server asked
@@ -142,7 +148,7 @@ func (w *world) guard(cfg admission.Config, s scan.Selection) *admission.Guard {
 
 // build serves the webhook on the loopback address and tells the API server of it.
 func build(t *testing.T, config *rest.Config) *world {
-	w := &world{t: t, config: config, cert: admission.SelfMade(nil)}
+	w := &world{t: t, config: config, cert: admission.SelfMade(nil), prepared: map[string]bool{}}
 	w.rest = restClient(t, config)
 	var err error
 	if w.client, err = kubernetes.NewForConfig(config); err != nil {
@@ -157,6 +163,7 @@ func build(t *testing.T, config *rest.Config) *world {
 		t.Fatal(err)
 	}
 	w.cert.Set(w.pairs)
+	w.serving.Store(w.cert)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +172,9 @@ func build(t *testing.T, config *rest.Config) *world {
 		Handler: http.HandlerFunc(w.serve), ReadHeaderTimeout: time.Minute,
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			w.handshakes.Add(1)
-			return w.cert.Get(h)
+			c, err := w.serving.Load().Get(h)
+			w.shown.Store(c)
+			return c, err
 		}},
 	}
 	go w.server.ServeTLS(listener, "", "") // ends with the process
@@ -280,7 +289,7 @@ type call struct {
 // do makes a call and gives the answer with its warnings.
 func (w *world) do(c call) (object, []string, error) {
 	heard := &warnings{}
-	ctx, cancel := context.WithTimeout(context.WithValue(w.t.Context(), warningsKey{}, heard), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithValue(context.WithoutCancel(w.t.Context()), warningsKey{}, heard), time.Minute)
 	defer cancel()
 	r := w.rest.Verb(cmp.Or(c.verb, "POST")).AbsPath(c.path)
 	if c.patch != "" {
