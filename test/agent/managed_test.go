@@ -167,6 +167,14 @@ create Deployment/around by jane: persisted, out-of-band, seen by [audit watch],
 delete Deployment/web by jane: persisted, out-of-band, seen by [audit watch webhook], unseen by [], [] []
 `
 
+// inSoak leaves a test to `make soak`.
+func inSoak(t *testing.T) {
+	t.Helper()
+	if os.Getenv("SEAWORTHY_WRITES") == "" {
+		t.Skip("SKIPPED: `make soak` runs it, or whoever sets SEAWORTHY_WRITES to a number of writes such as 400")
+	}
+}
+
 // refused makes a request that must not succeed.
 func (u *user) refused(verb, path string, body any) {
 	u.t.Helper()
