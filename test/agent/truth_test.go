@@ -133,8 +133,9 @@ func (x *writer) write(n int) {
 // tells tells whether a change on record is of this write: by the version that it led to, by
 // when an audit event says that it was asked for, or by what the object then was.
 func (o *written) tells(c *seaworthy.Change) bool {
+	relisted := slices.ContainsFunc(c.Sightings, func(s seaworthy.Sighting) bool { return s.Relisted }) // that shows what is there, not how it came to be
 	switch {
-	case c.Object.Kind != o.kind || c.Object.Name != o.name || c.Verb != o.verb:
+	case c.Object.Kind != o.kind || c.Object.Name != o.name || c.Verb != o.verb && !(relisted && o.verb != seaworthy.VerbDelete && c.Verb != seaworthy.VerbDelete):
 		return false
 	case o.verb == seaworthy.VerbDelete && c.Object.UID != "":
 		return c.Object.UID == o.uid
