@@ -39,8 +39,13 @@ func encode(t *testing.T, v any) []byte {
 }
 
 func eventTime(e object) time.Time {
-	at, _ := time.Parse(time.RFC3339Nano, e["requestReceivedTimestamp"].(string))
-	return at
+	for _, field := range []string{"requestReceivedTimestamp", "stageTimestamp"} {
+		text, _ := e[field].(string)
+		if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			return at
+		}
+	}
+	return time.Time{}
 }
 
 // eks delivers what a subscription of the CloudWatch log group /aws/eks/…/cluster sends on,
@@ -173,7 +178,7 @@ func googleEntry(e object) object {
 		"insertId": "i-" + text(e, "auditID"), "logName": "projects/shop-production/logs/cloudaudit.googleapis.com%2F" + log, "protoPayload": payload,
 		"operation": object{"first": true, "last": true, "id": e["auditID"], "producer": "k8s.io"}, "labels": e["annotations"],
 		"resource":  object{"type": "k8s_cluster", "labels": object{"cluster_name": "production", "location": "europe-west1", "project_id": "shop-production"}},
-		"timestamp": e["requestReceivedTimestamp"], "receiveTimestamp": e["stageTimestamp"],
+		"timestamp": eventTime(e), "receiveTimestamp": e["stageTimestamp"],
 	}
 }
 
