@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/admission"
 	"github.com/seaworthy-dev/seaworthy/internal/agent"
 	"github.com/seaworthy-dev/seaworthy/internal/config"
+	"github.com/seaworthy-dev/seaworthy/internal/footprint"
 )
 
 // agentOptions are what the command line says of an agent; the rest is in the settings.
@@ -99,7 +101,14 @@ func (p *program) agent(ctx context.Context, o *agentOptions) (err error) {
 	if err := o.cluster(ctx, cfg); err != nil {
 		return err
 	}
-	frugal()
+	ctx, cancel := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer cancel()
+	limitMemory()
+	if os.Getenv("GOGC") == "" {
+		beside.Go(func() { footprint.Collect(ctx, heapGrowth, heapLeast) })
+	}
 	a, err := agent.New(o.Config)
 	if err != nil {
 		return err
@@ -107,12 +116,13 @@ func (p *program) agent(ctx context.Context, o *agentOptions) (err error) {
 	return a.Run(ctx)
 }
 
-// frugal has the memory of an agent follow what it holds: the collector runs twice as often,
-// and harder where the limit of the pod comes near. GOGC and GOMEMLIMIT win.
-func frugal() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
+// By how many percent, and bytes at least, the heap of an agent may grow before the
+// collector runs: twice as often as usual where much is held. GOGC wins.
+const heapGrowth, heapLeast = 50, 32 << 20
+
+// limitMemory has the collector run harder where the limit of the pod comes near.
+// GOMEMLIMIT wins.
+func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}

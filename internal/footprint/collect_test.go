@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package footprint
+
+import (
+	"runtime"
+	"testing"
+)
+
+func TestGrowthIsEnoughForLittleAndBoundedForMuch(t *testing.T) {
+	const least = 32 << 20
+	for held, want := range map[uint64]int{
+		0: 400, 4 << 20: 400, 20 << 20: 160, 32 << 20: 100, 50 << 20: 60, 64 << 20: 50, 1 << 30: 50,
+	} {
+		if got := growth(held, 50, least); got != want {
+			t.Errorf("of %d MiB it may grow by %d %%, want %d", held>>20, got, want)
+		}
+	}
+}
+
+// What the runtime tells is what stays after a collection.
+func TestHeld(t *testing.T) {
+	big := make([]byte, 64<<20)
+	runtime.GC()
+	if got := held(); got < 64<<20 {
+		t.Errorf("%d bytes are held, want 64 MiB at least", got)
+	}
+	runtime.KeepAlive(big)
+}
