@@ -119,8 +119,12 @@ const (
 // Occurrence is one expected performance of a control: a day of a continuous control, a
 // quarter of an access review, an event.
 type Occurrence struct {
-	ID        string          `json:"id"`
-	ControlID string          `json:"controlId"`
+	ID        string `json:"id"`
+	ControlID string `json:"controlId"`
+	// ProgramID is the program that it is of, where programs of its time look at different
+	// clusters and a machine judges; [OfNoProgram] is what comes of all of them together.
+	// Empty: it is the same for every program.
+	ProgramID string          `json:"programId,omitempty"`
 	Version   int             `json:"version"`         // of the control
 	From      time.Time       `json:"from"`            // start of the window
 	DueAt     time.Time       `json:"dueAt"`           // end of the window
@@ -138,6 +142,12 @@ type Occurrence struct {
 	PerformedBy string    `json:"performedBy,omitempty"` // actor
 	UpdatedAt   time.Time `json:"updatedAt"`
 }
+
+// OfNoProgram stands for no single program.
+const OfNoProgram = "-"
+
+// Of tells whether a program counts the occurrence.
+func (o Occurrence) Of(program string) bool { return o.ProgramID == "" || o.ProgramID == program }
 
 // Window is one expected performance of a control with a calendar cadence.
 type Window struct{ From, DueAt time.Time }

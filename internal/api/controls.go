@@ -178,13 +178,15 @@ func (a *API) occurrences(ctx context.Context, in *struct {
 	To      time.Time `query:"to"`
 	DueFrom time.Time `query:"due-from" doc:"Due in the interval from here."`
 	DueTo   time.Time `query:"due-to"`
+	Program string    `query:"program" maxLength:"200" doc:"What this program counts; where it looks at other clusters than others do, its own."`
 }) (*list[seaworthy.Occurrence], error) {
 	program, err := a.bound(ctx)
 	if err != nil {
 		return nil, err
 	}
-	f := store.OccurrenceFilter{Control: in.Control, From: in.From, To: in.To, DueFrom: in.DueFrom, DueTo: in.DueTo, Limit: min(in.size()+1, 1000)}
+	f := store.OccurrenceFilter{Control: in.Control, From: in.From, To: in.To, DueFrom: in.DueFrom, DueTo: in.DueTo, Program: in.Program, Limit: min(in.size()+1, 1000)}
 	if program != nil {
+		f.Program = program.ID
 		f.From, f.To = within(program, f.From, f.To)
 	}
 	for _, s := range in.State {

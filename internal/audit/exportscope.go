@@ -178,7 +178,7 @@ func (e *export) days() error {
 	columns := []string{"occurrence", "control", "version", "criteria", "from", "due", "event", "state", "result", "reason", "in_scope", "passed", "failed", "performed_at", "performed_by", "log_index"}
 	each := func(row func(...any) error, want func(seaworthy.Occurrence) bool) error {
 		return records(e, "occurrence", func(entry store.LogEntry, o seaworthy.Occurrence) error {
-			if e.controls[o.ControlID] == nil || !o.From.Before(e.program.To) || !o.DueAt.After(e.program.From) || !want(o) {
+			if e.controls[o.ControlID] == nil || !o.Of(e.program.ID) || !o.From.Before(e.program.To) || !o.DueAt.After(e.program.From) || !want(o) {
 				return nil
 			}
 			e.kept(entry)

@@ -154,11 +154,25 @@ func (o *observed) inScope(source, namespace string) bool {
 
 // judgeWindow judges the occurrences of one window and keeps what shows it.
 func (a *Audit) judgeWindow(ctx context.Context, s *state, seen *observed, list []seaworthy.Occurrence) error {
-	judged := slices.Clone(list)
-	for i := range judged {
-		if err := a.judge(ctx, seen, s.version(judged[i]), &judged[i]); err != nil {
+	var before, judged []seaworthy.Occurrence
+	for _, o := range list {
+		now := o
+		of := seen.of(o.ProgramID)
+		if of == nil { // the program does not look at this time any more
+			continue
+		}
+		if err := a.judge(ctx, of, s.version(o), &now); err != nil {
 			return err
 		}
+		if o.ProgramID == "" && seen.differ() {
+			own, err := a.apart(ctx, s, seen, o, seen.programs)
+			if err != nil {
+				return err
+			}
+			now.ProgramID = seaworthy.OfNoProgram
+			before, judged = append(before, own...), append(judged, own...)
+		}
+		before, judged = append(before, o), append(judged, now)
 	}
 	runs, err := a.runsOf(ctx, seen)
 	if err != nil {
@@ -171,11 +185,11 @@ func (a *Audit) judgeWindow(ctx context.Context, s *state, seen *observed, list 
 	return a.store.Write(ctx, "system", func(tx *store.Tx) error {
 		var kept []seaworthy.Occurrence
 		for i, o := range judged {
-			changed, err := changedSince(tx, list[i])
+			changed, err := changedSince(tx, before[i])
 			if err != nil {
 				return err
 			}
-			if changed || o == list[i] {
+			if changed || o == before[i] && o.ID != "" {
 				continue
 			}
 			if err := tx.PutOccurrence(&o, lateAt(s.version(o), o.DueAt)); err != nil {
@@ -183,7 +197,7 @@ func (a *Audit) judgeWindow(ctx context.Context, s *state, seen *observed, list 
 			}
 			kept = append(kept, o)
 		}
-		if err := a.keepTrail(tx, s, trails, kept); err != nil {
+		if err := a.keepTrail(tx, s, seen, trails, kept); err != nil {
 			return err
 		}
 		return a.keepRuns(tx, s, seen, runs, kept)

@@ -88,7 +88,7 @@ func (a *Audit) facts(ctx context.Context, p seaworthy.Program, asOf time.Time) 
 	for _, c := range controls {
 		f.controls[c.ID] = c
 	}
-	if f.tallies, err = a.store.Tallies(ctx, p.From, p.To, asOf); err != nil {
+	if f.tallies, err = a.store.Tallies(ctx, p.ID, p.From, p.To, asOf); err != nil {
 		return nil, err
 	}
 	// What shows a design is older than the day of a type I report.

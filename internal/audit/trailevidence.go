@@ -160,12 +160,12 @@ func (v *trailStatement) audit() string {
 }
 
 // keepTrail adds the evidence to what it shows.
-func (a *Audit) keepTrail(tx *store.Tx, s *state, list []seaworthy.Evidence, judged []seaworthy.Occurrence) error {
+func (a *Audit) keepTrail(tx *store.Tx, s *state, seen *observed, list []seaworthy.Evidence, judged []seaworthy.Occurrence) error {
 	for _, e := range list {
 		e.Controls, e.Occurrences = slices.Clone(e.Controls), slices.Clone(e.Occurrences)
 		for _, o := range judged {
 			c := s.version(o)
-			if c.Trail == seaworthy.TrailChanges && applies(c, e.SourceID, "") && (o.State == seaworthy.Performed || o.State == seaworthy.Late) {
+			if c.Trail == seaworthy.TrailChanges && applies(c, e.SourceID, "") && seen.counts(o, e.SourceID) && (o.State == seaworthy.Performed || o.State == seaworthy.Late) {
 				e.Occurrences = append(e.Occurrences, o.ID)
 			}
 		}

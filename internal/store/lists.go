@@ -239,16 +239,17 @@ func programList() list {
 
 func occurrencesList() list {
 	return documents("occurrences", "due_at, id",
-		[]string{"id", "control", "version", "from", "due", "event", "state", "result", "reason", "in_scope", "passed", "failed", "performed", "performed_by", "updated"},
+		[]string{"id", "control", "program", "version", "from", "due", "event", "state", "result", "reason", "in_scope", "passed", "failed", "performed", "performed_by", "updated"},
 		map[string]string{"control": "control_id", "state": "state", "result": "result"},
 		func(w *where, q ListQuery) {
 			if q.Program.ID != "" {
 				w.add("from_at < ?", micros(q.Program.To))
 				w.add("due_at > ?", micros(q.Program.From))
+				w.among("program_id", []string{"", q.Program.ID})
 			}
 		},
 		func(o seaworthy.Occurrence) []any {
-			return []any{o.ID, o.ControlID, int64(o.Version), text(o.From), text(o.DueAt), o.Event, string(o.State), o.Result, o.Reason, int64(o.InScope),
+			return []any{o.ID, o.ControlID, o.ProgramID, int64(o.Version), text(o.From), text(o.DueAt), o.Event, string(o.State), o.Result, o.Reason, int64(o.InScope),
 				int64(o.Passed), int64(o.Failed), text(o.PerformedAt), o.PerformedBy, text(o.UpdatedAt)}
 		})
 }

@@ -14,12 +14,23 @@ const forever = int64(1) << 62
 
 var occurrences = records[seaworthy.Occurrence]{
 	kind: "occurrence", table: "occurrences", key: []string{"id"},
-	columns: []string{"id", "control_id", "from_at", "due_at", "event", "state", "result"},
+	columns: []string{"id", "control_id", "from_at", "due_at", "event", "state", "result", "program_id"},
 	values: func(o *seaworthy.Occurrence) []any {
-		return []any{o.ID, o.ControlID, micros(o.From), micros(o.DueAt), o.Event, string(o.State), o.Result}
+		return []any{o.ID, o.ControlID, micros(o.From), micros(o.DueAt), cause(o), string(o.State), o.Result, o.ProgramID}
 	},
 	subject: func(o *seaworthy.Occurrence) string { return o.ID },
 }
+
+// cause tells occurrences of a control in one window apart: what asked for it, or which
+// program alone it is of.
+func cause(o *seaworthy.Occurrence) string {
+	if o.ProgramID != "" && o.ProgramID != seaworthy.OfNoProgram {
+		return ofProgram(o.ProgramID)
+	}
+	return o.Event
+}
+
+func ofProgram(id string) string { return "program " + id }
 
 // PutOccurrence writes an occurrence as it is from now on. lateAt is when its evidence
 // has to be in.
@@ -36,10 +47,11 @@ func (t *Tx) PutOccurrence(o *seaworthy.Occurrence, lateAt time.Time) error {
 		return err
 	}
 	*o = v
-	return t.exec(`INSERT INTO occurrence_states (occurrence_id, at, until_at, control_id, from_at, due_at, late_at, state, result)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-		ON CONFLICT (occurrence_id, at) DO UPDATE SET until_at = excluded.until_at, late_at = excluded.late_at, state = excluded.state, result = excluded.result`,
-		v.ID, micros(t.At), forever, v.ControlID, micros(v.From), micros(v.DueAt), micros(lateAt), string(v.State), v.Result)
+	return t.exec(`INSERT INTO occurrence_states (occurrence_id, at, until_at, control_id, from_at, due_at, late_at, state, result, program_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (occurrence_id, at) DO UPDATE SET until_at = excluded.until_at, late_at = excluded.late_at, state = excluded.state, result = excluded.result,
+			program_id = excluded.program_id`,
+		v.ID, micros(t.At), forever, v.ControlID, micros(v.From), micros(v.DueAt), micros(lateAt), string(v.State), v.Result, v.ProgramID)
 }
 
 // Occurrence gives an occurrence by its id.
@@ -58,6 +70,7 @@ func (t *Tx) Occurrence(id string) (seaworthy.Occurrence, error) {
 // OccurrenceFilter narrows a list of occurrences; empty fields do not.
 type OccurrenceFilter struct {
 	Control string
+	Program string // what this program counts; empty: all
 	States  []seaworthy.OccurrenceState
 	// From and To give occurrences whose window overlaps the interval.
 	From, To time.Time
@@ -72,6 +85,9 @@ type OccurrenceFilter struct {
 func (f OccurrenceFilter) where() where {
 	w := where{}
 	w.equal("control_id", f.Control)
+	if f.Program != "" {
+		w.among("program_id", []string{"", f.Program})
+	}
 	states := make([]string, len(f.States))
 	for i, s := range f.States {
 		states[i] = string(s)
@@ -132,6 +148,19 @@ func (s *Store) Calendar(ctx context.Context) (map[string]CalendarWindows, error
 		out[c.Control] = c
 	}
 	return out, nil
+}
+
+// NotOfProgram lists what came of controls in windows that overlap [from, to), of which
+// there is nothing yet that a program alone counts.
+func (s *Store) NotOfProgram(ctx context.Context, program string, controls []string, from, to time.Time) ([]seaworthy.Occurrence, error) {
+	w := where{}
+	w.add("event = ''")
+	w.add("due_at > ?", micros(from))
+	w.add("from_at < ?", micros(to))
+	w.among("state", []string{string(seaworthy.Performed), string(seaworthy.Late), string(seaworthy.Missed)})
+	w.among("control_id", controls)
+	w.add("NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.control_id = occurrences.control_id AND o.from_at = occurrences.from_at AND o.event = ?)", ofProgram(program))
+	return occurrences.list(ctx, s, s.read, w, "ORDER BY due_at, id")
 }
 
 // OccurrencesWithin lists the calendar's occurrences of a control whose windows lie in

@@ -26,15 +26,15 @@ type LatestOccurrence struct {
 	Missed, Deviation, NoData bool
 }
 
-// Tallies counts the occurrences whose windows overlap [from, to), by control, as they
-// were at asOf. One that was still expected when its evidence had to be in counts as
+// Tallies counts the occurrences of a program whose windows overlap [from, to), by control,
+// as they were at asOf. One that was still expected when its evidence had to be in counts as
 // missed, also where nobody had said so yet.
-func (s *Store) Tallies(ctx context.Context, from, to, asOf time.Time) (map[string]ControlTally, error) {
+func (s *Store) Tallies(ctx context.Context, program string, from, to, asOf time.Time) (map[string]ControlTally, error) {
 	rows, err := s.read.QueryContext(ctx, `
 		SELECT control_id, state, result, late_at <= $4, COUNT(*), MIN(due_at), MAX(due_at)
 		FROM occurrence_states
-		WHERE due_at > $1 AND from_at < $2 AND at <= $3 AND until_at > $3
-		GROUP BY 1, 2, 3, 4`, micros(from), micros(to), micros(asOf), micros(asOf))
+		WHERE due_at > $1 AND from_at < $2 AND at <= $3 AND until_at > $3 AND (program_id = '' OR program_id = $5)
+		GROUP BY 1, 2, 3, 4`, micros(from), micros(to), micros(asOf), micros(asOf), program)
 	if err != nil {
 		return nil, s.dialect.explain(err)
 	}

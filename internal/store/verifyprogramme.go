@@ -28,11 +28,12 @@ type stateRow struct {
 	due     *int64
 	late    *int64
 	until   *int64
+	program *string
 }
 
 func (occurrenceStates) verify(v *verification) error {
 	rows, err := v.q.QueryContext(v.ctx, `
-		SELECT e.subject, e.at, e.content, s.state, s.result, s.control_id, s.from_at, s.due_at, s.late_at, s.until_at
+		SELECT e.subject, e.at, e.content, s.state, s.result, s.control_id, s.from_at, s.due_at, s.late_at, s.until_at, s.program_id
 		FROM (SELECT subject, at, MAX(idx) AS idx FROM log_entries WHERE kind = $1 GROUP BY subject, at) n
 		JOIN log_entries e ON e.idx = n.idx
 		LEFT JOIN occurrence_states s ON s.occurrence_id = n.subject AND s.at = n.at
@@ -44,7 +45,7 @@ func (occurrenceStates) verify(v *verification) error {
 	var last stateRow
 	for rows.Next() {
 		var r stateRow
-		if err := rows.Scan(&r.subject, &r.at, &r.content, &r.state, &r.result, &r.control, &r.from, &r.due, &r.late, &r.until); err != nil {
+		if err := rows.Scan(&r.subject, &r.at, &r.content, &r.state, &r.result, &r.control, &r.from, &r.due, &r.late, &r.until, &r.program); err != nil {
 			return err
 		}
 		if last.subject != "" {
@@ -78,7 +79,7 @@ func (r stateRow) check(v *verification, until int64) {
 	case json.Unmarshal([]byte(*r.content), &o) != nil:
 		v.tell("occurrence %s: the entry of %s cannot be read", r.subject, when)
 	case *r.state != string(o.State) || *r.result != o.Result || *r.control != o.ControlID || *r.from != micros(o.From) ||
-		*r.due != micros(o.DueAt) || *r.late != micros(o.LateAt) || *r.until != until:
+		*r.due != micros(o.DueAt) || *r.late != micros(o.LateAt) || *r.until != until || *r.program != o.ProgramID:
 		v.tell("occurrence %s: its state of %s was altered in what is counted", r.subject, when)
 	}
 }

@@ -229,7 +229,7 @@ func (u *UI) controlInProgram(ctx context.Context, p *controlPage, names names) 
 // performances lists the occurrences of the control in the period, as they were at the
 // moment of the page.
 func (u *UI) performances(ctx context.Context, p *controlPage) ([]seaworthy.Occurrence, error) {
-	all, err := u.Store.AllOccurrences(ctx, store.OccurrenceFilter{Control: p.Control.ID, From: p.Program.From, To: p.Program.To})
+	all, err := u.Store.AllOccurrences(ctx, store.OccurrenceFilter{Control: p.Control.ID, Program: p.Program.ID, From: p.Program.From, To: p.Program.To})
 	if err != nil || !p.Past {
 		return all, err
 	}
@@ -241,7 +241,7 @@ func (u *UI) performances(ctx context.Context, p *controlPage) ([]seaworthy.Occu
 			continue
 		}
 		if o.State != was.State || o.Result != was.Result { // what came later is not told
-			o = seaworthy.Occurrence{ID: o.ID, ControlID: o.ControlID, Version: o.Version, From: o.From, DueAt: o.DueAt, LateAt: o.LateAt, Event: o.Event, State: was.State, Result: was.Result}
+			o = seaworthy.Occurrence{ID: o.ID, ControlID: o.ControlID, ProgramID: o.ProgramID, Version: o.Version, From: o.From, DueAt: o.DueAt, LateAt: o.LateAt, Event: o.Event, State: was.State, Result: was.Result}
 		}
 		out = append(out, o)
 	}

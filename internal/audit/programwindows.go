@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// of is what a program sees of the window; nil if it is not of the time. Of no program alone,
+// it is everything.
+func (o *observed) of(program string) *observed {
+	if program == "" || program == seaworthy.OfNoProgram {
+		return o
+	}
+	i := slices.IndexFunc(o.programs, func(p seaworthy.Program) bool { return p.ID == program })
+	if i < 0 {
+		return nil
+	}
+	out := *o
+	out.programs = o.programs[i : i+1]
+	inScope := func(list []seaworthy.DeclaredSource) (kept []seaworthy.DeclaredSource) {
+		for _, s := range list {
+			if out.inScope(s.ID, "") {
+				kept = append(kept, s)
+			}
+		}
+		return kept
+	}
+	out.sources, out.others = inScope(o.sources), inScope(o.others)
+	return &out
+}
+
+// counts tells whether an occurrence is about a source.
+func (o *observed) counts(v seaworthy.Occurrence, source string) bool {
+	of := o.of(v.ProgramID)
+	return of != nil && of.inScope(source, "")
+}
+
+// differ tells whether the programs of the time look at different production clusters, or at
+// different namespaces of them: then each has a result of its own.
+func (o *observed) differ() bool {
+	return slices.ContainsFunc(o.programs, func(p seaworthy.Program) bool { return looks(p, o.sources) != looks(o.programs[0], o.sources) })
+}
+
+// looks spells what a program looks at.
+func looks(p seaworthy.Program, sources []seaworthy.DeclaredSource) string {
+	var out []string
+	for _, s := range sources {
+		if !p.HasSource(s.ID) {
+			continue
+		}
+		out = append(out, s.ID)
+		for _, item := range p.Scope {
+			if item.Kind == seaworthy.KindNamespace && item.Source == s.ID && !p.HasNamespace(s.ID, item.Name) {
+				out = append(out, s.ID+"/"+item.Name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(slices.Compact(out), " ")
+}
+
+// apart gives what programs alone count in the place of an occurrence.
+func (a *Audit) apart(ctx context.Context, s *state, seen *observed, o seaworthy.Occurrence, programs []seaworthy.Program) ([]seaworthy.Occurrence, error) {
+	var out []seaworthy.Occurrence
+	for _, p := range programs {
+		own := seaworthy.Occurrence{ControlID: o.ControlID, ProgramID: p.ID, Version: o.Version, From: o.From, DueAt: o.DueAt, State: seaworthy.Expected}
+		if err := a.judge(ctx, seen.of(p.ID), s.version(o), &own); err != nil {
+			return nil, fmt.Errorf("judge for the program %s: %w", p.Name, err)
+		}
+		out = append(out, own)
+	}
+	return out, nil
+}
+
+// judgeForPrograms gives programs that came later, or whose scope was changed, results of
+// their own for windows that were judged already, where they look at something else than
+// others of the time.
+func (a *Audit) judgeForPrograms(ctx context.Context, s *state) error {
+	if len(s.programs) < 2 {
+		return nil
+	}
+	var machine []string
+	for id, v := range s.controls {
+		if slices.ContainsFunc(v, func(c seaworthy.TrackedControl) bool { return a.byMachine(c, seaworthy.Occurrence{}) }) {
+			machine = append(machine, id)
+		}
+	}
+	slices.Sort(machine)
+	for _, p := range s.programs {
+		if len(machine) == 0 || !slices.ContainsFunc(s.programs, func(q seaworthy.Program) bool {
+			return q.From.Before(p.To) && q.To.After(p.From) && looks(p, s.sources) != looks(q, s.sources)
+		}) {
+			continue
+		}
+		list, err := a.store.NotOfProgram(ctx, p.ID, machine, p.From, p.To)
+		if err != nil {
+			return err
+		}
+		if err := a.addApart(ctx, s, p, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addApart adds what a program alone counts to occurrences that were judged.
+func (a *Audit) addApart(ctx context.Context, s *state, p seaworthy.Program, list []seaworthy.Occurrence) error {
+	for len(list) > 0 {
+		w := list[0].Window()
+		n := 1
+		for n < len(list) && list[n].Window() == w {
+			n++
+		}
+		seen, err := a.look(ctx, s, w)
+		if err != nil {
+			return err
+		}
+		if seen.of(p.ID) != nil && seen.differ() {
+			if err := a.addApartIn(ctx, s, seen, p, list[:n]); err != nil {
+				return err
+			}
+		}
+		list = list[n:]
+	}
+	return nil
+}
+
+func (a *Audit) addApartIn(ctx context.Context, s *state, seen *observed, p seaworthy.Program, list []seaworthy.Occurrence) error {
+	var all []seaworthy.Occurrence
+	var own [][]seaworthy.Occurrence
+	for _, o := range list {
+		if !a.byMachine(s.version(o), o) {
+			continue
+		}
+		programs := seen.programs // all at once: none is without a result in between
+		if o.ProgramID == seaworthy.OfNoProgram {
+			programs = []seaworthy.Program{p}
+		}
+		these, err := a.apart(ctx, s, seen, o, programs)
+		if err != nil {
+			return err
+		}
+		all, own = append(all, o), append(own, these)
+	}
+	runs, err := a.runsOf(ctx, seen)
+	if err != nil {
+		return err
+	}
+	trails, err := a.trailEvidence(ctx, seen)
+	if err != nil {
+		return err
+	}
+	return a.store.Write(ctx, "system", func(tx *store.Tx) error {
+		var kept []seaworthy.Occurrence
+		for i, o := range all {
+			if changed, err := changedSince(tx, o); err != nil || changed {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			late := lateAt(s.version(o), o.DueAt)
+			for _, v := range own[i] {
+				if err := tx.PutOccurrence(&v, late); err != nil {
+					return err
+				}
+				kept = append(kept, v)
+			}
+			if o.ProgramID == "" {
+				o.ProgramID = seaworthy.OfNoProgram
+				if err := tx.PutOccurrence(&o, late); err != nil {
+					return err
+				}
+			}
+		}
+		if err := a.keepTrail(tx, s, seen, trails, kept); err != nil {
+			return err
+		}
+		return a.keepRuns(tx, s, seen, runs, kept)
+	})
+}
