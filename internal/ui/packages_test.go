@@ -55,7 +55,7 @@ func TestPackagesFromThePage(t *testing.T) {
 				t.Fatal(err)
 			}
 			body := s.Read(res)
-			if res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Disposition"), `attachment; filename="evidence-`) {
+			if res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Disposition"), `attachment; filename="example-evidence-`) {
 				t.Fatalf("POST /packages = %d %v: %.300s", res.StatusCode, res.Header, body)
 			}
 			got, err := vault.Verify(bytes.NewReader([]byte(body)), int64(len(body)), vault.Trust{Key: key})
