@@ -24,7 +24,7 @@ func (s *Store) migrations() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []goose.ProviderOption{goose.WithSlog(slog.New(slog.DiscardHandler))}
+	options := []goose.ProviderOption{goose.WithSlog(slog.New(slog.DiscardHandler)), goose.WithGoMigrations(imagesNamed())}
 	if s.dialect.goose == goose.DialectPostgres { // several servers may start at once
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {

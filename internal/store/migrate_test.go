@@ -238,3 +238,34 @@ func listed(t *testing.T, conn *sql.Conn, query string) [][]string {
 	}
 	return out
 }
+
+// What changes and deployments of an older version named is found after the upgrade.
+func TestImagesOfOlderVersionsAreFound(t *testing.T) {
+	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
+		if _, err := store.MigrateTo(t.Context(), c, 19); err != nil {
+			t.Fatal(err)
+		}
+		conn := storetest.Behind(t, c)
+		tables := tablesOf(t, conn, c)
+		for _, table := range []string{"changes", "deployments"} {
+			fillTable(t, conn, table, tables[table])
+		}
+		storetest.Tamper(t, c, `UPDATE changes SET document = '{"images":["registry.example/app:1@sha256:aa"]}' WHERE id = 'id 0'`,
+			`UPDATE deployments SET document = '{"images":["registry.example/job:2"],"ticket":"OPS-1"}', ticket = '' WHERE id = 'id 1'`)
+		s, err := store.Open(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		got := listed(t, conn, `SELECT image, subject_kind, subject FROM image_mentions ORDER BY image`)
+		want := [][]string{{"registry.example/app:1@sha256:aa", "change", "id 0"}, {"registry.example/job:2", "deployment", "id 1"}, {"sha256:aa", "change", "id 0"}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("what is said of images (-want +got):\n%s", diff)
+		}
+		if got := listed(t, conn, `SELECT id FROM deployments WHERE ticket = 'ops-1'`); len(got) != 1 || got[0][0] != "id 1" {
+			t.Errorf("deployments of the ticket: %v", got)
+		}
+	})
+}
