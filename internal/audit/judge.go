@@ -174,6 +174,12 @@ func (a *Audit) judgeWindow(ctx context.Context, s *state, seen *observed, list 
 		}
 		before, judged = append(before, o), append(judged, now)
 	}
+	return a.keep(ctx, s, seen, before, judged)
+}
+
+// keep writes what occurrences came to, unless somebody else changed them in between, and
+// what shows it.
+func (a *Audit) keep(ctx context.Context, s *state, seen *observed, before, judged []seaworthy.Occurrence) error {
 	runs, err := a.runsOf(ctx, seen)
 	if err != nil {
 		return err
@@ -192,10 +198,15 @@ func (a *Audit) judgeWindow(ctx context.Context, s *state, seen *observed, list 
 			if changed || o == before[i] && o.ID != "" {
 				continue
 			}
+			was := before[i]
+			was.ProgramID = o.ProgramID
+			shown := o.ID != "" && o == was // before, by the same reports
 			if err := tx.PutOccurrence(&o, lateAt(s.version(o), o.DueAt)); err != nil {
 				return err
 			}
-			kept = append(kept, o)
+			if !shown {
+				kept = append(kept, o)
+			}
 		}
 		if err := a.keepTrail(tx, s, seen, trails, kept); err != nil {
 			return err

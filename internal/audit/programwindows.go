@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
-	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
 // of is what a program sees of the window; nil if it is not of the time. Of no program alone,
@@ -133,8 +132,7 @@ func (a *Audit) addApart(ctx context.Context, s *state, p seaworthy.Program, lis
 }
 
 func (a *Audit) addApartIn(ctx context.Context, s *state, seen *observed, p seaworthy.Program, list []seaworthy.Occurrence) error {
-	var all []seaworthy.Occurrence
-	var own [][]seaworthy.Occurrence
+	var before, judged []seaworthy.Occurrence
 	for _, o := range list {
 		if !a.byMachine(s.version(o), o) {
 			continue
@@ -143,46 +141,13 @@ func (a *Audit) addApartIn(ctx context.Context, s *state, seen *observed, p seaw
 		if o.ProgramID == seaworthy.OfNoProgram {
 			programs = []seaworthy.Program{p}
 		}
-		these, err := a.apart(ctx, s, seen, o, programs)
+		own, err := a.apart(ctx, s, seen, o, programs)
 		if err != nil {
 			return err
 		}
-		all, own = append(all, o), append(own, these)
+		of := o
+		of.ProgramID = seaworthy.OfNoProgram
+		before, judged = append(append(before, own...), o), append(append(judged, own...), of)
 	}
-	runs, err := a.runsOf(ctx, seen)
-	if err != nil {
-		return err
-	}
-	trails, err := a.trailEvidence(ctx, seen)
-	if err != nil {
-		return err
-	}
-	return a.store.Write(ctx, "system", func(tx *store.Tx) error {
-		var kept []seaworthy.Occurrence
-		for i, o := range all {
-			if changed, err := changedSince(tx, o); err != nil || changed {
-				if err != nil {
-					return err
-				}
-				continue
-			}
-			late := lateAt(s.version(o), o.DueAt)
-			for _, v := range own[i] {
-				if err := tx.PutOccurrence(&v, late); err != nil {
-					return err
-				}
-				kept = append(kept, v)
-			}
-			if o.ProgramID == "" {
-				o.ProgramID = seaworthy.OfNoProgram
-				if err := tx.PutOccurrence(&o, late); err != nil {
-					return err
-				}
-			}
-		}
-		if err := a.keepTrail(tx, s, seen, trails, kept); err != nil {
-			return err
-		}
-		return a.keepRuns(tx, s, seen, runs, kept)
-	})
+	return a.keep(ctx, s, seen, before, judged)
 }
