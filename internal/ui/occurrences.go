@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type occurrencePage struct {
 	Gaps     []seaworthy.Gap
 	Versions []entryRow
 	Add      []link
+	Counts   string // which programs count it; empty: all
 }
 
 func (u *UI) occurrence(w http.ResponseWriter, r *http.Request) error {
@@ -36,6 +38,9 @@ func (u *UI) occurrence(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := occurrencePage{Control: c, State: string(o.State)}
+	if p.Counts, err = u.countedBy(ctx, o); err != nil {
+		return err
+	}
 	p.page = u.page(r, windowTitle(o), link{"Controls", "/controls"}, link{c.Title, "/controls/" + c.ID})
 	names, err := u.names(ctx)
 	if err != nil {
@@ -64,6 +69,18 @@ func (u *UI) occurrence(w http.ResponseWriter, r *http.Request) error {
 	}
 	p.Talk.May = p.Talk.May && (p.Who.Role != seaworthy.Engineer || c.OwnerUser == p.Who.UserID)
 	return u.render(w, r, "occurrence", p)
+}
+
+// countedBy says which programs count an occurrence, where not all do.
+func (u *UI) countedBy(ctx context.Context, o seaworthy.Occurrence) (string, error) {
+	switch o.ProgramID {
+	case "":
+		return "", nil
+	case seaworthy.OfNoProgram:
+		return "none: they look at different clusters, and each has its own", nil
+	}
+	program, err := u.Store.Program(ctx, o.ProgramID)
+	return program.Name, err
 }
 
 // windowTitle names an occurrence by its window, or by the event that asked for it.
