@@ -78,10 +78,41 @@ func (w *world) apply(args ...string) map[string]bool {
 	return found
 }
 
-// remove takes policies and bindings away, the bindings first.
+// remove takes policies and bindings away, the bindings first, and waits until they do not
+// refuse what the next test makes.
 func (w *world) remove(made []string) {
 	for _, path := range slices.Backward(made) {
 		w.do(call{verb: "DELETE", path: path})
+	}
+	for range 300 {
+		_, _, err := w.do(call{path: pods, body: pod("probe", true), dryRun: true})
+		if err == nil || !strings.Contains(err.Error(), "ValidatingAdmissionPolicy") {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	w.t.Error("policies that were taken away refuse for a minute")
+}
+
+// keepParams keeps a policy that has a ConfigMap for its parameters and matches nothing that
+// there is. An API server that has no such policy any more stops watching ConfigMaps for
+// them, and does not begin again for one that comes later.
+func (w *world) keepParams() {
+	w.t.Helper()
+	const name = "keeps-parameters"
+	for path, o := range map[string]object{
+		registration + "validatingadmissionpolicies": {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": object{"name": name}, "spec": object{
+			"paramKind":        object{"apiVersion": "v1", "kind": "ConfigMap"},
+			"matchConstraints": object{"resourceRules": []any{object{"apiGroups": []any{"tests.example.com"}, "apiVersions": []any{"v1"}, "operations": []any{"CREATE"}, "resources": []any{"nothing"}}}},
+			"validations":      []any{object{"expression": "true"}},
+		}},
+		registration + "validatingadmissionpolicybindings": {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": object{"name": name}, "spec": object{
+			"policyName": name, "validationActions": []any{"Audit"}, "paramRef": object{"name": name, "namespace": "seaworthy", "parameterNotFoundAction": "Allow"},
+		}},
+	} {
+		if _, _, err := w.do(call{path: path, body: o}); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 

@@ -183,6 +183,7 @@ func build(t *testing.T, config *rest.Config) *world {
 		w.namespace(ns)
 	}
 	w.install(w.door.Guard())
+	w.keepParams()
 	return w
 }
 
