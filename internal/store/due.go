@@ -38,8 +38,11 @@ type DueFindings struct {
 	DueAt                 time.Time // of the first
 }
 
+// maxDue is how far findings that are due are counted.
+const maxDue = 5000
+
 // FindingsDue counts the open findings of a program that are due before a time, by check
-// and who has to fix them. Beyond 10,000 findings the first due ones are counted, and more
+// and who has to fix them. Beyond 5,000 findings the first due ones are counted, and more
 // is true.
 func (s *Store) FindingsDue(ctx context.Context, p seaworthy.Program, before time.Time) (list []DueFindings, more bool, err error) {
 	w := where{}
@@ -49,7 +52,7 @@ func (s *Store) FindingsDue(ctx context.Context, p seaworthy.Program, before tim
 	w.add(due+" < ?", micros(before))
 	now := w.arg(micros(s.Now()))
 	rows, err := s.read.QueryContext(ctx, `SELECT check_id, team, assignee, COUNT(*), SUM(CASE WHEN due_at < `+now+` THEN 1 ELSE 0 END), MIN(due_at)
-		FROM (SELECT check_id, team, assignee, due_at FROM findings`+w.sql()+` ORDER BY `+due+`, id LIMIT `+w.arg(maxCounted+1)+`) f
+		FROM (SELECT check_id, team, assignee, due_at FROM findings`+w.sql()+` ORDER BY `+due+`, id LIMIT `+w.arg(maxDue+1)+`) f
 		GROUP BY check_id, team, assignee ORDER BY 6, 1, 2, 3`, w.args...)
 	total := 0
 	list, err = collect(s, rows, err, func(row interface{ Scan(...any) error }) (DueFindings, error) {
@@ -60,7 +63,7 @@ func (s *Store) FindingsDue(ctx context.Context, p seaworthy.Program, before tim
 		total += d.Count
 		return d, err
 	})
-	return list, total > maxCounted, err
+	return list, total > maxDue, err
 }
 
 // aside limits a list of findings to what a program has in scope, and keeps databases

@@ -17,7 +17,7 @@ type UnknownActor struct {
 }
 
 // lookedAt bounds how many of the latest changes are looked at for names.
-const lookedAt = 20_000
+const lookedAt = 10_000
 
 // UnknownActors lists the names behind which no person is known, of the latest changes
 // since a time, the busiest first. What a cluster calls its own parts is no name of people.

@@ -15,11 +15,7 @@ var statuses = []struct{ value, text string }{
 
 // facets fills the ways in which the list can be narrowed, with how many findings each
 // would leave. A facet that is narrowed already shows what it was narrowed to.
-func (u *UI) facets(ctx context.Context, p *findingsPage, names names, f store.FindingFilter) error {
-	counts, err := u.Store.FindingFacets(ctx, f)
-	if err != nil {
-		return err
-	}
+func (u *UI) facets(ctx context.Context, p *findingsPage, names names, counts store.Facets) error {
 	p.Total = count(counts.Total, "finding")
 	if counts.More {
 		p.Total = num(counts.Total) + "+ findings"

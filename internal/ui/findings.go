@@ -139,8 +139,15 @@ func (u *UI) findings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list, err := u.Store.Findings(ctx, filter)
-	if err != nil {
+	var list store.Page[seaworthy.TrackedFinding]
+	var counts store.Facets
+	if err := together(ctx, func(ctx context.Context) (err error) {
+		list, err = u.Store.Findings(ctx, filter)
+		return err
+	}, func(ctx context.Context) (err error) {
+		counts, err = u.Store.FindingFacets(ctx, filter)
+		return err
+	}); err != nil {
 		return err
 	}
 	p.Rows = u.findingRows(p.page, names, list.Items)
@@ -153,7 +160,7 @@ func (u *UI) findings(w http.ResponseWriter, r *http.Request) error {
 	}
 	p.Known = len(states) > 0
 	p.Chosen = p.chosen(names)
-	if err := u.facets(ctx, &p, names, filter); err != nil {
+	if err := u.facets(ctx, &p, names, counts); err != nil {
 		return err
 	}
 	p.Columns = []column{

@@ -5,6 +5,7 @@ package ui
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
@@ -15,13 +16,13 @@ type names struct {
 	teams   map[string]string
 	sources map[string]seaworthy.DeclaredSource
 	// programs are tokens and agents that were asked for: there may be thousands.
-	programs map[string]string
+	programs *sync.Map
 	look     func(kind, id string) string
 }
 
 // names reads who and what there is. People and sources are hundreds, not thousands.
 func (u *UI) names(ctx context.Context) (names, error) {
-	n := names{users: map[string]seaworthy.User{}, teams: map[string]string{}, sources: map[string]seaworthy.DeclaredSource{}, programs: map[string]string{}}
+	n := names{users: map[string]seaworthy.User{}, teams: map[string]string{}, sources: map[string]seaworthy.DeclaredSource{}, programs: &sync.Map{}}
 	n.look = func(kind, id string) string { return u.nameOf(ctx, n, kind, id) }
 	people, err := u.people(ctx)
 	if err != nil {
@@ -86,10 +87,12 @@ func (n names) actor(actor string) string {
 
 // program is a token by its name, or an agent by its cluster's.
 func (n names) program(kind, id string) string {
-	if _, asked := n.programs[id]; !asked {
-		n.programs[id] = n.look(kind, id)
+	name, asked := n.programs.Load(id)
+	if !asked {
+		name = n.look(kind, id)
+		n.programs.Store(id, name)
 	}
-	return n.programs[id]
+	return name.(string)
 }
 
 // nameOf reads what a token or an agent is called. Who is bound to one program is told the

@@ -96,28 +96,36 @@ func (u *UI) overview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if p.Sources, err = u.sourceRows(ctx, p.page, names); err != nil {
+	sources := func(ctx context.Context) (err error) {
+		p.Sources, err = u.sourceRows(ctx, p.page, names)
 		return err
 	}
-	if p.Log, err = u.logHealth(ctx); err != nil {
+	health := func(ctx context.Context) (err error) {
+		p.Log, err = u.logHealth(ctx)
 		return err
 	}
 	if p.Program == nil {
+		if err := together(ctx, sources, health); err != nil {
+			return err
+		}
 		if p.Steps, err = u.steps(ctx, p); err != nil {
 			return err
 		}
 		return u.render(w, r, "overview", p)
 	}
-	if err := u.assess(ctx, &p, names); err != nil {
+	// Each fills fields of its own.
+	if err := together(ctx, sources, health, func(ctx context.Context) error {
+		return u.assess(ctx, &p, names)
+	}, func(ctx context.Context) (err error) {
+		p.Honesty, err = u.Audit.Honesty(ctx, *p.Program)
 		return err
-	}
-	if p.Honesty, err = u.Audit.Honesty(ctx, *p.Program); err != nil {
+	}, func(ctx context.Context) (err error) {
+		p.Due, err = u.dueRows(ctx, p.page, names, p.Now.AddDate(0, 0, 14))
 		return err
-	}
-	if p.Due, err = u.dueRows(ctx, p.page, names, p.Now.AddDate(0, 0, 14)); err != nil {
+	}, func(ctx context.Context) (err error) {
+		p.Changed, err = u.changes(ctx, p.page, names, 10)
 		return err
-	}
-	if p.Changed, err = u.changes(ctx, p.page, names, 10); err != nil {
+	}); err != nil {
 		return err
 	}
 	before, err := u.here(ctx, p.page)
