@@ -76,14 +76,24 @@ func (s *Store) Controls(ctx context.Context) ([]seaworthy.TrackedControl, error
 }
 
 // ControlsAsOf lists the version of each control that held at a moment, by id. Controls
-// that came later are not among them.
+// that came later are not among them. They are read once until one of them changes; what is
+// in them must not be changed.
 func (s *Store) ControlsAsOf(ctx context.Context, at time.Time) ([]seaworthy.TrackedControl, error) {
-	rows, err := s.read.QueryContext(ctx, `
-		SELECT c.document FROM controls c
-		JOIN (SELECT id, MAX(version) AS version FROM controls WHERE effective_from <= $1 GROUP BY id) v
-		  ON v.id = c.id AND v.version = c.version
-		ORDER BY c.id`, micros(at))
-	return collect(s, rows, err, scanDocument[seaworthy.TrackedControl])
+	all, err := s.controlsKept.get(ctx, s, controlVersions.kind, func() ([]seaworthy.TrackedControl, error) { return s.AllControlVersions(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	var out []seaworthy.TrackedControl
+	for _, c := range all { // by id and version
+		switch n := len(out) - 1; {
+		case c.EffectiveFrom.After(at):
+		case n >= 0 && out[n].ID == c.ID:
+			out[n] = c
+		default:
+			out = append(out, c)
+		}
+	}
+	return out, nil
 }
 
 // AllControlVersions lists every version of every control, by id, oldest first.

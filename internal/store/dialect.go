@@ -127,7 +127,7 @@ func postgres(dsn string) (dialect, error) {
 // plain has PostgreSQL run statements as they are. Pages ask many short ones whose cost it
 // guesses too high, and compiling them or starting other processes for them takes longer.
 func plain(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SET jit = off; SET max_parallel_workers_per_gather = 0`)
+	_, err := conn.Exec(ctx, `SET jit = off; SET max_parallel_workers_per_gather = 0; SET plan_cache_mode = force_custom_plan`)
 	return err
 }
 

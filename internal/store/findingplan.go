@@ -63,7 +63,7 @@ func (f *FindingFilter) branches() (columns []string, rows [][]any) {
 		{"assignee", f.Assignees}, {"check_id", f.Checks}, {"namespace", f.Namespaces}, {"kind", f.Kinds}, {"team", f.Teams}, {"source_id", f.Sources},
 	} {
 		// Nobody and no team are most of all.
-		if len(c.values) > 0 && !slices.Contains(c.values, noneOf) && len(c.values)*len(statuses) <= maxBranches {
+		if len(c.values) > 0 && !slices.Contains(c.values, noneOf) && !(f.anyCheck && c.column == "check_id") && len(c.values)*len(statuses) <= maxBranches {
 			column, values = c.column, c.values
 			break
 		}
@@ -147,6 +147,9 @@ func (s *Store) narrow(ctx context.Context, f *FindingFilter) error {
 	case f.Overdue, !f.OpenedFrom.IsZero(), !f.OpenedTo.IsZero():
 		some := FindingFilter{Status: f.Status, Overdue: f.Overdue, OpenedFrom: f.OpenedFrom, OpenedTo: f.OpenedTo, along: true}
 		most := maxAlong
+		if len(f.Severities) > 0 { // the order begins with what is asked for
+			most = maxNarrowed
+		}
 		if !f.byTime() {
 			some.Severities, some.Program, most = f.Severities, f.Program, maxNarrowed
 		}
@@ -176,14 +179,18 @@ func (s *Store) narrow(ctx context.Context, f *FindingFilter) error {
 // found among all.
 const manyOfChecks = 20_000
 
-// weigh finds out whether a list of more checks than there are branches is of most findings,
-// as it is behind a requirement.
+// fewBranches is up to how many branches of checks are read without a look at how many
+// findings they have.
+const fewBranches = 12
+
+// weigh finds out whether a list of many checks is of most findings, as it is behind a
+// requirement.
 func (s *Store) weigh(ctx context.Context, f *FindingFilter) error {
 	statuses := f.statuses()
 	if len(statuses) == 0 {
 		statuses = []seaworthy.FindingStatus{seaworthy.FindingOpen, seaworthy.FindingWaived, seaworthy.FindingFixed}
 	}
-	if !f.branched() || len(f.Checks)*len(statuses) <= maxBranches || len(f.Sources)+len(f.Namespaces)+len(f.Teams)+len(f.Assignees)+len(f.Kinds) > 0 {
+	if !f.branched() || len(f.Checks)*len(statuses) <= fewBranches || len(f.Sources)+len(f.Namespaces)+len(f.Teams)+len(f.Assignees)+len(f.Kinds) > 0 {
 		return nil
 	}
 	n := 0

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/tlog"
 )
 
@@ -45,6 +46,8 @@ type Store struct {
 	facets      facetCache
 	counts      countsCopy
 	inForce     keptList[WaiverInForce]
+
+	controlsKept keptList[seaworthy.TrackedControl]
 }
 
 // Open opens the database, making or migrating it as needed. A database of a newer
