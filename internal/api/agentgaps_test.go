@@ -3,6 +3,7 @@
 package api_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -201,4 +202,30 @@ func TestTheSilenceOfAgentsSaysWhatItMeans(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAnAgentEndsBeforeItSaysThatItWatches: the one that is started next says since when,
+// and until then nobody knows of a watch; the agent's first process has nothing before it.
+func TestAnAgentEndsBeforeItSaysThatItWatches(t *testing.T) {
+	for _, before := range []bool{false, true} {
+		t.Run(fmt.Sprint("a process before it: ", before), func(t *testing.T) {
+			each(t, func(w *world) {
+				cluster := w.declare("prod", "", "shop")
+				started := w.now.Add(-time.Second)
+				a := w.enrolled(cluster.ID)
+				enrolled := w.now
+				if before {
+					a.beat(seaworthy.Heartbeat{Instance: "i1", Started: started})
+					started = w.now.Add(20 * time.Second)
+				}
+				w.now = w.now.Add(30 * time.Second)
+				a.beat(seaworthy.Heartbeat{Instance: "i2", Leader: true, Started: started, Watching: w.now})
+				gaps := w.gapsOf(cluster.ID)
+				if !before && len(gaps) != 0 || before && (len(gaps) != 1 || gaps[0].Kind != store.GapWatch ||
+					gaps[0].From.Sub(enrolled).Abs() > time.Second || gaps[0].To.Sub(w.now).Abs() > time.Second) {
+					t.Errorf("gaps: %+v", gaps)
+				}
+			})
+		})
+	}
 }

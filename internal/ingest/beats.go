@@ -165,6 +165,13 @@ func (b *beat) watched(since time.Time) error {
 		return err
 	}
 	last := b.live.WatchedAt
+	if last.IsZero() {
+		enrolled, err := b.enrolledBefore()
+		if err != nil {
+			return err
+		}
+		last = enrolled
+	}
 	if last.IsZero() || !since.After(last) {
 		return nil
 	}
@@ -179,6 +186,17 @@ func (b *beat) watched(since time.Time) error {
 		ID: b.tx.NewID(), SourceID: b.source, Kind: store.GapWatch, From: last, To: since,
 		Reason: "the agent began to watch anew: what was changed and undone in between was not seen by watching",
 	})
+}
+
+// enrolledBefore is when the agent was enrolled by a process before the one that speaks, and
+// zero where this one enrolled it: one that ended before it said that it watches may have
+// watched, and nobody did after it.
+func (b *beat) enrolledBefore() (time.Time, error) {
+	agent, err := b.tx.Agent(b.agent)
+	if err != nil || b.said.Started.IsZero() || !b.ours(b.said.Started).After(agent.EnrolledAt) {
+		return time.Time{}, err
+	}
+	return agent.EnrolledAt, nil
 }
 
 // watchHeard ends what the server itself opened while it heard of nobody who watches.
