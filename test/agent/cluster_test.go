@@ -225,13 +225,13 @@ func (w *world) agentOf(name, replicaName, source string, enrol bool, door *wire
 	token := filepath.Join(dir, "token")
 	if enrol {
 		var made struct{ Token string }
-		w.api(http.MethodPost, "/api/v1/sources/"+source+"/enrolments", nil, &made)
+		w.server.Ask(http.MethodPost, "/api/v1/sources/"+source+"/enrolments", nil, &made)
 		w.write(token, made.Token)
 	}
 	r := &replica{health: program.FreeAddress(w.t), hook: program.FreeAddress(w.t)}
 	door.also(r.hook)
 	r.Process = program.New(w.t,
-		"agent", "--config", filepath.Join(dir, "seaworthy.yaml"), "--name", name, "--server", "http://"+w.address, "--enrolment-file", token,
+		"agent", "--config", filepath.Join(dir, "seaworthy.yaml"), "--name", name, "--server", w.server.URL(), "--enrolment-file", token,
 		"--spool", filepath.Join(dir, "spool"), "--replica", replicaName, "--kubeconfig", w.kubeconfig(name), "--listen", r.hook,
 		"--metrics-listen", r.health, "--webhook-url", "https://"+door.addr, "--log-level", "debug",
 	)
@@ -274,7 +274,7 @@ func (w *world) heard() {
 		var page struct {
 			Items []struct{ Instances []seaworthy.Heartbeat }
 		}
-		if err := w.tryAPI(http.MethodGet, "/api/v1/agents", nil, &page); err != nil {
+		if err := w.server.Try(http.MethodGet, "/api/v1/agents", nil, &page); err != nil {
 			return err
 		}
 		for _, a := range page.Items {

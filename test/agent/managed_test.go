@@ -37,7 +37,7 @@ func TestManagedClusters(t *testing.T) {
 	sources, doors := map[string]seaworthy.DeclaredSource{"direct": w.source}, []*wire{w.door}
 	for _, p := range providers {
 		var s seaworthy.DeclaredSource
-		w.api(http.MethodPost, "/api/v1/sources", object{"kind": "cluster", "name": p.name, "environment": "production"}, &s)
+		w.server.Ask(http.MethodPost, "/api/v1/sources", object{"kind": "cluster", "name": p.name, "environment": "production"}, &s)
 		own, door := name+"-"+p.name, newWire(t)
 		w.install(own)
 		w.ready(w.agentOf(own, p.name, s.ID, true, door))
@@ -92,7 +92,7 @@ func (w *world) auditIsNotObserved(source string) {
 				Instances []seaworthy.Heartbeat
 			}
 		}
-		if err := w.tryAPI(http.MethodGet, "/api/v1/agents?limit=200", nil, &page); err != nil {
+		if err := w.server.Try(http.MethodGet, "/api/v1/agents?limit=200", nil, &page); err != nil {
 			return err
 		}
 		for _, a := range page.Items {
@@ -214,11 +214,11 @@ func (w *world) deliver(p provider, source string, events []object, random *rand
 	bodies = append(bodies, bodies[:len(bodies)/3]...)
 	random.Shuffle(len(bodies), func(i, j int) { bodies[i], bodies[j] = bodies[j], bodies[i] })
 	for _, body := range bodies {
-		r, err := http.NewRequest(http.MethodPost, "http://"+w.address+"/api/v1/sources/"+source+"/audit-events", bytes.NewReader(body))
+		r, err := http.NewRequest(http.MethodPost, w.server.URL()+"/api/v1/sources/"+source+"/audit-events", bytes.NewReader(body))
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		r.Header.Set("Authorization", "Bearer "+w.token)
+		r.Header.Set("Authorization", "Bearer "+w.server.Token)
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
 			w.t.Fatal(err)

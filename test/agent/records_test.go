@@ -43,7 +43,7 @@ func (w *world) noticed(g *seaworthy.Gap) {
 func (w *world) recordedAt(kind, id string) time.Time {
 	w.t.Helper()
 	var page struct{ Items []store.LogEntry }
-	w.api(http.MethodGet, "/api/v1/log/entries?limit=200&kind="+kind+"&subject="+id, nil, &page)
+	w.server.Ask(http.MethodGet, "/api/v1/log/entries?limit=200&kind="+kind+"&subject="+id, nil, &page)
 	if len(page.Items) == 0 {
 		w.t.Fatalf("the log has no %s %s", kind, id)
 	}
@@ -58,7 +58,7 @@ func (w *world) delivered(g *seaworthy.Gap) (*seaworthy.Delivery, error) {
 		return nil, fmt.Errorf("the server told of:\n%s", w.told.all())
 	}
 	var page struct{ Items []seaworthy.Delivery }
-	if err := w.tryAPI(http.MethodGet, "/api/v1/deliveries?limit=200", nil, &page); err != nil {
+	if err := w.server.Try(http.MethodGet, "/api/v1/deliveries?limit=200", nil, &page); err != nil {
 		return nil, err
 	}
 	for _, d := range page.Items {

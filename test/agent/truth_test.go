@@ -87,7 +87,7 @@ func (w *world) secretsKey() []byte {
 	if err := json.Unmarshal(field("agent"), &who); err != nil {
 		w.t.Fatal(err)
 	}
-	c, err := client.New(client.Config{URL: "http://" + w.address, Key: client.NewAgentKey(who.ID, ed25519.NewKeyFromSeed(field("key")))})
+	c, err := client.New(client.Config{URL: w.server.URL(), Key: client.NewAgentKey(who.ID, ed25519.NewKeyFromSeed(field("key")))})
 	if err != nil {
 		w.t.Fatal(err)
 	}

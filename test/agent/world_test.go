@@ -8,11 +8,8 @@
 package agent
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -23,8 +20,6 @@ import (
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
-	"github.com/seaworthy-dev/seaworthy/internal/auth"
-	"github.com/seaworthy-dev/seaworthy/internal/server"
 	"github.com/seaworthy-dev/seaworthy/test/kubeapiserver"
 	"github.com/seaworthy-dev/seaworthy/test/program"
 )
@@ -54,10 +49,7 @@ type world struct {
 	door  *wire // from the API server to the agents
 	sink  sink
 
-	server   *program.Process
-	data     string
-	address  string
-	token    string // of the owner
+	server   *program.Server
 	source   seaworthy.DeclaredSource
 	receiver *receiver // of what agents tell
 	told     *receiver // of what the server tells
@@ -103,76 +95,12 @@ func listsSecrets(w *world) { w.secrets = true }
 // startServer starts the server and declares the cluster.
 func (w *world) startServer(data string) {
 	w.t.Helper()
-	w.data, w.address = data, program.FreeAddress(w.t)
-	s, err := server.Open(w.t.Context(), server.Config{Data: data, BaseURL: "http://" + w.address})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	_, token, err := s.Auth().CreateToken(w.t.Context(), program.Owner(w.t, s.Auth()), auth.NewToken{Name: "test", Role: seaworthy.Owner})
-	if err = errors.Join(err, s.Close()); err != nil {
-		w.t.Fatal(err)
-	}
-	w.token = token
-	w.server = program.New(w.t, "serve", "--data", data, "--listen", w.address, "--base-url", "http://"+w.address, "--allow-outgoing", "127.0.0.0/8", "--log-level", "warn")
-	w.server.Start()
-	w.serverAnswers()
+	w.server = program.NewServer(w.t, data, "--allow-outgoing", "127.0.0.0/8")
+	w.server.Run()
 	var people struct{ ID string }
-	w.api(http.MethodPost, "/api/v1/destinations", object{"name": "people", "kind": "webhook", "url": w.told.URL, "secret": signingKey}, &people)
-	w.api(http.MethodPost, "/api/v1/notice-rules", object{"name": "everything", "destinations": []string{people.ID}}, nil)
-	w.api(http.MethodPost, "/api/v1/sources", object{"kind": "cluster", "name": "production", "environment": "production"}, &w.source)
-}
-
-func (w *world) serverAnswers() {
-	w.t.Helper()
-	w.until("the server answers", time.Minute, func() error {
-		resp, err := http.Get("http://" + w.address + "/readyz")
-		if err != nil {
-			return err
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return errors.New(resp.Status)
-		}
-		return nil
-	})
-}
-
-// api asks the server something that has to work.
-func (w *world) api(method, path string, body, into any) {
-	w.t.Helper()
-	if err := w.tryAPI(method, path, body, into); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) tryAPI(method, path string, body, into any) error {
-	var text io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		text = bytes.NewReader(raw)
-	}
-	r, err := http.NewRequest(method, "http://"+w.address+path, text)
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Authorization", "Bearer "+w.token)
-	r.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s: %s %s %v", method, path, resp.Status, raw, err)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(raw, into)
+	w.server.Ask(http.MethodPost, "/api/v1/destinations", object{"name": "people", "kind": "webhook", "url": w.told.URL, "secret": signingKey}, &people)
+	w.server.Ask(http.MethodPost, "/api/v1/notice-rules", object{"name": "everything", "destinations": []string{people.ID}}, nil)
+	w.source = w.server.Cluster("production")
 }
 
 func (w *world) tryChanges(query url.Values) ([]seaworthy.Change, error) {
@@ -184,7 +112,7 @@ func (w *world) tryChanges(query url.Values) ([]seaworthy.Change, error) {
 			Items []seaworthy.Change
 			Next  string
 		}
-		if err := w.tryAPI(http.MethodGet, "/api/v1/changes?"+q.Encode(), nil, &page); err != nil {
+		if err := w.server.Try(http.MethodGet, "/api/v1/changes?"+q.Encode(), nil, &page); err != nil {
 			return nil, err
 		}
 		out = append(out, page.Items...)
@@ -215,7 +143,7 @@ func (w *world) of(kind, namespace, name string) []seaworthy.Change {
 func (w *world) gaps() []seaworthy.Gap {
 	w.t.Helper()
 	var page struct{ Items []seaworthy.Gap }
-	if w.tryAPI(http.MethodGet, "/api/v1/gaps?limit=200", nil, &page) != nil {
+	if w.server.Try(http.MethodGet, "/api/v1/gaps?limit=200", nil, &page) != nil {
 		return nil
 	}
 	return page.Items

@@ -108,10 +108,10 @@ func (w *world) record() (out []seaworthy.Change) {
 	if err := w.server.Stop(); err != nil {
 		w.t.Errorf("the server ended with %v", err)
 	}
-	if info, err := os.Stat(filepath.Join(w.data, "seaworthy.db")); err == nil {
+	if info, err := os.Stat(filepath.Join(w.server.Data, "seaworthy.db")); err == nil {
 		w.t.Logf("the server's database is %.0f MB", float64(info.Size())/1e6)
 	}
-	s, err := store.Open(w.t.Context(), store.Config{Dir: w.data})
+	s, err := store.Open(w.t.Context(), store.Config{Dir: w.server.Data})
 	if err != nil {
 		w.t.Fatal(err)
 	}

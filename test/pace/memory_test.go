@@ -121,7 +121,7 @@ func (w *world) shows(place, status string) {
 	q := url.Values{"source": {w.source.ID}, "namespace": {place}, "check": {"privileged-container"}, "status": {"open,fixed"}}
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		var page struct{ Items []seaworthy.TrackedFinding }
-		if err := w.try(http.MethodGet, "/api/v1/findings?"+q.Encode(), nil, &page); err != nil {
+		if err := w.server.Try(http.MethodGet, "/api/v1/findings?"+q.Encode(), nil, &page); err != nil {
 			w.t.Fatal(err)
 		}
 		if len(page.Items) == 1 && string(page.Items[0].Status) == status {

@@ -7,7 +7,6 @@ package pace
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -33,8 +32,6 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/seaworthy-dev/seaworthy"
-	"github.com/seaworthy-dev/seaworthy/internal/auth"
-	"github.com/seaworthy-dev/seaworthy/internal/server"
 	"github.com/seaworthy-dev/seaworthy/test/kubeapiserver"
 	"github.com/seaworthy-dev/seaworthy/test/program"
 )
@@ -75,11 +72,8 @@ type world struct {
 	client   *kubernetes.Clientset // of an administrator
 	auditLog string
 
-	server  *program.Process
-	data    string
-	address string
-	token   string // of the owner
-	source  seaworthy.DeclaredSource
+	server *program.Server
+	source seaworthy.DeclaredSource
 
 	agent        *program.Process
 	health, hook string // addresses of the agent
@@ -119,55 +113,10 @@ func enter(t *testing.T, audited bool) *world {
 // serve starts the server and declares the cluster.
 func (w *world) serve() {
 	w.t.Helper()
-	w.data, w.address = filepath.Join(w.dir, "server"), program.FreeAddress(w.t)
-	s, err := server.Open(w.t.Context(), server.Config{Data: w.data, BaseURL: "http://" + w.address})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	_, token, err := s.Auth().CreateToken(w.t.Context(), program.Owner(w.t, s.Auth()), auth.NewToken{Name: "test", Role: seaworthy.Owner})
-	if err = errors.Join(err, s.Close()); err != nil {
-		w.t.Fatal(err)
-	}
-	w.token = token
-	w.server = program.New(w.t, "serve", "--data", w.data, "--listen", w.address, "--base-url", "http://"+w.address, "--log-level", "warn")
+	w.server = program.NewServer(w.t, filepath.Join(w.dir, "server"))
 	w.server.Binary = w.binary
-	w.server.Start()
-	w.server.Ready(w.address)
-	w.api(http.MethodPost, "/api/v1/sources", object{"kind": "cluster", "name": "production", "environment": "production"}, &w.source)
-}
-
-// api asks the server something that has to work.
-func (w *world) api(method, path string, body, into any) {
-	w.t.Helper()
-	if err := w.try(method, path, body, into); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) try(method, path string, body, into any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	r, err := http.NewRequest(method, "http://"+w.address+path, bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Authorization", "Bearer "+w.token)
-	r.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s: %s %s %v", method, path, resp.Status, raw, err)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(raw, into)
+	w.server.Run()
+	w.source = w.server.Cluster("production")
 }
 
 // settings give the two checks parameters without which they judge nothing. The rest is the
@@ -184,7 +133,7 @@ func (w *world) install() (settingsText string, env []string) {
 	w.t.Helper()
 	values := filepath.Join(w.dir, "values.yaml")
 	w.write(values, settings)
-	out, err := exec.Command(w.binary, "agent", "manifests", "--server", "http://"+w.address, "--values", values).Output()
+	out, err := exec.Command(w.binary, "agent", "manifests", "--server", w.server.URL(), "--values", values).Output()
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -245,7 +194,7 @@ func (w *world) watch() {
 		return name
 	}
 	var made struct{ Token string }
-	w.api(http.MethodPost, "/api/v1/sources/"+w.source.ID+"/enrolments", nil, &made)
+	w.server.Ask(http.MethodPost, "/api/v1/sources/"+w.source.ID+"/enrolments", nil, &made)
 	audit := ""
 	if w.auditLog != "" {
 		w.auditToken = "a token of audit events"
@@ -257,7 +206,7 @@ func (w *world) watch() {
 	}
 	w.health, w.hook = program.FreeAddress(w.t), program.FreeAddress(w.t)
 	w.agent = program.New(w.t,
-		"agent", "--config", file("seaworthy.yaml", before+"agent:\n"+audit+after), "--server", "http://"+w.address,
+		"agent", "--config", file("seaworthy.yaml", before+"agent:\n"+audit+after), "--server", w.server.URL(),
 		"--enrolment-file", file("token", made.Token), "--spool", filepath.Join(w.dir, "spool"), "--replica", "one", "--kubeconfig", w.kubeconfig(),
 		"--listen", w.hook, "--metrics-listen", w.health, "--webhook-url", "https://"+w.hook,
 	)

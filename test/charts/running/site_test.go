@@ -8,7 +8,6 @@
 package running
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,8 +30,6 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/client"
-	"github.com/seaworthy-dev/seaworthy/internal/auth"
-	"github.com/seaworthy-dev/seaworthy/internal/server"
 	"github.com/seaworthy-dev/seaworthy/test/charts"
 	"github.com/seaworthy-dev/seaworthy/test/kubeapiserver"
 	"github.com/seaworthy-dev/seaworthy/test/program"
@@ -55,11 +52,9 @@ type site struct {
 	auditLog string
 	service  *service // what the Service of the chart would be
 
-	server  *program.Process
-	data    string
-	address string
-	api     *client.Client
-	source  seaworthy.DeclaredSource
+	server *program.Server
+	api    *client.Client
+	source seaworthy.DeclaredSource
 
 	pods []*pod
 }
@@ -130,30 +125,13 @@ func (s *site) write(file, text string) string {
 // serve starts the server and declares the cluster.
 func (s *site) serve(data string) {
 	s.Helper()
-	s.data, s.address = data, program.FreeAddress(s)
-	base := "http://" + s.address
-	own, err := server.Open(s.Context(), server.Config{Data: data, BaseURL: base})
-	if err != nil {
+	s.server = program.NewServer(s, data)
+	s.server.Run()
+	var err error
+	if s.api, err = client.New(client.Config{URL: s.server.URL(), Token: s.server.Token}); err != nil {
 		s.Fatal(err)
 	}
-	_, token, err := own.Auth().CreateToken(s.Context(), program.Owner(s, own.Auth()), auth.NewToken{Name: "test", Role: seaworthy.Owner})
-	if err = errors.Join(err, own.Close()); err != nil {
-		s.Fatal(err)
-	}
-	s.server = program.New(s, "serve", "--data", data, "--listen", s.address, "--base-url", base, "--log-level", "warn")
-	s.server.Start()
-	s.server.Ready(s.address)
-	if s.api, err = client.New(client.Config{URL: base, Token: token}); err != nil {
-		s.Fatal(err)
-	}
-	s.ask(http.MethodPost, "/api/v1/sources", map[string]any{"kind": "cluster", "name": "production", "environment": "production"}, &s.source)
-}
-
-func (s *site) ask(method, path string, body, into any) {
-	s.Helper()
-	if err := s.api.Send(s.Context(), method, path, body, into); err != nil {
-		s.Fatalf("%s %s: %v", method, path, err)
-	}
+	s.source = s.server.Cluster("production")
 }
 
 // prepare makes what is there before a chart is installed: the namespace, what the cluster
@@ -175,7 +153,7 @@ func (s *site) prepare() {
 		s.Fatal(err)
 	}
 	var enrolment struct{ Token string }
-	s.ask(http.MethodPost, "/api/v1/sources/"+s.source.ID+"/enrolments", nil, &enrolment)
+	s.server.Ask(http.MethodPost, "/api/v1/sources/"+s.source.ID+"/enrolments", nil, &enrolment)
 	for name, token := range map[string]string{"seaworthy-enrolment": enrolment.Token, "seaworthy-audit": auditToken} {
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, StringData: map[string]string{"token": token}}
 		if _, err := s.admin.CoreV1().Secrets(namespace).Create(ctx, secret, made); err != nil {
@@ -189,7 +167,7 @@ func (s *site) install(helm string, set ...string) {
 	home := s.TempDir()
 	args := []string{
 		"install", release, "../../../deploy/charts/seaworthy-agent", "--namespace", namespace, "--kubeconfig", s.kube.Kubeconfig,
-		"--set", "fullnameOverride=" + release, "--set", "server.url=http://" + s.address, "--set", "enrolment.secretName=seaworthy-enrolment",
+		"--set", "fullnameOverride=" + release, "--set", "server.url=" + s.server.URL(), "--set", "enrolment.secretName=seaworthy-enrolment",
 		"--set", "audit.tokenSecretName=seaworthy-audit", "--set", "logLevel=debug", "--set", "logFormat=text",
 	}
 	for _, v := range set {
@@ -352,16 +330,5 @@ func (s *site) intact() {
 	for _, p := range s.pods {
 		_ = p.Stop()
 	}
-	_ = s.server.Stop()
-	own, err := server.Open(context.WithoutCancel(s.Context()), server.Config{Data: s.data, BaseURL: "http://" + s.address})
-	if err != nil {
-		s.Fatal(err)
-	}
-	got, err := own.SelfCheck(s.Context())
-	if err = errors.Join(err, own.Close()); err != nil {
-		s.Fatal(err)
-	}
-	if !got.Intact() {
-		s.Errorf("the log does not verify: %q", got.Problems)
-	}
+	s.server.Intact()
 }
