@@ -5,6 +5,7 @@ package uplink
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
@@ -13,7 +14,7 @@ import (
 // takes neither, and nothing is forgotten.
 func TestTheEnd(t *testing.T) {
 	r, dir := newReceiver(t), t.TempDir()
-	u := r.open(dir, nil)
+	u := r.open(dir, func(c *Config) { c.Every = time.Minute }) // for which the server is waited for
 	u.Observe(observation(1))
 	r.failing(func() int { return http.StatusServiceUnavailable })
 	if err := u.End(t.Context()); err == nil {

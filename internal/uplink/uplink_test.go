@@ -433,6 +433,7 @@ func TestHeartbeats(t *testing.T) {
 	var mu sync.Mutex
 	leader := false
 	u := r.open(t.TempDir(), func(c *Config) {
+		c.Every = time.Minute // for which the server is waited for
 		c.State = func() seaworthy.Heartbeat {
 			mu.Lock()
 			defer mu.Unlock()
