@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -99,7 +98,7 @@ func (s *Server) startNodes(ctx context.Context, client kubernetes.Interface, no
 	if err != nil {
 		return err
 	}
-	return p.await(time.Minute, func() error {
+	return p.await(patience, func() error {
 		list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err
@@ -134,7 +133,7 @@ func (s *Server) startControllers(ctx context.Context, client kubernetes.Interfa
 	if err != nil {
 		return err
 	}
-	return p.await(time.Minute, func() error {
+	return p.await(patience, func() error {
 		if _, err := client.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{}); err != nil {
 			return err
 		}

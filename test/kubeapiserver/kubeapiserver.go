@@ -35,6 +35,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/seaworthy-dev/seaworthy/test/kubeapiserver/binaries"
+	"github.com/seaworthy-dev/seaworthy/test/ports"
 )
 
 // serviceIP is the first address of serviceRange, which is the API server's own.
@@ -189,20 +190,20 @@ func try(bin, dir string, flags []string) (*Server, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return s, fmt.Errorf("make a folder for the server: %w", err)
 	}
-	ports, err := freePorts(3)
+	free, err := ports.Free(3)
 	if err != nil {
 		return s, err
 	}
-	host := "https://127.0.0.1:" + ports[2]
+	host := "https://127.0.0.1:" + free[2]
 	if err := s.writeKeys(host); err != nil {
 		return s, err
 	}
-	store := "http://127.0.0.1:" + ports[0]
+	store := "http://127.0.0.1:" + free[0]
 	s.store = store
-	if err := s.startEtcd(store, "http://127.0.0.1:"+ports[1]); err != nil {
+	if err := s.startEtcd(store, "http://127.0.0.1:"+free[1]); err != nil {
 		return s, err
 	}
-	s.startAgain = func() error { return s.startAPI(store, ports[2], flags) }
+	s.startAgain = func() error { return s.startAPI(store, free[2], flags) }
 	return s, s.startAgain()
 }
 
@@ -311,7 +312,7 @@ func (s *Server) startEtcd(client, peer string) error {
 		return err
 	}
 	c := http.Client{Timeout: 2 * time.Second}
-	return p.await(30*time.Second, func() error {
+	return p.await(patience, func() error {
 		resp, err := c.Get(client + "/health")
 		if err != nil {
 			return err
@@ -349,7 +350,7 @@ func (s *Server) startAPI(store, port string, flags []string) error {
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	return p.await(2*time.Minute, func() error {
+	return p.await(patience, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		return client.RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()

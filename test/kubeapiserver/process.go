@@ -5,12 +5,10 @@ package kubeapiserver
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -23,6 +21,10 @@ type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended, whoever ended it
 }
+
+// patience is how long one may take to be ready where much else runs on the machine; alone it
+// takes seconds.
+const patience = 4 * time.Minute
 
 func launch(binary, dir string, args ...string) (*process, error) {
 	p := &process{name: filepath.Base(binary), done: make(chan struct{})}
@@ -105,18 +107,4 @@ func (p *process) portTaken() bool {
 	default:
 		return false
 	}
-}
-
-// freePorts finds n different ports that nothing listens on at this moment.
-func freePorts(n int) ([]string, error) {
-	ports := make([]string, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		defer l.Close() // held until all are found, so that they differ
-		ports[i] = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }

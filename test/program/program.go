@@ -21,6 +21,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/cli"
+	"github.com/seaworthy-dev/seaworthy/test/ports"
 )
 
 const environment = "SEAWORTHY_TEST_PROGRAM"
@@ -156,12 +157,11 @@ func (p *Process) Printed() string {
 // FreeAddress gives an address on the loopback interface that nobody listens on.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := ports.Free(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", free[0])
 }
 
 // Owner sets a new server up and gives its owner.
