@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
 	"github.com/seaworthy-dev/seaworthy/internal/notify"
@@ -112,6 +114,28 @@ func TestGapsOfPlaces(t *testing.T) {
 	p.works(hook)
 	if last := gaps[len(gaps)-1]; !last.From.Equal(began) || last.To.IsZero() {
 		t.Errorf("a gap that lasted when the agent ended has not ended: %+v", gaps)
+	}
+}
+
+// TestWhyAGapLasts: that nobody is asked may be noticed before it is found what somebody did.
+func TestWhyAGapLasts(t *testing.T) {
+	c, hook := noon(), seaworthy.SeenByWebhook
+	p, gaps := placesAt(t, c, filepath.Join(t.TempDir(), "places.json"))
+	p.works(hook)
+	began := c.time()
+	c.forward(time.Second)
+	p.fails(hook, "nobody is asked")
+	p.caused(hook, "it was removed")
+	p.caused(hook, "it was removed")
+	p.fails(hook, "nobody is asked")
+	c.forward(time.Second)
+	p.works(hook)
+	want := []seaworthy.AgentGap{
+		{Place: hook, From: began, Reason: "nobody is asked"}, {Place: hook, From: began, Reason: "it was removed"},
+		{Place: hook, From: began, To: c.time(), Reason: "it was removed"},
+	}
+	if diff := cmp.Diff(want, *gaps); diff != "" {
+		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 }
 

@@ -115,7 +115,7 @@ func (a *Agent) hookWas(missing bool, should []byte, have *admissionregistration
 		reason += ", with a client that calls itself " + m
 	}
 	a.log.Error(reason)
-	a.places.fails(seaworthy.SeenByWebhook, reason)
+	a.places.caused(seaworthy.SeenByWebhook, reason)
 	a.teller.ownConfiguration("The configuration of the webhook in " + a.source().Name + " " + what + ", and the agent put it back")
 }
 

@@ -162,6 +162,24 @@ func (p *places) fails(name, reason string) {
 	}
 }
 
+// caused is fails where it is known what somebody did. A gap that lasts may have begun before
+// that was found: it is told again, with the reason.
+func (p *places) caused(name, reason string) {
+	p.mu.Lock()
+	p.set(name, seaworthy.PlaceBroken, reason)
+	gap := p.begin(name)
+	if x := p.at[name]; gap == nil && p.leader && x.Gap != nil && x.Gap.Reason != reason {
+		x.Gap.Reason = reason
+		p.write()
+		with := *x.Gap
+		gap = &with
+	}
+	p.mu.Unlock()
+	if gap != nil {
+		p.tell(*gap)
+	}
+}
+
 // seen and unproven are works and fails for the watch, whose gaps are told by who watches.
 func (p *places) seen(name string) {
 	p.mu.Lock()
