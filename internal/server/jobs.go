@@ -104,6 +104,10 @@ func (v *steady) ago(wall, machine time.Time) time.Duration {
 // bypassLookback is how far back a server that has just started looks.
 const bypassLookback = time.Hour
 
+// bypassAgain is how much later each change is looked at once more: an agent that was not
+// there says when its webhook was to be asked only when it is back.
+const bypassAgain = 5 * time.Minute
+
 // bypassed marks the changes about which no webhook was asked, each once the webhook had
 // time to tell of it.
 func (s *Server) bypassed() func(context.Context) error {
@@ -114,8 +118,10 @@ func (s *Server) bypassed() func(context.Context) error {
 			done = now.Add(-bypassLookback)
 		}
 		to := now.Add(-trail.BypassAfter)
-		if err := trail.Bypassed(ctx, trail.Config{Store: s.store}, done.Add(-agentRound), to); err != nil {
-			return err
+		for _, ago := range [...]time.Duration{0, bypassAgain} {
+			if err := trail.Bypassed(ctx, trail.Config{Store: s.store}, done.Add(-agentRound-ago), to.Add(-ago)); err != nil {
+				return err
+			}
 		}
 		done = to
 		return nil
