@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/changes"
 )
 
 // Door answers the API server. It is an HTTP handler, safe for concurrent use.
@@ -104,7 +106,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.log.Error("admission could not be judged whole", "request", review.String(), "allowed", decision.Allowed, "why", decision.NotJudged)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(decision.answer(review.UID)); err != nil {
+	if err := json.NewEncoder(w).Encode(decision.answer(review)); err != nil {
 		d.log.Warn("admission review not answered", "error", err, "request", review.String())
 	}
 }
@@ -149,11 +151,19 @@ func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 // answer is the decision as the API server reads it.
-func (d *Decision) answer(uid string) *admissionv1.AdmissionReview {
+func (d *Decision) answer(r *Review) *admissionv1.AdmissionReview {
+	notes := d.Annotations
+	if r.named() {
+		notes = maps.Clone(notes)
+		if notes == nil {
+			notes = map[string]string{}
+		}
+		notes[changes.ReviewNote+r.UID] = "answered"
+	}
 	out := &admissionv1.AdmissionReview{
 		TypeMeta: metav1.TypeMeta{APIVersion: reviewVersion, Kind: reviewKind},
 		Response: &admissionv1.AdmissionResponse{
-			UID: types.UID(uid), Allowed: d.Allowed, Warnings: d.Warnings, AuditAnnotations: d.Annotations,
+			UID: types.UID(r.UID), Allowed: d.Allowed, Warnings: d.Warnings, AuditAnnotations: notes,
 		},
 	}
 	if !d.Allowed {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,6 +60,25 @@ func TestAnswers(t *testing.T) {
 		}
 		if mode == admission.Deny && (r.Result.Code != http.StatusForbidden || !strings.Contains(r.Result.Message, "https://example.com/checks/privileged-container")) {
 			t.Errorf("the result is %+v", r.Result)
+		}
+	}
+}
+
+// TestAnswersNameTheReview, so that the audit event of the request does; those of deletions
+// and of dry-runs do not.
+func TestAnswersNameTheReview(t *testing.T) {
+	var seen []*admission.Request
+	d := admission.NewDoor(guard(t, admission.Config{Default: admission.Audit}, only("privileged-container")), admission.DoorConfig{Seen: func(r *admission.Request) { seen = append(seen, r) }})
+	for _, test := range []struct {
+		asked
+		want bool
+	}{
+		{asked{object: parse(t, bad)}, true}, {asked{object: parse(t, bad), dryRun: true}, false}, {asked{old: parse(t, bad), operation: "DELETE"}, false},
+	} {
+		seen = nil
+		_, named := post(t, d, test.body(t)).AuditAnnotations["review.u1"]
+		if named != test.want || len(seen) == 1 && slices.Equal(seen[0].Reviews, []string{"u1"}) != test.want {
+			t.Errorf("%+v: named %t, sighted with %v", test.asked, named, seen)
 		}
 	}
 }

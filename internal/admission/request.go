@@ -34,6 +34,9 @@ func sighted(r *Review, d *Decision, at time.Time) *Request {
 		out.Outcome = seaworthy.OutcomeDenied
 	}
 	changes.KeepJudged(&out.Sighting, d.judged())
+	if r.named() {
+		out.Reviews = []string{r.UID}
+	}
 	o := &out.Object
 	o.APIVersion, o.Kind, o.Namespace, o.Name = r.apiVersion(), r.Kind.Kind, r.Namespace, r.Name
 	o.Subresource = r.Subresource

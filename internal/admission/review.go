@@ -118,6 +118,13 @@ func ReadReview(body []byte) (*Review, error) {
 	return r, nil
 }
 
+// maxUID is what fits, with [changes.ReviewNote], into the name of an annotation.
+const maxUID = 40
+
+// named tells whether the audit event of the request names the review. That of a deletion
+// does not: a whole collection is deleted in one request, with a review of each object.
+func (r *Review) named() bool { return r.Operation != opDelete && !r.DryRun && len(r.UID) <= maxUID }
+
 // text gives the length of a text in JSON without its closing quote, or -1.
 func text(b []byte) int {
 	for at := 0; ; {

@@ -58,7 +58,7 @@ func Join(o *Observation, recorded []seaworthy.Change) (int, Joined) {
 		if repeats(o, c) {
 			return i, IsNothing
 		}
-		if apart := o.At.Sub(c.At).Abs(); tells(o, c) && (best < 0 || apart < nearest) {
+		if apart := farness(o, c); tells(o, c) && (best < 0 || apart < nearest) {
 			best, nearest = i, apart
 		}
 	}
@@ -66,6 +66,39 @@ func Join(o *Observation, recorded []seaworthy.Change) (int, Joined) {
 		return -1, IsNew
 	}
 	return best, IsMore
+}
+
+// farness orders the changes that an observation may be of: those of a review of the same
+// request come first, of several the latest, since the API server asks again where another
+// write came first.
+func farness(o *Observation, c *seaworthy.Change) time.Duration {
+	apart := o.At.Sub(c.At).Abs()
+	if linked, _ := reviewed(o, c); linked {
+		return -apart - time.Hour
+	}
+	return apart
+}
+
+// reviewed tells what the names of admission reviews say of an observation and a change, one
+// of which the webhook told and the other an audit event: that they are of one request, or
+// that they are not.
+func reviewed(o *Observation, c *seaworthy.Change) (linked, apart bool) {
+	for i := range c.Sightings {
+		s := &c.Sightings[i]
+		hook, audit := &o.Sighting, s
+		if o.By == seaworthy.SeenByAudit {
+			hook, audit = s, &o.Sighting
+		}
+		if hook.By != seaworthy.SeenByWebhook || audit.By != seaworthy.SeenByAudit || len(hook.Reviews) == 0 {
+			continue
+		}
+		if slices.ContainsFunc(hook.Reviews, func(uid string) bool { return slices.Contains(audit.Reviews, uid) }) {
+			linked = true
+		} else if audit.Unasked || len(audit.Reviews) > 0 {
+			apart = true
+		}
+	}
+	return linked, apart
 }
 
 // repeats tells whether the observation is of a request that led to nothing new: the API
@@ -89,6 +122,13 @@ func tells(o *Observation, c *seaworthy.Change) bool {
 		return false
 	case o.Verb != seaworthy.VerbDelete && (unlike(a.ResourceVersion, b.ResourceVersion) || !o.Relisted && !relisted(c) && unlike(a.Previous, b.Previous) || unlike(a.Content, b.Content)):
 		return false
+	}
+	linked, apart := reviewed(o, c)
+	switch {
+	case apart:
+		return false
+	case linked: // but what it asked for did not come of it: it was asked again
+		return c.Outcome != seaworthy.OutcomeFailed || o.Outcome != seaworthy.OutcomePersisted
 	}
 	within := Window
 	if o.Verb != seaworthy.VerbDelete && !told(a.ResourceVersion, b.ResourceVersion) && !told(a.Previous, b.Previous) && !told(a.Content, b.Content) {

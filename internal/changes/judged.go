@@ -21,6 +21,11 @@ const (
 // modes of admission, the gravest first.
 var modes = []string{"deny", "warn", "audit", ""}
 
+// ReviewNote begins the names of the audit annotations by which the webhook tells the audit
+// event which reviews were made of a request; the UID of one follows. The API server asks
+// again when another write came first, and keeps the first value of a name.
+const ReviewNote = "review."
+
 // KeepJudged keeps what admission said of a request on its sighting: the gravest first, within
 // the limits of a record.
 func KeepJudged(s *seaworthy.Sighting, list []seaworthy.Judgement) {

@@ -36,6 +36,8 @@ type event struct {
 	RequestReceivedTimestamp time.Time         `json:"requestReceivedTimestamp"`
 	StageTimestamp           time.Time         `json:"stageTimestamp"`
 	Annotations              map[string]string `json:"annotations"`
+	// Partial: the form in which it came may hold fewer annotations than there were.
+	Partial bool `json:"-"`
 }
 
 type user struct {
@@ -157,6 +159,7 @@ func (r *Reader) observation(e *event) *changes.Observation {
 		o.At = e.StageTimestamp
 	}
 	changes.KeepJudged(&o.Sighting, e.judged())
+	o.Reviews, o.Unasked = e.reviews(o)
 	ref := e.ObjectRef
 	o.Object = seaworthy.ChangedObject{
 		Object: seaworthy.Object{

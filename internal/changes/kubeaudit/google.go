@@ -52,6 +52,7 @@ func (r *Reader) google(raw []byte, out *Result) error {
 	e := &event{
 		AuditID: l.Operation.ID, Stage: "ResponseComplete", Verb: verb, ObjectRef: ref, UserAgent: p.RequestMetadata.CallerSuppliedUserAgent,
 		ResponseObject: p.Response, Annotations: l.Labels, RequestReceivedTimestamp: l.Timestamp, ResponseStatus: &status{Code: http.StatusOK}, RequestURI: "",
+		Partial: true,
 	}
 	if e.AuditID == "" {
 		e.AuditID = l.InsertID

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/changes"
 )
 
 // The annotations in which admission says what it found. A webhook's are below its name, a
@@ -46,7 +47,9 @@ func (e *event) judged() []seaworthy.Judgement {
 	}
 	for _, key := range slices.Sorted(maps.Keys(e.Annotations)) {
 		value := e.Annotations[key]
-		if check, ok := ofWebhook(key); ok {
+		if check, ok := ofWebhook(key); ok && strings.HasPrefix(check, changes.ReviewNote) {
+			continue
+		} else if ok {
 			out = append(out, webhookJudged(check, value))
 		} else if name, ok := strings.CutSuffix(key, offending); ok && strings.HasPrefix(name, ofPolicies) && value != "" {
 			j := policy(name)
@@ -76,6 +79,32 @@ func (e *event) judged() []seaworthy.Judgement {
 	}
 	return out
 }
+
+// failedOpen begins the annotations by which the API server says that it let a request
+// through although a webhook, which is the value, did not answer.
+const failedOpen = "failed-open.validating.webhook.admission.k8s.io/"
+
+// reviews lists the reviews that the product's webhook says were made of the request, and
+// tells whether it surely was asked nothing: not where it may have been asked without its
+// answer having arrived, and not of a deletion, of which it says nothing.
+func (e *event) reviews(o *changes.Observation) (list []string, unasked bool) {
+	unasked = o.Outcome == seaworthy.OutcomePersisted || o.Outcome == seaworthy.OutcomeConnected
+	for key, value := range e.Annotations {
+		if note, ok := ofWebhook(key); ok {
+			if uid, ok := strings.CutPrefix(note, changes.ReviewNote); ok {
+				list = append(list, uid)
+			}
+		} else if strings.HasPrefix(key, failedOpen) && (value+"/" == ofJudge || value+"/" == ofWatch) {
+			unasked = false
+		}
+	}
+	slices.Sort(list)
+	unasked = unasked && len(list) == 0 && !e.Partial && o.Verb != seaworthy.VerbDelete && o.Verb != seaworthy.VerbRead
+	return list[:min(len(list), maxReviews)], unasked
+}
+
+// maxReviews bounds what is kept of a request that was tried again and again.
+const maxReviews = 20
 
 func ofWebhook(key string) (check string, ok bool) {
 	if check, ok = strings.CutPrefix(key, ofJudge); ok {

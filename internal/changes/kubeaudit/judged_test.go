@@ -95,6 +95,45 @@ func TestJudged(t *testing.T) {
 	}
 }
 
+// TestReviews reads which reviews the webhook says were made of a request, and when it surely
+// was not asked.
+func TestReviews(t *testing.T) {
+	const past = `"authorization.k8s.io/decision":"allow"`
+	for name, test := range map[string]struct {
+		verb, notes string
+		code        int
+		reviews     []string
+		unasked     bool
+	}{
+		"two reviews":        {"update", `"judge.seaworthy.dev/review.b":"answered","judge.seaworthy.dev/host-pid":"audit; x","judge.seaworthy.dev/review.a":"answered"`, 200, []string{"a", "b"}, false},
+		"by the other one":   {"update", `"watch.seaworthy.dev/review.a":"answered"`, 200, []string{"a"}, false},
+		"past the webhook":   {"update", past, 200, nil, true},
+		"a session past it":  {"get", past, 101, nil, true},
+		"it did not answer":  {"update", `"failed-open.validating.webhook.admission.k8s.io/round_0_index_1":"watch.seaworthy.dev"`, 200, nil, false},
+		"another did not":    {"update", `"failed-open.validating.webhook.admission.k8s.io/round_0_index_0":"other.example.com"`, 200, nil, true},
+		"refused before":     {"update", past, 403, nil, false},
+		"a deletion":         {"delete", past, 200, nil, false},
+		"somebody else's is": {"update", `"x.example.com/review.a":"answered"`, 200, nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sub := ""
+			if test.verb == "get" {
+				sub = `"subresource":"exec",`
+			}
+			event := fmt.Sprintf(`{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"r-1","stage":"ResponseComplete","verb":%q,"user":{"username":"alice"},
+				"objectRef":{"resource":"pods",%s"namespace":"shop","name":"web","apiVersion":"v1"},"responseStatus":{"code":%d},"annotations":{%s},"requestReceivedTimestamp":"2026-03-02T09:30:00Z"}`,
+				test.verb, sub, test.code, test.notes)
+			o := observed(t, event).Observations[0]
+			if diff := cmp.Diff(test.reviews, o.Reviews); diff != "" || o.Unasked != test.unasked {
+				t.Errorf("unasked %t, reviews:\n%s", o.Unasked, diff)
+			}
+			if len(o.Judged) > 1 || len(o.Judged) == 1 && o.Judged[0].Check != "host-pid" {
+				t.Errorf("a review is taken for a judgement: %+v", o.Judged)
+			}
+		})
+	}
+}
+
 // TestJudgedIsBounded: whatever is written into annotations, a sighting stays small.
 func TestJudgedIsBounded(t *testing.T) {
 	notes := map[string]string{}
