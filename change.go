@@ -30,14 +30,14 @@ type Sighting struct {
 	// first; JudgedLeftOut counts what is beyond the limit of a record.
 	Judged        []Judgement `json:"judged,omitempty"`
 	JudgedLeftOut int         `json:"judgedLeftOut,omitempty"`
-}
-
 	// Reviews are the UIDs of the admission reviews that were made of the request: the
 	// webhook writes that of each into the audit event, and so both tell of the same.
 	Reviews []string `json:"reviews,omitempty"`
 	// Unasked: the audit event names no such review, so that the webhook was not asked, or
 	// is of a version that did not say so.
 	Unasked bool `json:"unasked,omitempty"`
+}
+
 // The doors at which a request is judged.
 const (
 	DoorWebhook = "webhook" // the product's own
