@@ -179,6 +179,9 @@ func (g *Guard) NotEvaluated() map[string]string {
 	for id, why := range g.skipped {
 		out[id] = why
 	}
+	if g.verifies() {
+		delete(out, signatureCheck)
+	}
 	return out
 }
 

@@ -13,13 +13,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/scan"
 )
 
 // The names of the two webhooks. The one judges and fails as is configured; the other
 // never fails: it is asked where nothing may be refused, and sees what the trail wants to
 // know beside. Every request reaches one of them at most.
 const (
-	JudgeName = "judge.seaworthy.dev"
+	JudgeName = seaworthy.JudgeWebhook
 	WatchName = "watch.seaworthy.dev"
 )
 
@@ -41,6 +42,9 @@ func (g *Guard) Configuration(to Reach) *admissionregistration.ValidatingWebhook
 	out := &admissionregistration.ValidatingWebhookConfiguration{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "admissionregistration.k8s.io/v1", Kind: "ValidatingWebhookConfiguration"},
 		ObjectMeta: metav1.ObjectMeta{Name: cmp.Or(to.Name, "seaworthy"), Labels: to.Labels},
+	}
+	if g.verifies() {
+		out.Annotations = map[string]string{seaworthy.SignaturesNote: g.signatureMode()}
 	}
 	rules := g.rules()
 	exempt := condition{"is-exempt", g.exempt()}
@@ -79,8 +83,14 @@ func (g *Guard) webhook(name string, to Reach, policy admissionregistration.Fail
 // the resources themselves, and of the subresources that may make them worse.
 func (g *Guard) rules() []admissionregistration.RuleWithOperations {
 	writes := []admissionregistration.OperationType{admissionregistration.Create, admissionregistration.Update}
+	list := g.cfg.Catalogue.Rules(func(k *seaworthy.Check) bool { return g.evaluates(k) && g.ever(k) })
+	if g.verifies() {
+		for _, r := range scan.Templated() {
+			list = scan.AddRule(list, r)
+		}
+	}
 	var out []admissionregistration.RuleWithOperations
-	for _, r := range g.cfg.Catalogue.Rules(func(k *seaworthy.Check) bool { return g.evaluates(k) && g.ever(k) }) {
+	for _, r := range list {
 		if all := slices.Contains(r.Resources, "*"); all {
 			r.Resources = append(slices.Clone(r.Resources), "pods/ephemeralcontainers")
 		}

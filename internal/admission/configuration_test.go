@@ -9,6 +9,7 @@ import (
 
 	admissionregistration "k8s.io/api/admissionregistration/v1"
 
+	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/admission"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
 )
@@ -77,5 +78,53 @@ func TestConfigurationOfWhatIsOff(t *testing.T) {
 	c = guard(t, admission.Config{}, scan.Selection{Policies: []string{rego}, Only: []string{"custom"}}).Configuration(admission.Reach{})
 	if !sends(c.Webhooks[0], "CREATE", "example.com", "things") {
 		t.Errorf("Rego may be about anything: %+v", c.Webhooks[0].Rules)
+	}
+}
+
+// TestRulesOfWhatHasNoPolicy: what is judged without a policy that says of what it is about is
+// judged at the webhook that may refuse, too.
+func TestRulesOfWhatHasNoPolicy(t *testing.T) {
+	for name, cfg := range map[string]admission.Config{
+		"pss-restricted":             {},
+		"image-signature-unverified": {Signatures: &signers{}},
+	} {
+		cfg.Default, cfg.FailurePolicy = admission.Off, admissionregistration.Fail
+		cfg.Modes = []admission.ModeIn{{Checks: []string{name}, Mode: admission.Deny}}
+		g := guard(t, cfg, everything())
+		c := g.Configuration(admission.Reach{Trail: true})
+		if c.Webhooks[0].Name != admission.JudgeName {
+			t.Errorf("%s is judged where nothing may be refused", name)
+			continue
+		}
+		for _, resource := range []string{"/pods", "/pods/ephemeralcontainers", "apps/deployments", "batch/cronjobs"} {
+			group, resource, _ := strings.Cut(resource, "/")
+			if !sends(c.Webhooks[0], admissionregistration.Create, group, resource) {
+				t.Errorf("%s does not judge %s", name, resource)
+			}
+		}
+		if why := g.NotEvaluated()[name]; why != "" {
+			t.Errorf("%s is not evaluated: %s", name, why)
+		}
+	}
+	if c := guard(t, admission.Config{Default: admission.Off, Modes: []admission.ModeIn{{Checks: []string{"image-signature-unverified"}, Mode: admission.Deny}}}, everything()).Configuration(admission.Reach{}); len(c.Webhooks) != 0 {
+		t.Errorf("without policies nothing is verified, and yet asked for: %+v", c.Webhooks)
+	}
+}
+
+// TestConfigurationSaysWhetherSignaturesAreAskedFor, for who sees nothing else of an agent.
+func TestConfigurationSaysWhetherSignaturesAreAskedFor(t *testing.T) {
+	of := func(mode admission.Mode, where ...string) admission.ModeIn {
+		return admission.ModeIn{Checks: []string{"image-signature-unverified"}, Namespaces: where, Mode: mode}
+	}
+	for want, cfg := range map[string]admission.Config{
+		"deny":                    {Signatures: &signers{}, Modes: []admission.ModeIn{of(admission.Deny)}},
+		"deny in some namespaces": {Signatures: &signers{}, Modes: []admission.ModeIn{of(admission.Deny, "shop")}},
+		"warn":                    {Signatures: &signers{}, Modes: []admission.ModeIn{of(admission.Audit, "shop"), of(admission.Warn), of(admission.Deny)}},
+		"audit":                   {Signatures: &signers{}},
+		"":                        {Modes: []admission.ModeIn{of(admission.Deny)}},
+	} {
+		if got := guard(t, cfg, everything()).Configuration(admission.Reach{}).Annotations[seaworthy.SignaturesNote]; got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,10 +54,42 @@ type covered struct {
 	err    error
 }
 
+// verifies tells whether images are verified anywhere.
+func (g *Guard) verifies() bool {
+	return g.cfg.Signatures != nil && g.cfg.Catalogue.Runs(signatureCheck) && g.ever(&g.cfg.Catalogue.Checks[g.index[signatureCheck]])
+}
+
+// signatureMode says what comes of an image that is not signed, for who looks at the
+// webhook's configuration and knows nothing else.
+func (g *Guard) signatureMode() string {
+	found := map[Mode]bool{}
+	for _, i := range g.modes[g.index[signatureCheck]] {
+		m := &g.cfg.Modes[i]
+		found[m.Mode] = true
+		if len(m.Namespaces) == 0 && m.selector == nil {
+			return strongest(found)
+		}
+	}
+	found[g.cfg.Default] = true
+	return strongest(found)
+}
+
+func strongest(found map[Mode]bool) string {
+	if found[Deny] && len(found) > 1 {
+		return seaworthy.SignaturesDeniedInPart
+	}
+	for _, m := range slices.Backward(Modes) {
+		if found[m] {
+			return string(m)
+		}
+	}
+	return string(Off)
+}
+
 // signed adds what is known of the signatures of a subject's images. Those that ran before
 // an update are not asked for again.
 func (g *Guard) signed(ctx context.Context, alone *scan.Alone, at *place, s subject, d *Decision) {
-	if g.cfg.Signatures == nil || s.wants != nil || !g.cfg.Catalogue.Runs(signatureCheck) {
+	if s.wants != nil || !g.verifies() {
 		return
 	}
 	check := alone.Check(signatureCheck)

@@ -58,7 +58,7 @@ func (a *Agent) setHook(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	should, err := essence(wanted.Webhooks)
+	should, err := essence(wanted)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (a *Agent) setHook(ctx context.Context) error {
 	if err != nil && !missing {
 		return fmt.Errorf("read the webhook's configuration: %w", err)
 	}
-	is, err := essence(have.Webhooks)
+	is, err := essence(have)
 	if err != nil {
 		return err
 	}
@@ -80,6 +80,10 @@ func (a *Agent) setHook(ctx context.Context) error {
 	call := kube.Call{Verb: http.MethodPost, Path: hooksPath, Body: wanted}
 	if !missing {
 		have.APIVersion, have.Kind, have.Webhooks = wanted.APIVersion, wanted.Kind, wanted.Webhooks
+		delete(have.Annotations, seaworthy.SignaturesNote)
+		if note := wanted.Annotations[seaworthy.SignaturesNote]; note != "" {
+			metav1.SetMetaDataAnnotation(&have.ObjectMeta, seaworthy.SignaturesNote, note)
+		}
 		call = kube.Call{Verb: http.MethodPut, Path: hooksPath + "/" + wanted.Name, Body: have}
 	}
 	if _, err := a.cfg.Cluster.Do(ctx, call); err != nil {
@@ -153,9 +157,10 @@ func (a *Agent) wantedHook() (*admissionregistration.ValidatingWebhookConfigurat
 	return a.door.Load().Guard().Configuration(to), nil
 }
 
-// essence is what webhooks say, with what the API server fills in where nothing is said.
-func essence(list []admissionregistration.ValidatingWebhook) ([]byte, error) {
-	list = slices.Clone(list)
+// essence is what a configuration says, with what the API server fills in where nothing is
+// said.
+func essence(c *admissionregistration.ValidatingWebhookConfiguration) ([]byte, error) {
+	list := slices.Clone(c.Webhooks)
 	for i := range list {
 		w := &list[i]
 		if w.NamespaceSelector == nil {
@@ -176,7 +181,7 @@ func essence(list []admissionregistration.ValidatingWebhook) ([]byte, error) {
 			}
 		}
 	}
-	text, err := json.Marshal(list)
+	text, err := json.Marshal([]any{list, c.Annotations[seaworthy.SignaturesNote]})
 	if err != nil {
 		return nil, fmt.Errorf("compare the webhook's configuration: %w", err)
 	}

@@ -3,6 +3,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,37 +75,39 @@ type Judged struct {
 }
 
 // Judge judges the object and reports what each check that concerns it says. The object
-// is neither changed nor kept. An error is that of the context.
+// is neither changed nor kept. An error is that of the context: the user's Rego, which
+// takes as long as it likes, is then left out, and everything else reported.
 func (a *Alone) Judge(ctx context.Context, o *snapshot.Object, q Asked, report func(Judged)) error {
-	now, err := a.verdicts(ctx, o, q, q.Wants)
-	if err != nil {
-		return err
-	}
+	now, late := a.verdicts(ctx, o, q, q.Wants)
 	failing := map[int]bool{}
 	for i := range now {
 		failing[now[i].check] = failing[now[i].check] || now[i].listed && len(now[i].items) > 0
 	}
 	var before map[int][]said
 	if q.Old != nil {
-		if before, err = a.before(ctx, q, failing); err != nil {
-			return err
-		}
+		var err error
+		before, err = a.before(ctx, q, failing)
+		late = cmp.Or(late, err)
 	}
 	o.WaiverRequests = waiverRequests(o)
 	for i := range now {
 		s := &now[i]
+		if late != nil && s.rego {
+			continue
+		}
 		if s.listed {
 			s.forget(before[s.check])
 		}
 		report(a.judged(o, s))
 	}
-	return nil
+	return late
 }
 
 // said is a verdict with what [Alone] must know of it.
 type said struct {
 	verdict
 	listed bool // its items have keys that tell them apart
+	rego   bool // the user's Rego said it
 }
 
 // forget takes away the items that were there before.
@@ -176,12 +179,12 @@ func (a *Alone) verdicts(ctx context.Context, o *snapshot.Object, q Asked, wants
 		if a.judge.later[i] && q.NamespaceErr != nil {
 			v = cel.Verdict{Err: q.NamespaceErr}
 		}
-		out = append(out, said{a.judge.verdict(a.judge.checkOf[i], o, v), len(v.Items) > 0})
+		out = append(out, said{verdict: a.judge.verdict(a.judge.checkOf[i], o, v), listed: len(v.Items) > 0})
 	})
 	for _, v := range a.engine(ctx, o, wanted) {
-		out = append(out, said{v, true})
+		out = append(out, said{verdict: v, listed: true})
 	}
-	err := a.rego(ctx, o, rreq, q, wanted, func(v verdict) { out = append(out, said{v, true}) })
+	err := a.rego(ctx, o, rreq, q, wanted, func(v verdict) { out = append(out, said{verdict: v, listed: true, rego: true}) })
 	return out, err
 }
 

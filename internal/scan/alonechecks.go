@@ -57,11 +57,7 @@ func (c *Catalogue) Decides(id string) bool {
 // once. Rego says nothing of that: with it, every resource is.
 func (c *Catalogue) Rules(wants func(*seaworthy.Check) bool) []admissionv1.Rule {
 	var out []admissionv1.Rule
-	add := func(r admissionv1.Rule) {
-		if !slices.ContainsFunc(out, func(o admissionv1.Rule) bool { return slices.Equal(ruleWords(o), ruleWords(r)) }) {
-			out = append(out, r)
-		}
-	}
+	add := func(r admissionv1.Rule) { out = AddRule(out, r) }
 	for i, p := range c.engine.Policies() {
 		if !c.Decides(c.policies[i]) || !wants(&c.Checks[c.index[c.policies[i]]]) {
 			continue
@@ -75,12 +71,41 @@ func (c *Catalogue) Rules(wants func(*seaworthy.Check) bool) []admissionv1.Rule 
 			}
 		}
 	}
+	for _, a := range c.perObject {
+		if slices.ContainsFunc(a.Checks, func(k seaworthy.Check) bool { return c.Decides(k.ID) && wants(&k) }) {
+			for _, r := range Templated() {
+				add(r)
+			}
+		}
+	}
 	for _, b := range c.bundles {
 		if slices.ContainsFunc(b.Checks(), func(k seaworthy.Check) bool { return c.Decides(k.ID) && wants(&k) }) {
 			add(admissionv1.Rule{APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{"*"}})
 		}
 	}
 	return out
+}
+
+// AddRule adds a rule to those that do not hold it yet.
+func AddRule(list []admissionv1.Rule, r admissionv1.Rule) []admissionv1.Rule {
+	if slices.ContainsFunc(list, func(o admissionv1.Rule) bool { return slices.Equal(ruleWords(o), ruleWords(r)) }) {
+		return list
+	}
+	return append(list, r)
+}
+
+// Templated are the resources that hold Pods or templates of them: what is judged by
+// whoever judges Pods, and has no policy that says so.
+func Templated() []admissionv1.Rule {
+	rule := func(group, version string, resources ...string) admissionv1.Rule {
+		return admissionv1.Rule{APIGroups: []string{group}, APIVersions: []string{version}, Resources: resources}
+	}
+	return []admissionv1.Rule{
+		rule("", "v1", "pods", "pods/ephemeralcontainers", "podtemplates", "replicationcontrollers"),
+		rule("apps", "v1", "daemonsets", "deployments", "replicasets", "statefulsets"),
+		rule("batch", "v1", "cronjobs", "jobs"),
+		rule("argoproj.io", "v1alpha1", "rollouts"),
+	}
 }
 
 func ruleWords(r admissionv1.Rule) []string {

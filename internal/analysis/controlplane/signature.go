@@ -82,13 +82,19 @@ func signatures(p *analysis.Pass) {
 }
 
 // verifyingWebhook looks at the admission webhooks: a verifier that needs no policy
-// objects is judged as passing; why it cannot be told is given else.
+// objects is judged as passing, an agent of this product by what it says of itself; why it
+// cannot be told is given else.
 func verifyingWebhook(p *analysis.Pass) (found bool, unlisted string) {
 	for _, kind := range []string{"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"} {
 		if why := p.Snapshot.Unlisted[kind]; why != "" {
 			unlisted = "admission webhooks could not be listed (" + why + ")"
 		}
 		for _, o := range p.Snapshot.Kind(kind) {
+			if about, items := ownWebhook(o); about {
+				found = true
+				p.Report.Judge(signatureCheck, o, items...)
+				continue
+			}
 			for name, alone := range webhooks {
 				switch {
 				case !strings.Contains(o.Name, name):
@@ -119,11 +125,13 @@ func ignoresFailure(o *snapshot.Object) []seaworthy.Item {
 	}
 	for _, f := range policies {
 		if f != nil && *f == admissionv1.Ignore {
-			return []seaworthy.Item{{Key: "webhooks", Path: "webhooks", Message: "the webhook that verifies signatures is ignored when it does not answer"}}
+			return []seaworthy.Item{{Key: "webhooks", Path: "webhooks", Message: ignored}}
 		}
 	}
 	return nil
 }
+
+const ignored = "the webhook that verifies signatures is ignored when it does not answer"
 
 func always(*snapshot.Object) (bool, string) { return true, "" }
 
