@@ -33,6 +33,9 @@ const (
 
 // conclude decides from the verdicts.
 func (g *Guard) conclude(d *Decision) {
+	slices.SortStableFunc(d.Verdicts, func(a, b Verdict) int {
+		return cmp.Or(cmp.Compare(a.Check.Severity.Rank(), b.Check.Severity.Rank()), cmp.Compare(a.Check.ID, b.Check.ID))
+	})
 	d.Annotations = map[string]string{}
 	var deny, warn, failed []*Verdict
 	for i := range d.Verdicts {
@@ -162,28 +165,28 @@ func (g *Guard) warnings(list []*Verdict) []string {
 	return out
 }
 
-// warning fits title, items and remediation into one line. The items give way first.
+// warning fits title, items and remediation into one line. What is said of the items gives
+// way first, then the items.
 func warning(v *Verdict) string {
 	if v.Err != nil && !v.open() {
 		return cut(clean(fmt.Sprintf("%s (%s) could not be evaluated: %v", v.Check.Title, v.Check.ID, v.Err)), oneWarning)
 	}
 	head, tail := clean(v.Check.Title), clean(firstLine(v.Check.Remediation))
-	var items []string
+	var texts, keys []string
 	for i, f := range v.Findings {
-		if f.Waiver == nil && v.Items[i].Key != "" {
-			items = append(items, clean(v.Items[i].Key))
+		if text := itemText(v.Check, v.Items[i]); f.Waiver == nil && text != "" {
+			texts, keys = append(texts, text), append(keys, clean(cmp.Or(v.Items[i].Key, text)))
 		}
 	}
-	for n := len(items); n >= 0; n-- {
-		where := strings.Join(items[:n], ", ")
-		if n > 0 && n < len(items) {
-			where += fmt.Sprintf(" and %d more", len(items)-n)
-		}
-		if where != "" {
-			where = ": " + where
-		}
-		if text := head + where + ". " + tail; len(text) <= oneWarning {
-			return text
+	for n := len(texts); n > 0; n-- {
+		for _, items := range [][]string{texts, keys} {
+			where := strings.Join(items[:n], ", ")
+			if n < len(items) {
+				where += fmt.Sprintf(" and %d more", len(items)-n)
+			}
+			if text := head + ": " + where + ". " + tail; len(text) <= oneWarning {
+				return text
+			}
 		}
 	}
 	return cut(head+". "+tail, oneWarning)

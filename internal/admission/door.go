@@ -95,7 +95,13 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	started := d.now()
-	decision := d.guard.Load().Review(r.Context(), review)
+	ctx, cancel := within(r)
+	defer cancel()
+	decision := d.guard.Load().Review(ctx, review)
+	if r.Context().Err() != nil { // whoever asked is gone, and went by the failure policy
+		decision.unheard = true
+		d.log.Warn("admission review answered too late", "request", review.String())
+	}
 	if d.seen != nil && !review.DryRun {
 		d.seen(sighted(review, decision, started))
 	}
@@ -109,6 +115,16 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := json.NewEncoder(w).Encode(decision.answer(review)); err != nil {
 		d.log.Warn("admission review not answered", "error", err, "request", review.String())
 	}
+}
+
+// within bounds a review by the time that the API server gives it, less what the answer
+// needs to get there: an answer that says what could not be evaluated is better than none.
+func within(r *http.Request) (context.Context, context.CancelFunc) {
+	given, err := time.ParseDuration(r.URL.Query().Get("timeout"))
+	if err != nil || given <= 0 || given > time.Minute {
+		return context.WithCancel(r.Context())
+	}
+	return context.WithTimeout(r.Context(), given-given/10)
 }
 
 // read reads a review within its limits.

@@ -60,6 +60,8 @@ type Decision struct {
 	Partly string
 
 	code int32 // of HTTP, where it is refused
+	// unheard: nobody waited for the decision, and what came of the request is not known.
+	unheard bool
 }
 
 // Review judges a request. It has no side effects. The objects of the review lose the
@@ -67,10 +69,13 @@ type Decision struct {
 func (g *Guard) Review(ctx context.Context, r *Review) (d *Decision) {
 	g.discreet(r)
 	d = &Decision{Allowed: true}
+	judged := false
 	defer func() {
 		if p := recover(); p != nil { // a defect must not let anything through unseen
-			d.Verdicts, d.NotJudged = nil, ""
-			g.fail(d, r, fmt.Errorf("judge the request: %v", p))
+			if judged {
+				d.Verdicts = nil
+			}
+			g.broken(d, r, fmt.Errorf("judge the request: %v", p))
 		}
 	}()
 	subjects, err := g.subjects(ctx, r, d)
@@ -86,16 +91,26 @@ func (g *Guard) Review(ctx context.Context, r *Review) (d *Decision) {
 	alone := g.borrow()
 	for _, s := range subjects {
 		if err := g.judge(ctx, alone, r, at, s, d); err != nil {
-			g.fail(d, r, err)
+			g.broken(d, r, err)
 			return d
 		}
 	}
 	g.giveBack(alone) // not after a panic
-	slices.SortStableFunc(d.Verdicts, func(a, b Verdict) int {
-		return cmp.Or(cmp.Compare(a.Check.Severity.Rank(), b.Check.Severity.Rank()), cmp.Compare(a.Check.ID, b.Check.ID))
-	})
+	judged = true
 	g.conclude(d)
 	return d
+}
+
+// broken is what comes of a request that could not be judged whole: it is refused for what
+// was found until then, if that refuses it, and else as the failure policy says.
+func (g *Guard) broken(d *Decision, r *Review, err error) {
+	d.Allowed, d.NotJudged = true, ""
+	if g.conclude(d); d.Allowed {
+		g.fail(d, r, err)
+		return
+	}
+	d.Failed, d.Partly = true, clean(err.Error())
+	d.Annotations["error"] = cut(d.Partly, maxAnnotation)
 }
 
 // subject is one object that a request makes of another.

@@ -32,7 +32,7 @@ const (
 // NativeWaivers writes waivers as exported policies read them: a key of a ConfigMap for
 // each check of which something is waived. Waivers that are not approved, have ended, or
 // speak of other clusters are none. Item finds the item of a waiver that speaks of one
-// finding alone; nil: nobody can. Left says, by check, what no line can say.
+// finding alone; nil: nobody can. Left says what no line can say, or has no room for.
 func NativeWaivers(checks []string, list []seaworthy.TrackedWaiver, source string, now time.Time, item func(seaworthy.Waiver) (string, bool)) (data map[string]string, left []string) {
 	lines := map[string][]string{}
 	for _, w := range list {
@@ -51,12 +51,28 @@ func NativeWaivers(checks []string, list []seaworthy.TrackedWaiver, source strin
 		}
 	}
 	data = make(map[string]string, len(lines))
-	for id, of := range lines {
+	room := maxWaivers
+	for _, id := range slices.Sorted(maps.Keys(lines)) {
+		of := lines[id]
 		slices.Sort(of)
-		data[cel.BoundWaivers+id] = strings.Join(slices.Compact(of), "\n")
+		of = slices.Compact(of)
+		fits := 0
+		for ; fits < len(of) && room >= len(of[fits])+1; fits++ {
+			room -= len(of[fits]) + 1
+		}
+		if n := len(of) - fits; n > 0 { // without a waiver more is refused, not less
+			left = append(left, fmt.Sprintf("%d waivers of %s: a ConfigMap holds no more", n, id))
+		}
+		if fits > 0 {
+			data[cel.BoundWaivers+id] = strings.Join(of[:fits], "\n")
+		}
 	}
 	return data, left
 }
+
+// maxWaivers bounds the bytes of waivers in a ConfigMap, which holds 1 MB: one that the API
+// server does not take would leave waivers in force that were revoked.
+const maxWaivers = 900_000
 
 // waiverLine is a waiver as a policy reads it; see [cel.Bound].
 func waiverLine(w seaworthy.Waiver, item func(seaworthy.Waiver) (string, bool)) (string, error) {
@@ -197,9 +213,12 @@ func NativeMode(k *seaworthy.Check, settings []ModeIn, cluster, environment stri
 	return b.String() + quotedCEL(string(last)), modes, nil
 }
 
+const isNamespace = "object.kind == 'Namespace' && object.apiVersion == 'v1'"
+
 // native says in CEL where a setting holds; empty: everywhere.
 func (m *ModeIn) native() string {
-	const namespace = "request.?namespace.orValue('')"
+	// The request for a Namespace whose name is drawn names none.
+	const namespace = "(" + isNamespace + " ? object.metadata.name : request.?namespace.orValue(''))"
 	var all []string
 	var names, patterns []string
 	for _, p := range m.Namespaces {
@@ -225,7 +244,7 @@ func (m *ModeIn) native() string {
 // not selected.
 func selecting(s labels.Selector) string {
 	const set = `(namespaceObject != null ? dyn(namespaceObject.metadata.?labels.orValue({})) : dyn(object.metadata.?labels.orValue({})))`
-	words := []string{"(namespaceObject != null || object.kind == 'Namespace' && object.apiVersion == 'v1')"}
+	words := []string{"(namespaceObject != null || " + isNamespace + ")"}
 	requirements, _ := s.Requirements()
 	for _, r := range requirements {
 		key := quotedCEL(r.Key())

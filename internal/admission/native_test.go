@@ -105,7 +105,7 @@ func TestNativeMode(t *testing.T) {
 		}, "", []admission.Mode{"audit"}},
 		"everywhere": {[]admission.ModeIn{{Clusters: []string{"pro*"}, Environments: []string{"production"}, Checks: []string{"security"}, Mode: "deny"}, {Mode: "warn"}}, "", []admission.Mode{"deny"}},
 		"by name": {[]admission.ModeIn{{Namespaces: []string{"kiosk", "dev-*"}, Mode: "off"}, {Namespaces: []string{"it's"}, Mode: "warn"}},
-			`(request.?namespace.orValue('').matches('^dev-[^/]*$') || request.?namespace.orValue('') in ['kiosk']) ? 'off' : (request.?namespace.orValue('') in ['it\'s']) ? 'warn' : 'audit'`, []admission.Mode{"off", "audit", "warn"}},
+			`((object.kind == 'Namespace' && object.apiVersion == 'v1' ? object.metadata.name : request.?namespace.orValue('')).matches('^dev-[^/]*$') || (object.kind == 'Namespace' && object.apiVersion == 'v1' ? object.metadata.name : request.?namespace.orValue('')) in ['kiosk']) ? 'off' : ((object.kind == 'Namespace' && object.apiVersion == 'v1' ? object.metadata.name : request.?namespace.orValue('')) in ['it\'s']) ? 'warn' : 'audit'`, []admission.Mode{"off", "audit", "warn"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, modes, err := admission.NativeMode(k, test.settings, "production", "production", admission.Audit)

@@ -30,7 +30,7 @@ func sighted(r *Review, d *Decision, at time.Time) *Request {
 		Actor: seaworthy.Actor{Username: r.User.Username, Groups: slices.Clone(r.User.Groups), Extra: changes.Extra(r.User.Extra)},
 		After: r.Object, Before: r.OldObject,
 	}}
-	if !d.Allowed {
+	if !d.Allowed && !d.unheard {
 		out.Outcome = seaworthy.OutcomeDenied
 	}
 	changes.KeepJudged(&out.Sighting, d.judged())
@@ -55,7 +55,7 @@ func sighted(r *Review, d *Decision, at time.Time) *Request {
 
 // judged is what the trail keeps of a decision.
 func (d *Decision) judged() []seaworthy.Judgement {
-	if d.Failed && len(d.Verdicts) == 0 {
+	if d.Failed && len(d.Verdicts) == 0 && !d.unheard {
 		j := seaworthy.Judgement{Door: seaworthy.DoorWebhook, Error: d.NotJudged, Mode: string(Warn)}
 		if !d.Allowed {
 			j.Mode = string(Deny)
@@ -63,6 +63,9 @@ func (d *Decision) judged() []seaworthy.Judgement {
 		return []seaworthy.Judgement{j}
 	}
 	var out []seaworthy.Judgement
+	if d.unheard {
+		out = append(out, seaworthy.Judgement{Door: seaworthy.DoorWebhook, Mode: string(Warn), Error: "the API server did not wait for the answer"})
+	}
 	for i := range d.Verdicts {
 		v := &d.Verdicts[i]
 		j := seaworthy.Judgement{Door: seaworthy.DoorWebhook, Check: v.Check.ID, Mode: string(v.Mode), Waived: v.Err == nil && !v.open()}
