@@ -126,7 +126,6 @@ type Agent struct {
 	watching time.Time // since when, without a break
 	stuck    string    // why this replica cannot work yet
 	found    map[string]namespaceFound
-	native   []string // params of exported policies in the agent's namespace
 }
 
 // New makes an agent. Nothing is asked yet.

@@ -4,10 +4,10 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -30,50 +30,59 @@ const nativeEvery = 10 * time.Second
 // this replica leads. Where nobody exported any into the agent's namespace, there is nothing
 // to keep.
 func (a *Agent) keepNative(ctx context.Context) error {
-	said := ""
-	for sleep(ctx, nativeEvery) {
+	failed, lost := "", ""
+	for pause := time.Duration(0); sleep(ctx, pause); pause = nativeEvery {
+		left, err := a.setNative(ctx)
 		text := ""
-		if err := a.setNative(ctx); err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil {
 			text = err.Error()
 		}
-		if text != "" && text != said {
+		if text != "" && text != failed {
 			a.log.Error("waivers of native policies cannot be kept", "error", text)
 		}
-		said = text
+		if missing := strings.Join(left, "; "); err == nil && missing != lost {
+			if lost = missing; lost != "" {
+				a.log.Warn("native policies do not know all waivers", "missing", lost)
+			}
+		}
+		failed = text
 	}
 	return ctx.Err()
 }
 
-// setNative writes waivers where they differ from what they should be. What else the params
-// hold is not the agent's.
-func (a *Agent) setNative(ctx context.Context) error {
-	c := a.configuration()
-	if c.Source.ID == "" {
-		return nil // the server has not said yet what is waived
-	}
+// nativeParams lists the params of policies that were exported into the agent's namespace.
+func (a *Agent) nativeParams(ctx context.Context) ([]corev1.ConfigMap, error) {
 	list := &corev1.ConfigMapList{}
 	_, err := a.cfg.Cluster.Do(ctx, kube.Call{Path: strings.TrimSuffix(a.namespaced("configmaps", ""), "/"), Into: list, Params: map[string]string{
 		"labelSelector": admission.NativeLabel + "=" + admission.NativeParams,
 	}})
 	if err != nil {
-		return fmt.Errorf("list the params of policies: %w", err)
+		return nil, fmt.Errorf("list the params of policies: %w", err)
 	}
-	var names, ids []string
-	for i := range list.Items {
-		names = append(names, list.Items[i].Name)
+	return list.Items, nil
+}
+
+// setNative writes waivers where they differ from what they should be, and tells which no
+// policy can know. What else the params hold is not the agent's.
+func (a *Agent) setNative(ctx context.Context) (left []string, err error) {
+	c := a.configuration()
+	if c.Source.ID == "" {
+		return nil, nil // the server has not said yet what is waived
 	}
-	a.mu.Lock()
-	a.native = names
-	a.mu.Unlock()
-	if len(names) == 0 {
-		return nil
+	params, err := a.nativeParams(ctx)
+	if err != nil || len(params) == 0 {
+		return nil, err
 	}
+	var ids []string
 	for i := range a.cfg.Scan.Catalogue.Checks {
-		ids = append(ids, a.cfg.Scan.Catalogue.Checks[i].ID)
+		if k := &a.cfg.Scan.Catalogue.Checks[i]; !k.Custom && (k.Scope == seaworthy.ScopeSingle || k.Scope == seaworthy.ScopeSingleCross) {
+			ids = append(ids, k.ID)
+		}
 	}
-	waived, _ := admission.NativeWaivers(ids, c.Waivers, c.Source.ID, a.now(), func(w seaworthy.Waiver) (string, bool) { return a.itemOf(ctx, w) })
-	for i := range list.Items {
-		m := &list.Items[i]
+	waived, left := admission.NativeWaivers(ids, c.Waivers, c.Source.ID, a.now(), func(w seaworthy.Waiver) (string, bool) { return a.itemOf(ctx, w) })
+	var failed []error // one that cannot be written keeps none of the others from it
+	for i := range params {
+		m := &params[i]
 		should := maps.Clone(m.Data)
 		maps.DeleteFunc(should, func(key, _ string) bool { return strings.HasPrefix(key, cel.BoundWaivers) })
 		if should == nil {
@@ -85,11 +94,12 @@ func (a *Agent) setNative(ctx context.Context) error {
 		}
 		m.Data, m.APIVersion, m.Kind = should, "v1", "ConfigMap"
 		if _, err := a.cfg.Cluster.Do(ctx, kube.Call{Verb: http.MethodPut, Path: a.namespaced("configmaps", m.Name), Body: m}); err != nil {
-			return fmt.Errorf("write the params %s: %w", m.Name, err)
+			failed = append(failed, fmt.Errorf("write the params %s: %w", m.Name, err))
+			continue
 		}
 		a.log.Info("waivers of native policies written", "params", m.Name)
 	}
-	return nil
+	return left, errors.Join(failed...)
 }
 
 // itemOf finds the item of a waiver of one finding in the object as it is now.
@@ -114,12 +124,16 @@ func (a *Agent) itemOf(ctx context.Context, w seaworthy.Waiver) (string, bool) {
 	return "", false
 }
 
-// nativeRights are what keeping the params needs, which whoever exports them gives.
-func (a *Agent) nativeRights() []rbacv1.PolicyRule {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.native) == 0 {
+// nativeRights are what keeping the params needs, which whoever exports them gives: nothing,
+// where they cannot be listed.
+func (a *Agent) nativeRights(ctx context.Context) []rbacv1.PolicyRule {
+	params, err := a.nativeParams(ctx)
+	if err != nil || len(params) == 0 {
 		return nil
 	}
-	return []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: slices.Clone(a.native), Verbs: []string{"update"}}}
+	rule := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"update"}}
+	for i := range params {
+		rule.ResourceNames = append(rule.ResourceNames, params[i].Name)
+	}
+	return []rbacv1.PolicyRule{rule}
 }

@@ -70,7 +70,7 @@ func Needs(o RightsOptions) Rights {
 // namespace, also those that everybody has; these are no excess.
 func (a *Agent) selfCheck(ctx context.Context) (lacking, excess []string, err error) {
 	needs := Needs(RightsOptions{Name: a.cfg.Name, Secrets: a.cfg.Secrets, Admission: a.cfg.admits(), OpenReports: a.cfg.OpenReports})
-	needs.Namespace = append(needs.Namespace, a.nativeRights()...)
+	needs.Namespace = append(needs.Namespace, a.nativeRights(ctx)...)
 	own, err := a.rightsIn(ctx, a.cfg.Namespace)
 	if err != nil {
 		return nil, nil, err

@@ -3,9 +3,12 @@
 package cel
 
 import (
+	"strconv"
 	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/seaworthy-dev/seaworthy"
 )
 
 // The keys of a ConfigMap by which a binding tells its policy what to do: the mode for
@@ -29,8 +32,10 @@ const waiverFields = 5
 //     params takes out what has ended.
 //   - with here, an expression that gives the mode of the check where the object is, a
 //     binding counts only where the mode is its own.
+//   - the message says what a scan and the webhook say: the check's title, what fails, and
+//     what to do.
 //   - audit annotations say which items fail, which of them are waived, and in which mode.
-func Bound(p *admissionv1.ValidatingAdmissionPolicy, id, here string) *admissionv1.ValidatingAdmissionPolicy {
+func Bound(p *admissionv1.ValidatingAdmissionPolicy, k *seaworthy.Check, here string) *admissionv1.ValidatingAdmissionPolicy {
 	out := WorseOnly(p)
 	if out.Spec.ParamKind == nil {
 		out.Spec.ParamKind = &admissionv1.ParamKind{APIVersion: "v1", Kind: "ConfigMap"}
@@ -49,16 +54,25 @@ func Bound(p *admissionv1.ValidatingAdmissionPolicy, id, here string) *admission
 		v := &out.Spec.Variables[worse]
 		v.Expression = "(" + here + ") != " + mode + " ? [] : " + v.Expression
 	}
-	out.Spec.Variables = append(out.Spec.Variables, waiving(id)...)
+	out.Spec.Variables = append(out.Spec.Variables, waiving(k.ID)...)
+	remedy, _, _ := strings.Cut(strings.TrimSpace(k.Remediation), "\n")
 	for i := range out.Spec.Validations {
 		v := &out.Spec.Validations[i]
-		v.Expression, v.MessageExpression = rename(v.Expression, "worse", "open"), rename(v.MessageExpression, "worse", "open")
+		v.Expression = rename(v.Expression, "worse", "open")
+		v.MessageExpression = quoted(k.Title+": ") + " + variables.open.map(i, i.replace('" + remark + "', ': ', 1)).join(', ') + " + quoted(". "+remedy)
+		v.Message = k.Title + ". " + remedy // where that is longer than the API server takes
 	}
 	out.Spec.AuditAnnotations = []admissionv1.AuditAnnotation{
 		{Key: Offending, ValueExpression: "variables.worse.map(i, i in variables.open ? i : i + ' (waived)').join('; ')"},
 		{Key: BoundMode, ValueExpression: "variables.worse.size() == 0 ? '' : " + mode},
 	}
 	return out
+}
+
+// quoted is a literal of CEL, whose escapes are Go's.
+func quoted(s string) string {
+	q := strconv.Quote(s)
+	return "'" + strings.ReplaceAll(q[1:len(q)-1], "'", `\'`) + "'"
 }
 
 // waiving are the variables that find what no waiver accepts.

@@ -22,7 +22,7 @@ func TestBound(t *testing.T) {
 	}
 	i := slices.IndexFunc(sources, func(s checks.Source) bool { return s.ID == "privileged-container" })
 	const here = "request.?namespace.orValue('') in ['lab'] ? 'off' : namespaceObject != null && namespaceObject.metadata.?labels[?'kubernetes.io/metadata.name'].orValue('') == 'kiosk' ? 'warn' : 'deny'"
-	p := cel.Bound(sources[i].Policy, "privileged-container", here)
+	p := cel.Bound(sources[i].Policy, &sources[i].Check, here)
 	object := func(namespace string) *cel.Request {
 		return request(t, `
 apiVersion: v1
@@ -52,7 +52,7 @@ spec: {containers: [{name: a, image: a:1, securityContext: {privileged: true}}, 
 	}{
 		{"nothing is waived", object("shop"), map[string]string{"mode": "deny"}, all + ", spec.containers[b]"},
 		{"all is waived", object("shop"), line("", "", "", ""), ""},
-		{"one is waived", object("shop"), line("^Pod$", "^shop$", "^app$", `containers\[b\]`), "privileged: " + all},
+		{"one is waived", object("shop"), line("^Pod$", "^shop$", "^app$", `containers\[b\]`), "Container runs in privileged mode: " + all + ". Remove "},
 		{"of another kind", object("shop"), line("^Job$", "", "", ""), all},
 		{"in another namespace", object("shop"), line("", "^kiosk$", "", ""), all},
 		{"of another name", object("shop"), line("", "", "^web$", ""), all},

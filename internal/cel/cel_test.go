@@ -121,7 +121,7 @@ func TestOldestVersionCompiles(t *testing.T) {
 		sources = third(sources)
 	}
 	for _, s := range sources {
-		for _, p := range []*admissionv1.ValidatingAdmissionPolicy{s.Policy, cel.WorseOnly(s.Policy), cel.Bound(s.Policy, s.ID, "request.?namespace.orValue('') == 'a' ? 'off' : 'deny'")} {
+		for _, p := range []*admissionv1.ValidatingAdmissionPolicy{s.Policy, cel.WorseOnly(s.Policy), cel.Bound(s.Policy, &s.Check, "request.?namespace.orValue('') == 'a' ? 'off' : 'deny'")} {
 			if err := cel.CompilesOn(p, version.MajorMinor(1, 30)); err != nil {
 				t.Error(err)
 			}

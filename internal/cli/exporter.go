@@ -69,7 +69,7 @@ func (e *exporter) check(s checks.Source, named bool) error {
 	}
 	policy := cel.WorseOnly(s.Policy)
 	if !e.bare {
-		policy = cel.Bound(s.Policy, s.ID, here)
+		policy = cel.Bound(s.Policy, &s.Check, here)
 	}
 	policy.Name = "seaworthy-" + s.ID
 	if err := cel.CompilesOn(policy, e.target); err != nil {
