@@ -45,8 +45,9 @@ func (w *world) export(args ...string) map[string]bool {
 
 const registration = "/apis/admissionregistration.k8s.io/v1/"
 
-// apply applies what the command writes, until the test ends.
-func (w *world) apply(args ...string) map[string]bool {
+// apply applies what the command writes, or what is made of each object, until the test
+// ends.
+func (w *world) apply(change func(object) []object, args ...string) map[string]bool {
 	w.t.Helper()
 	var out, said bytes.Buffer
 	if code := cli.Main(append([]string{"checks", "export", "--kubernetes-version", "1.36"}, args...), nil, &out, &said); code != 0 {
@@ -54,7 +55,15 @@ func (w *world) apply(args ...string) map[string]bool {
 	}
 	found := map[string]bool{}
 	var made []string
+	var all []object
 	for _, o := range documents(w.t, out.String()) {
+		if change != nil {
+			all = append(all, change(o)...)
+		} else {
+			all = append(all, o)
+		}
+	}
+	for _, o := range all {
 		path := map[any]string{
 			"Namespace": "/api/v1/namespaces", "ConfigMap": "/api/v1/namespaces/seaworthy/configmaps",
 			"ValidatingAdmissionPolicy": registration + "validatingadmissionpolicies", "ValidatingAdmissionPolicyBinding": registration + "validatingadmissionpolicybindings",

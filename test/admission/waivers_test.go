@@ -157,12 +157,12 @@ func nativelyRefused(w *world, c call) bool {
 // until waits for something that the API server takes up after a while.
 func (w *world) until(what string, holds func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if holds() {
 			return
 		}
 	}
-	w.t.Fatal("not within a minute: " + what)
+	w.t.Fatalf("not within %s: %s", patience, what)
 }
 
 // params writes what the policies of one mode are told.
@@ -178,13 +178,19 @@ func (w *world) params(name string, data map[string]string) {
 // exportedWith applies what the command writes with a configuration of these files.
 func (w *world) exportedWith(files map[string]string, args ...string) map[string]bool {
 	w.t.Helper()
+	return w.applied(files, nil, args...)
+}
+
+// applied applies what is made of each object that the command writes.
+func (w *world) applied(files map[string]string, change func(object) []object, args ...string) map[string]bool {
+	w.t.Helper()
 	dir := w.t.TempDir()
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	return w.apply(append([]string{"--config", filepath.Join(dir, "seaworthy.yaml")}, args...)...)
+	return w.apply(change, append([]string{"--config", filepath.Join(dir, "seaworthy.yaml")}, args...)...)
 }
 
 // documents reads a stream of YAML.

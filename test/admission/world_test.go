@@ -72,6 +72,10 @@ func TestMain(m *testing.M) {
 
 type object = map[string]any
 
+// patience is how long something may take that the API server takes up after a while, on a
+// machine where much else runs.
+const patience = 3 * time.Minute
+
 // world is the API server with the webhook.
 type world struct {
 	t      *testing.T
@@ -91,6 +95,7 @@ type world struct {
 
 	prepared map[string]bool // what objects refer to, and is there
 	made     []string        // the policies and bindings that were applied last
+	tries    int             // calls whose audit event is looked for
 
 	mu      sync.Mutex
 	reviews []*reviewed          // what the API server asked
