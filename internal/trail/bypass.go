@@ -4,6 +4,7 @@ package trail
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -42,9 +43,19 @@ func Bypassed(ctx context.Context, c Config, from, to time.Time) error {
 		if len(list) == 0 {
 			continue
 		}
+		var known map[string]*hook // with the gaps that are written
 		err = c.Store.Write(ctx, "system", func(tx *store.Tx) error {
+			known = map[string]*hook{}
 			for _, one := range list {
-				if err := bypassed(tx, one.ID); err != nil {
+				if known[one.SourceID] == nil {
+					h := hooks[one.SourceID]
+					known[one.SourceID] = &hook{since: h.since, gaps: slices.Clone(h.gaps), agent: h.agent}
+				}
+				marked, err := bypassed(tx, one.ID)
+				if err == nil && marked {
+					err = known[one.SourceID].unasked(tx, &one)
+				}
+				if err != nil {
 					return err
 				}
 			}
@@ -53,7 +64,51 @@ func Bypassed(ctx context.Context, c Config, from, to time.Time) error {
 		if err != nil {
 			return err
 		}
+		maps.Copy(hooks, known)
 	}
+}
+
+// canaries is how often an agent proves that the webhook is asked: what is shorter it may not
+// notice.
+const canaries = 5 * time.Second
+
+// unasked puts on record that the webhook was not asked around a change, where the agent knows
+// of no such time: what does not persist, sessions and what is refused, went unseen then, and
+// no mark on a change tells of it.
+func (h *hook) unasked(tx *store.Tx, c *seaworthy.Change) error {
+	from, to := c.At.Add(-canaries), c.At.Add(canaries)
+	if now := tx.At; to.After(now) {
+		to = now
+	}
+	if within(h.gaps, c.At) || within(h.agent, c.At) || to.Before(c.At) || slices.ContainsFunc(c.Sightings, func(s seaworthy.Sighting) bool { return s.Relisted }) {
+		return nil // or when it was is not known
+	}
+	g := seaworthy.Gap{ID: tx.NewID(), SourceID: c.SourceID, Kind: store.GapWebhook, From: from, To: to, Reason: unaskedReason}
+	for i := range h.gaps {
+		if n := h.gaps[i]; n.Reason == unaskedReason && !n.From.After(to) && !n.To.Before(from) {
+			g.ID, g.From, g.To = n.ID, earliest(n.From, from), latest(n.To, to)
+			h.gaps[i] = g
+			return tx.PutGap(&g)
+		}
+	}
+	h.gaps = append(h.gaps, g)
+	return tx.PutGap(&g)
+}
+
+const unaskedReason = "the API server wrote without asking the webhook"
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // concerns tells whether the webhook would have been asked about a change.
@@ -64,6 +119,8 @@ func concerns(c *seaworthy.Change) bool {
 		return false // is marked
 	case c.Match == seaworthy.MatchFolded:
 		return false // what it follows from is marked
+	case slices.ContainsFunc(c.Sightings, func(s seaworthy.Sighting) bool { return len(s.Reviews) > 0 }):
+		return false // the audit event tells of its answer
 	case c.Verb != seaworthy.VerbCreate && c.Verb != seaworthy.VerbUpdate && c.Verb != seaworthy.VerbDelete:
 		return false
 	case c.Outcome != seaworthy.OutcomePersisted || o.Subresource != "":
@@ -93,6 +150,7 @@ func follows(kind, path string) bool {
 type hook struct {
 	since time.Time // it works; zero: it does not
 	gaps  []seaworthy.Gap
+	agent []seaworthy.Gap // in which nobody was heard of who could have answered
 }
 
 func hookOf(ctx context.Context, s *store.Store, source string, from time.Time) (*hook, error) {
@@ -111,35 +169,41 @@ func hookOf(ctx context.Context, s *store.Store, source string, from time.Time) 
 		return nil, err
 	}
 	h.gaps = page.Items
-	return h, nil
+	page, err = s.Gaps(ctx, store.GapFilter{Source: source, Kind: store.GapAgent, From: from.Add(-maxPast), Limit: lot})
+	h.agent = page.Items
+	return h, err
 }
 
 // expected tells whether the webhook was there, or should have been.
 func (h *hook) expected(at time.Time) bool {
-	return !h.since.IsZero() && !at.Before(h.since) ||
-		slices.ContainsFunc(h.gaps, func(g seaworthy.Gap) bool { return !at.Before(g.From) && (g.To.IsZero() || !at.After(g.To)) })
+	return !h.since.IsZero() && !at.Before(h.since) || within(h.gaps, at)
+}
+
+// within tells whether a moment is in one of some gaps.
+func within(gaps []seaworthy.Gap, at time.Time) bool {
+	return slices.ContainsFunc(gaps, func(g seaworthy.Gap) bool { return !at.Before(g.From) && (g.To.IsZero() || !at.After(g.To)) })
 }
 
 // bypassed marks one change, unless the webhook has told of it meanwhile: of the object, or
 // of a part of it that the watch shows as the whole, such as its scale.
-func bypassed(tx *store.Tx, id string) error {
+func bypassed(tx *store.Tx, id string) (bool, error) {
 	c, err := tx.Change(id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	near, err := tx.ChangesOf(c.SourceID, &c.Object)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for i := range near {
 		n := &near[i]
 		if seen(n, seaworthy.SeenByWebhook) && (n.ID == c.ID || n.Object.Subresource != "" && n.At.Sub(c.At).Abs() <= changes.Window) {
-			return nil
+			return false, nil
 		}
 	}
 	flag(&c, seaworthy.FlagBypassed)
 	c.Unseen = append(c.Unseen, seaworthy.SeenByWebhook)
-	return tx.PutChange(&c)
+	return true, tx.PutChange(&c)
 }
 
 func seen(c *seaworthy.Change, by string) bool {

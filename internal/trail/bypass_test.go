@@ -5,6 +5,7 @@ package trail_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -86,6 +87,52 @@ func TestBypassed(t *testing.T) {
 		take(seen(seaworthy.SeenByWebhook, "in-the-gap", "ConfigMap", "1", 10*time.Second))
 		if got := marked(); slices.Contains(got, "in-the-gap") {
 			t.Errorf("the webhook told of it, and it is still marked: %q", got)
+		}
+	})
+}
+
+// TestBypassedInNoGap: the webhook was not asked for a moment, which its agent did not notice:
+// that is a gap on record, one for what was written together, and none where one is known.
+func TestBypassedInNoGap(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		prepare(t, s)
+		at := s.Now().Add(-10 * time.Minute).Truncate(time.Second)
+		err := s.Write(t.Context(), "system", func(tx *store.Tx) error {
+			beat := seaworthy.Heartbeat{Instance: "i", At: tx.At, Places: map[string]seaworthy.Place{seaworthy.SeenByWebhook: {State: seaworthy.PlaceWorks, Since: at.Add(-time.Hour)}}}
+			return errors.Join(
+				tx.PutAgent(&seaworthy.Agent{ID: "a", SourceID: cluster.ID, EnrolledAt: at.Add(-time.Hour)}),
+				tx.PutInstance(&store.AgentInstance{AgentID: "a", SourceID: cluster.ID, ReceivedAt: tx.At, Beat: beat}),
+				tx.PutGap(&seaworthy.Gap{ID: "g", SourceID: cluster.ID, Kind: store.GapWebhook, From: at.Add(-time.Minute), To: at, Reason: "test"}),
+				tx.PutGap(&seaworthy.Gap{ID: "h", SourceID: cluster.ID, Kind: store.GapAgent, From: at.Add(8 * time.Minute), To: at.Add(9 * time.Minute), Reason: "test"}),
+			)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := func(name string, after time.Duration, relisted bool) changes.Observation {
+			object := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": "shop", "uid": name, "resourceVersion": name}}
+			o := changes.Observation{Sighting: seaworthy.Sighting{By: seaworthy.SeenByWatch, At: at.Add(after), ID: name, Relisted: relisted}, Verb: seaworthy.VerbCreate, Outcome: seaworthy.OutcomePersisted, After: object}
+			o.Describe()
+			return o
+		}
+		take(t, s, made("known", -30*time.Second, false), made("one", time.Minute, false), made("two", time.Minute+8*time.Second, false),
+			made("later", 5*time.Minute, false), made("listed", 7*time.Minute, true), made("nobody-there", 8*time.Minute+time.Second, false))
+		for range 2 {
+			if err := trail.Bypassed(t.Context(), trail.Config{Store: s}, s.Now().Add(-time.Hour), s.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		page, err := s.Gaps(t.Context(), store.GapFilter{Source: cluster.ID, Kind: store.GapWebhook, Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got [][2]time.Duration
+		for _, g := range slices.Backward(page.Items) {
+			got = append(got, [2]time.Duration{g.From.Sub(at), g.To.Sub(at)})
+		}
+		want := [][2]time.Duration{{-time.Minute, 0}, {55 * time.Second, 73 * time.Second}, {295 * time.Second, 305 * time.Second}}
+		if !slices.Equal(got, want) {
+			t.Errorf("gaps %v, want %v", got, want)
 		}
 	})
 }
