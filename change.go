@@ -4,6 +4,8 @@ package seaworthy
 
 import (
 	"path"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -201,6 +203,10 @@ type Change struct {
 	// Deployment; Folded counts the writes of controllers that were folded under this one.
 	Cause  string `json:"cause,omitempty"`
 	Folded int    `json:"folded,omitempty"`
+	// Pods are the first of those that controllers made of what was changed, PodsLeftOut
+	// counts those beyond the limit of a record.
+	Pods        []ChangedPod `json:"pods,omitempty"`
+	PodsLeftOut int          `json:"podsLeftOut,omitempty"`
 	// Flags say what is remarkable about it.
 	Flags []Flag `json:"flags,omitempty"`
 
@@ -211,6 +217,37 @@ type Change struct {
 	Late bool `json:"late,omitempty"`
 	// Explained is what someone other than the actor said of an out-of-band change.
 	Explained *Explanation `json:"explained,omitempty"`
+}
+
+// ChangedPod is a Pod that ran what a change made.
+type ChangedPod struct {
+	Name string    `json:"name"`
+	At   time.Time `json:"at"` // when it was made
+	// Images are as its spec has them; nil: no place that saw it tells.
+	Images []string `json:"images,omitempty"`
+}
+
+// MaxPods is how many pods the record of a change names.
+const MaxPods = 20
+
+// Ran notes that a Pod was made of what was changed, first tells whether nobody has told of it
+// before. The earliest are kept.
+func (c *Change) Ran(p ChangedPod, first bool) {
+	if i := slices.IndexFunc(c.Pods, func(o ChangedPod) bool { return o.Name == p.Name }); i >= 0 {
+		if c.Pods[i].Images == nil {
+			c.Pods[i].Images = p.Images
+		}
+		return
+	}
+	if !first {
+		return
+	}
+	c.Pods = append(c.Pods, p)
+	slices.SortStableFunc(c.Pods, func(a, b ChangedPod) int { return a.At.Compare(b.At) })
+	if len(c.Pods) > MaxPods {
+		c.Pods = c.Pods[:MaxPods]
+		c.PodsLeftOut++
+	}
 }
 
 // Unexplained tells whether somebody has to say why it was made.

@@ -5,6 +5,7 @@ package trail
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -33,6 +34,17 @@ type place struct {
 }
 
 func (p *place) change() *seaworthy.Change { return &p.of.Changes[p.i] }
+
+// ran notes the Pod that an observation is of on the change that it follows from, and tells
+// whether it is one. A webhook may be asked before it has its name.
+func (p *place) ran(o *changes.Observation, first bool) bool {
+	name := o.Object.Name
+	if o.Verb != seaworthy.VerbCreate || o.Object.Kind != "Pod" || o.Object.Group() != "" || name == "" || strings.HasSuffix(name, "-") {
+		return false
+	}
+	p.change().Ran(seaworthy.ChangedPod{Name: name, At: o.At, Images: changes.Images(o.After)}, first)
+	return true
+}
 
 // around tells what is known around an object that somebody wrote to who may be a
 // controller, and the change from which that may follow; nil for none.

@@ -5,6 +5,7 @@ package trail_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,12 +87,44 @@ func TestARolloutIsOneChange(t *testing.T) {
 			if len(got) != 1 || got[0].Object.Kind != "Deployment" || got[0].Folded != 4 || slices.Equal(places, []string{watch}) == (got[0].Actor.Person == "u1") {
 				t.Fatalf("%v: on record: %+v", places, got)
 			}
+			var ran []string
+			for _, p := range got[0].Pods {
+				ran = append(ran, p.Name+" "+strings.Join(p.Images, " "))
+			}
+			if want := []string{"cart-1-0 cart:1", "cart-1-1 cart:1", "cart-1-2 cart:1"}; !slices.Equal(ran, want) || got[0].PodsLeftOut != 0 {
+				t.Errorf("%v: pods %q and %d more, want %q", places, ran, got[0].PodsLeftOut, want)
+			}
 			days, err := s.Folded(t.Context(), cluster.ID, s.Now().Add(-24*time.Hour), s.Now().Add(24*time.Hour))
 			if err != nil || len(days) != 1 || days[0].Counts["Pod"] != 3 || days[0].Counts["ReplicaSet"] != 1 {
 				t.Errorf("%v: counted: %+v, %v", places, days, err)
 			}
 		})
 	}
+}
+
+// TestPodsOfAChange are named up to a limit, the earliest, and counted beyond; what an audit
+// event of a Pod does not tell, another place does.
+func TestPodsOfAChange(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		prepare(t, s)
+		list := rollout(s, 30, seaworthy.SeenByAudit)
+		list[2].After, list[2].Object.Content, list[2].Object.Intent = nil, "", "" // the first pod
+		late := list[2:10]
+		take(t, s, slices.Concat(list[:2], list[10:])...)
+		take(t, s, late...)
+		got := recorded(t, s)
+		if len(got) != 1 || len(got[0].Pods) != seaworthy.MaxPods || got[0].PodsLeftOut != 10 || got[0].Folded != 31 {
+			t.Fatalf("on record: %+v", got)
+		}
+		if p := got[0].Pods; p[0].Name != "cart-1-0" || p[0].Images != nil || p[19].Name != "cart-1-19" || !slices.Equal(p[19].Images, []string{"cart:1"}) {
+			t.Errorf("pods: %+v", p)
+		}
+		take(t, s, rollout(s, 30, seaworthy.SeenByAudit, seaworthy.SeenByWatch)[32:]...)
+		got = recorded(t, s)
+		if p := got[0].Pods; len(got) != 1 || got[0].PodsLeftOut != 10 || !slices.Equal(p[0].Images, []string{"cart:1"}) {
+			t.Errorf("after the watch told: %+v", got)
+		}
+	})
 }
 
 // TestWhoPosesIsNoNoise: a pod under a controller's name that its owner does not speak of,
@@ -181,6 +214,57 @@ func TestWhatGoesWithItsNamespace(t *testing.T) {
 		}
 		if got[1].Object.Kind != "Namespace" || got[1].Folded != 1 || got[2].Object.Kind != "Role" || got[2].Cause != got[1].ID || got[2].Unexplained() {
 			t.Errorf("on record: %+v", got)
+		}
+	})
+}
+
+// TestReportsOfTheAgent are its own work wherever they are, also in its own namespace and when
+// they go; nobody else's, and not those of who acts as the agent.
+func TestReportsOfTheAgent(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		prepare(t, s)
+		const account = "system:serviceaccount:seaworthy:agent"
+		err := s.Write(t.Context(), "system", func(tx *store.Tx) error {
+			return tx.PutAgent(&seaworthy.Agent{ID: "a1", SourceID: cluster.ID, Own: []seaworthy.OwnNames{{Namespace: "seaworthy", Name: "agent", Identity: account}}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		report := func(by, user, verb, namespace string) changes.Observation {
+			n++
+			kind := "Report"
+			if namespace == "" {
+				kind = "ClusterReport"
+			}
+			object := map[string]any{"apiVersion": "openreports.io/v1alpha1", "kind": kind, "metadata": map[string]any{
+				"name": fmt.Sprint("seaworthy-", n), "namespace": namespace, "uid": fmt.Sprint(n), "resourceVersion": fmt.Sprint(n),
+			}, "summary": map[string]any{"fail": n}}
+			if verb == seaworthy.VerbDelete {
+				return told(s, fmt.Sprint(n), 0, by, user, verb, object, nil)
+			}
+			return told(s, fmt.Sprint(n), 0, by, user, verb, nil, object)
+		}
+		var own []changes.Observation
+		for _, by := range []string{seaworthy.SeenByWebhook, seaworthy.SeenByAudit} {
+			for _, verb := range []string{seaworthy.VerbCreate, seaworthy.VerbUpdate, seaworthy.VerbDelete} {
+				for _, namespace := range []string{"", "shop", "seaworthy"} {
+					own = append(own, report(by, account, verb, namespace))
+				}
+			}
+		}
+		if got := take(t, s, own...); got != (trail.Taken{Folded: len(own)}) {
+			t.Errorf("of the agent's own %d took %+v: %+v", len(own), got, recorded(t, s))
+		}
+		as := report(seaworthy.SeenByAudit, account, seaworthy.VerbUpdate, "seaworthy")
+		as.Actor.Impersonator = people
+		if got := take(t, s, as, report(seaworthy.SeenByAudit, people, seaworthy.VerbDelete, "shop")); got != (trail.Taken{New: 2}) {
+			t.Errorf("of others took %+v", got)
+		}
+		for _, c := range recorded(t, s) {
+			if !c.Unexplained() {
+				t.Errorf("%s of %s by %s is %s", c.Verb, c.Object.Name, c.Actor.Username, c.Match)
+			}
 		}
 	})
 }

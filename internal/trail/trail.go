@@ -179,10 +179,14 @@ func (t *taking) one(o *changes.Observation) error {
 		t.count(o)
 		if cause != nil {
 			cause.change().Folded++
+			cause.ran(o, true)
 			cause.of.touched[cause.i] = true
 		}
 	case changes.IsMore:
 		t.n.More++
+		if cause != nil && e.Change < 0 && cause.ran(o, false) {
+			cause.of.touched[cause.i] = true
+		}
 	case changes.IsNew:
 		t.n.New++
 		of.Changes[e.Change].ID = t.tx.NewID()
