@@ -191,9 +191,6 @@ func unmarshal(data []byte, into any) error {
 	return nil
 }
 
-// mostName bounds what observations call things.
-const mostName = 1000
-
 // observations reads what an agent observed. The time of what is told is now at the
 // latest.
 func observations(body []byte, now time.Time) ([]changes.Observation, error) {
@@ -208,11 +205,8 @@ func observations(body []byte, now time.Time) ([]changes.Observation, error) {
 		default:
 			return nil, seaworthy.Invalid("observation %d is by %.40q", i+1, o.By)
 		}
-		switch {
-		case o.ID == "" || o.Object.Kind == "" || o.Verb == "" || o.At.IsZero():
+		if o.ID == "" || o.Object.Kind == "" || o.Verb == "" || o.At.IsZero() {
 			return nil, seaworthy.Invalid("observation %d does not say what was seen, of what and when", i+1)
-		case max(len(o.ID), len(o.Verb), len(o.Object.Kind), len(o.Object.APIVersion), len(o.Object.Namespace), len(o.Object.Name), len(o.Object.UID), len(o.Actor.Username)) > mostName:
-			return nil, seaworthy.Invalid("observation %d calls something by more than %d bytes", i+1, mostName)
 		}
 		if o.At.After(now) {
 			o.At = now

@@ -28,11 +28,18 @@ func (t *Tx) mentionImages(kind, subject string, images []string) error {
 	return t.insert(`INSERT INTO image_mentions (image, subject_kind, subject)`, `ON CONFLICT (image, subject_kind, subject) DO NOTHING`, rows)
 }
 
+// maxImage bounds the name of an image that is looked for. Nothing keeps who writes an object
+// from a longer one, and no database takes it into an index.
+const maxImage = 1000
+
 // mentioned are the names under which images are found: as they are written, and their
 // digests alone, for a registry may be called by several names.
 func mentioned(images []string) map[string]bool {
 	out := make(map[string]bool, 2*len(images))
 	for _, image := range images {
+		if len(image) > maxImage || strings.Contains(image, "\x00") {
+			continue // the record has it
+		}
 		out[image] = true
 		if _, digest, ok := strings.Cut(image, "@"); ok {
 			out[digest] = true

@@ -57,6 +57,9 @@ func Take(ctx context.Context, c Config, who seaworthy.Principal, source seawort
 		return out, seaworthy.Invalid("%s is no cluster: changes are observed in clusters", source.Name)
 	}
 	list = slices.Clone(list)
+	for i := range list {
+		changes.Bound(&list[i])
+	}
 	slices.SortStableFunc(list, func(a, b changes.Observation) int { return a.At.Compare(b.At) })
 	for some := range slices.Chunk(list, lot) {
 		var t *taking
