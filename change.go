@@ -5,7 +5,6 @@ package seaworthy
 import (
 	"path"
 	"slices"
-	"strings"
 	"time"
 )
 
