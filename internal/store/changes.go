@@ -166,17 +166,7 @@ func (f *ChangeFilter) where() where {
 
 // Changes lists changes, newest first.
 func (s *Store) Changes(ctx context.Context, f ChangeFilter) (Page[seaworthy.Change], error) {
-	w := f.where()
-	if f.Cursor != "" {
-		at, id, err := parseCursor(f.Cursor)
-		if err != nil {
-			return Page[seaworthy.Change]{}, err
-		}
-		w.add("(at, id) < (?, ?)", at, id)
-	}
-	n := limit(f.Limit)
-	list, err := changes.list(ctx, s, s.read, w, "ORDER BY at DESC, id DESC LIMIT "+w.arg(n+1))
-	return page(list, n, func(c seaworthy.Change) string { return cursor(micros(c.At), c.ID) }), err
+	return changes.page(ctx, s, f.where(), timeOrder{column: "at"}, f.Cursor, f.Limit, func(c *seaworthy.Change) (time.Time, string) { return c.At, c.ID })
 }
 
 // CountChanges counts changes by how they stand to an approval, up to a limit for each:

@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
@@ -34,16 +35,7 @@ func (s *Store) Comment(ctx context.Context, id string) (seaworthy.Comment, erro
 func (s *Store) Comments(ctx context.Context, kind, subject, after string, n int) (Page[seaworthy.Comment], error) {
 	w := where{}
 	w.add("subject_kind = ? AND subject = ?", kind, subject)
-	if after != "" {
-		at, id, err := parseCursor(after)
-		if err != nil {
-			return Page[seaworthy.Comment]{}, err
-		}
-		w.add("(at, id) > (?, ?)", at, id)
-	}
-	n = limit(n)
-	list, err := comments.list(ctx, s, s.read, w, "ORDER BY at, id LIMIT "+w.arg(n+1))
-	return page(list, n, func(c seaworthy.Comment) string { return cursor(micros(c.At), c.ID) }), err
+	return comments.page(ctx, s, w, timeOrder{column: "at", oldest: true}, after, n, func(c *seaworthy.Comment) (time.Time, string) { return c.At, c.ID })
 }
 
 // People lists all users as the transaction sees them, by address.

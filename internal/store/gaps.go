@@ -73,16 +73,7 @@ func (s *Store) Gaps(ctx context.Context, f GapFilter) (Page[seaworthy.Gap], err
 		w.add("to_at = ?", 0)
 	}
 	w.program(f.Program, "source_id", "")
-	if f.Cursor != "" {
-		at, id, err := parseCursor(f.Cursor)
-		if err != nil {
-			return Page[seaworthy.Gap]{}, err
-		}
-		w.add("(from_at, id) < (?, ?)", at, id)
-	}
-	n := limit(f.Limit)
-	list, err := gaps.list(ctx, s, s.read, w, "ORDER BY from_at DESC, id DESC LIMIT "+w.arg(n+1))
-	return page(list, n, func(g seaworthy.Gap) string { return cursor(micros(g.From), g.ID) }), err
+	return gaps.page(ctx, s, w, timeOrder{column: "from_at"}, f.Cursor, f.Limit, func(g *seaworthy.Gap) (time.Time, string) { return g.From, g.ID })
 }
 
 // Grace is how much later than expected a report may come before its source is silent.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
@@ -99,17 +100,7 @@ func (f *DeploymentFilter) where() where {
 
 // Deployments lists deployments, newest first.
 func (s *Store) Deployments(ctx context.Context, f DeploymentFilter) (Page[seaworthy.Deployment], error) {
-	w := f.where()
-	if f.Cursor != "" {
-		at, id, err := parseCursor(f.Cursor)
-		if err != nil {
-			return Page[seaworthy.Deployment]{}, err
-		}
-		w.add("(from_at, id) < (?, ?)", at, id)
-	}
-	n := limit(f.Limit)
-	list, err := deployments.list(ctx, s, s.read, w, "ORDER BY from_at DESC, id DESC LIMIT "+w.arg(n+1))
-	return page(list, n, func(d seaworthy.Deployment) string { return cursor(micros(d.From), d.ID) }), err
+	return deployments.page(ctx, s, f.where(), timeOrder{column: "from_at"}, f.Cursor, f.Limit, func(d *seaworthy.Deployment) (time.Time, string) { return d.From, d.ID })
 }
 
 // ChangesBeside gives the writes of a change's object just before and after it; nil where

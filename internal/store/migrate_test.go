@@ -51,7 +51,7 @@ func TestMigrationsAreAsTheirSums(t *testing.T) {
 
 // A program refuses a database that a newer one has written, and says what to do.
 func TestANewerDatabaseIsRefused(t *testing.T) {
-	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
+	storetest.EachUnmade(t, func(t *testing.T, c store.Config) {
 		s, err := store.Open(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
@@ -79,7 +79,7 @@ func TestANewerDatabaseIsRefused(t *testing.T) {
 // A database that has come from version to version, with rows in every table at each, has
 // all its rows, opens, and has the schema of one that was made today.
 func TestUpgradedIsAsFresh(t *testing.T) {
-	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
+	storetest.EachUnmade(t, func(t *testing.T, c store.Config) {
 		ctx := t.Context()
 		versions, err := store.MigrateTo(ctx, c, 1)
 		if err != nil {
@@ -241,7 +241,7 @@ func listed(t *testing.T, conn *sql.Conn, query string) [][]string {
 
 // What changes and deployments of an older version named is found after the upgrade.
 func TestImagesOfOlderVersionsAreFound(t *testing.T) {
-	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
+	storetest.EachUnmade(t, func(t *testing.T, c store.Config) {
 		if _, err := store.MigrateTo(t.Context(), c, 19); err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
@@ -85,6 +86,35 @@ func (r records[T]) locked(t *Tx, name string, w where) (T, error) {
 func (r records[T]) list(ctx context.Context, s *Store, q querier, w where, tail string) ([]T, error) {
 	rows, err := q.QueryContext(ctx, `SELECT document FROM `+r.table+w.sql()+` `+tail, w.args...)
 	return collect(s, rows, err, scanDocument[T])
+}
+
+// timeOrder is the order of a list by a column of times and the id, newest first unless it
+// says otherwise.
+type timeOrder struct {
+	column string
+	oldest bool // first
+}
+
+// page gives the page of what the condition selects that comes after a cursor. key is what
+// a record is ordered by.
+func (r records[T]) page(ctx context.Context, s *Store, w where, order timeOrder, after string, n int, key func(*T) (time.Time, string)) (Page[T], error) {
+	beyond, direction := "<", " DESC"
+	if order.oldest {
+		beyond, direction = ">", ""
+	}
+	if after != "" {
+		at, id, err := parseCursor(after)
+		if err != nil {
+			return Page[T]{}, err
+		}
+		w.add("("+order.column+", id) "+beyond+" (?, ?)", at, id)
+	}
+	n = limit(n)
+	list, err := r.list(ctx, s, s.read, w, "ORDER BY "+order.column+direction+", id"+direction+" LIMIT "+w.arg(n+1))
+	return page(list, n, func(v T) string {
+		at, id := key(&v)
+		return cursor(micros(at), id)
+	}), err
 }
 
 func scanDocument[T any](row interface{ Scan(...any) error }) (T, error) {

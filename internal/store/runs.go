@@ -83,16 +83,7 @@ func (s *Store) Runs(ctx context.Context, f RunFilter) (Page[seaworthy.Run], err
 		w.add("complete = ?", false)
 	}
 	w.beside(f.Program, "")
-	if f.Cursor != "" {
-		at, id, err := parseCursor(f.Cursor)
-		if err != nil {
-			return Page[seaworthy.Run]{}, err
-		}
-		w.add("(finished_at, id) < (?, ?)", at, id)
-	}
-	n := limit(f.Limit)
-	list, err := runs.list(ctx, s, s.read, w, "ORDER BY finished_at DESC, id DESC LIMIT "+w.arg(n+1))
-	return page(list, n, func(r seaworthy.Run) string { return cursor(micros(r.FinishedAt), r.ID) }), err
+	return runs.page(ctx, s, w, timeOrder{column: "finished_at"}, f.Cursor, f.Limit, func(r *seaworthy.Run) (time.Time, string) { return r.FinishedAt, r.ID })
 }
 
 // RunChanges is what reports changed.

@@ -76,23 +76,11 @@ func (f *WaiverFilter) where() where {
 
 // Waivers lists waivers.
 func (s *Store) Waivers(ctx context.Context, f WaiverFilter) (Page[seaworthy.TrackedWaiver], error) {
-	w := f.where()
-	after, order := "(requested_at, id) < (?, ?)", "requested_at DESC, id DESC"
-	key := func(v seaworthy.TrackedWaiver) int64 { return micros(v.RequestedAt) }
+	order, key := timeOrder{column: "requested_at"}, func(v *seaworthy.TrackedWaiver) (time.Time, string) { return v.RequestedAt, v.ID }
 	if f.ByExpiry {
-		after, order = "(expires_at, id) > (?, ?)", "expires_at, id"
-		key = func(v seaworthy.TrackedWaiver) int64 { return micros(v.Ends()) }
+		order, key = timeOrder{column: "expires_at", oldest: true}, func(v *seaworthy.TrackedWaiver) (time.Time, string) { return v.Ends(), v.ID }
 	}
-	if f.Cursor != "" {
-		at, id, err := parseCursor(f.Cursor)
-		if err != nil {
-			return Page[seaworthy.TrackedWaiver]{}, err
-		}
-		w.add(after, at, id)
-	}
-	n := limit(f.Limit)
-	list, err := waivers.list(ctx, s, s.read, w, "ORDER BY "+order+" LIMIT "+w.arg(n+1))
-	return page(list, n, func(v seaworthy.TrackedWaiver) string { return cursor(key(v), v.ID) }), err
+	return waivers.page(ctx, s, f.where(), order, f.Cursor, f.Limit, key)
 }
 
 // WaiverCounts counts waivers by state.

@@ -28,21 +28,50 @@ func Each(t *testing.T, f func(t *testing.T, s *store.Store)) {
 	EachConfig(t, func(t *testing.T, c store.Config) { f(t, Open(t, c)) })
 }
 
-// EachConfig runs f with a fresh, empty database of each kind, not yet opened.
+// EachConfig runs f with an empty database of each kind, not yet opened, that has its tables.
 func EachConfig(t *testing.T, f func(t *testing.T, c store.Config)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { f(t, store.Config{Dir: t.TempDir()}) })
+	eachKind(t, func(t *testing.T, c store.Config) {
+		if c.Database != "" {
+			c.Database = withTables(t)
+		} else {
+			c.Dir = t.TempDir()
+			copyTables(t, c.Dir)
+		}
+		f(t, c)
+	})
+}
+
+// EachUnmade runs f with a database of each kind that has no tables yet.
+func EachUnmade(t *testing.T, f func(t *testing.T, c store.Config)) {
+	t.Helper()
+	eachKind(t, func(t *testing.T, c store.Config) {
+		if c.Database != "" {
+			c.Database = Database(t)
+		} else {
+			c.Dir = t.TempDir()
+		}
+		f(t, c)
+	})
+}
+
+func eachKind(t *testing.T, f func(t *testing.T, c store.Config)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { f(t, store.Config{}) })
 	t.Run("postgres", func(t *testing.T) {
 		if os.Getenv(Environment) == "" {
 			t.Skipf("PostgreSQL is not tested: %s is not set", Environment)
 		}
-		f(t, store.Config{Database: Database(t)})
+		f(t, store.Config{Database: os.Getenv(Environment)})
 	})
 }
 
-// Open opens a store and closes it with the test.
+// Open opens a store and closes it with the test. One that is not there yet is made.
 func Open(t testing.TB, c store.Config) *store.Store {
 	t.Helper()
+	if c.Database == "" {
+		copyTables(t, c.Dir)
+	}
 	s, err := store.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
