@@ -51,6 +51,7 @@ func (w *world) forget(also func()) (b blind) {
 // place saw is on record exactly once, what stands on record last is what the cluster holds,
 // object by object, and the times in which a place cannot have seen everything are gaps.
 func TestNothingIsLost(t *testing.T) {
+	t.Parallel()
 	n := writesOf(t, 400)
 	w := enter(t)
 	r := w.agent("one")
@@ -110,7 +111,7 @@ func (w *world) expiredForReal(b blind) {
 // TestWhatIsLostIsKnown has no audit events, and for a while neither webhook nor watch: what
 // is written then is lost but for what comes of it in the end, and all of it lies in gaps.
 func TestWhatIsLostIsKnown(t *testing.T) {
-	inSoak(t)
+	t.Parallel()
 	n := writesOf(t, 200)
 	w := enter(t, audited(auditOff), listsSecrets)
 	r := w.agent("one")

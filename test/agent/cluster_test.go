@@ -9,10 +9,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -236,8 +238,21 @@ func (w *world) agentOf(name, replicaName, source string, enrol bool, door *wire
 		"--metrics-listen", r.health, "--webhook-url", "https://"+door.addr, "--log-level", "debug",
 	)
 	w.agents = append(w.agents, r)
+	w.mayWork(name)
 	r.Start()
 	return r
+}
+
+// mayWork waits until the API server knows of the rights of the agent of a name: to one that
+// starts before it everything is forbidden.
+func (w *world) mayWork(name string) {
+	w.t.Helper()
+	u := w.user(accountOf(name))
+	w.until("the rights of "+name+" count", time.Minute, func() error {
+		_, err := u.try(http.MethodGet, hooks+"/"+name, nil)
+		_, also := u.try(http.MethodGet, "/api/v1/namespaces/"+namespace+"/secrets/"+name+"-key", nil)
+		return errors.Join(err, also)
+	})
 }
 
 func (w *world) write(file, text string) {
@@ -258,16 +273,23 @@ func (w *world) ready(r *replica) {
 		if err != nil {
 			return err
 		}
-		for _, line := range []string{`seaworthy_agent_place_works{place="webhook"} 1`, `seaworthy_agent_place_works{place="watch"} 1`, "seaworthy_agent_reports_total 1"} {
+		for _, line := range []string{`seaworthy_agent_place_works{place="webhook"} 1`, `seaworthy_agent_place_works{place="watch"} 1`} {
 			if !strings.Contains(text, line) {
 				return fmt.Errorf("the metrics do not say %s", line)
 			}
+		}
+		if !reported.MatchString(text) {
+			return errors.New("no whole report was written")
 		}
 		return nil
 	})
 }
 
-// heard waits until the server knows that the cluster is watched.
+// reported is what the metrics say once a whole report was written; there may be more.
+var reported = regexp.MustCompile(`(?m)^seaworthy_agent_reports_total [1-9]`)
+
+// heard waits until the server knows that the cluster is watched: of an agent that ends before
+// it says so nobody knows what it saw.
 func (w *world) heard() {
 	w.t.Helper()
 	w.until("the server hears that the cluster is watched", time.Minute, func() error {

@@ -24,18 +24,13 @@ func TestTheWebhookIsDown(t *testing.T) {
 	r := w.agent("one")
 	w.ready(r)
 	jane := w.admin()
+	w.heard()
 	jane.must(http.MethodPost, deployments, deployment("before", 1))
 	w.door.cut()
 	began := time.Now()
 	jane.must(http.MethodPost, deployments, deployment("around", 1))
 	jane.must(http.MethodPatch, deployments+"/around", scaled(4))
-	w.until("that the webhook is not asked is on record and lasts", time.Minute, func() error {
-		if g := w.gap(store.GapWebhook, "", began.Add(-time.Minute)); g == nil || !g.To.IsZero() {
-			return fmt.Errorf("gaps:\n%s", listed(w.gaps()))
-		}
-		return nil
-	})
-	w.noticed(w.gap(store.GapWebhook, "", began.Add(-time.Minute)))
+	w.noticed(w.begun(store.GapWebhook, began.Add(-time.Minute)))
 	w.until("the agent tells of it by itself", time.Minute, func() error {
 		if len(w.receiver.got(seaworthy.NoticeGap, "webhook")) == 0 || !w.receiver.slacked("webhook") {
 			return fmt.Errorf("notices:\n%s", w.receiver.all())
@@ -72,7 +67,10 @@ func TestTheWebhookIsDown(t *testing.T) {
 			return nil
 		})
 	}
-	if others := slices.DeleteFunc(w.gaps(), func(g seaworthy.Gap) bool { return g.Kind == store.GapWebhook }); len(others) > 0 {
+	others := slices.DeleteFunc(w.gaps(), func(g seaworthy.Gap) bool {
+		return g.Kind == store.GapWebhook || !g.To.IsZero() && g.To.Before(began) // the agent may have taken its time to begin
+	})
+	if len(others) > 0 {
 		t.Errorf("the agent watched all the time, and on record is:\n%s", listed(others))
 	}
 	w.intact()
@@ -86,17 +84,12 @@ func TestTheAgentIsKilled(t *testing.T) {
 	w := enter(t)
 	r := w.agent("one")
 	w.ready(r)
+	w.heard()
 	jane := w.admin()
 	_ = r.Kill()
 	began := time.Now()
 	jane.must(http.MethodPost, deployments, deployment("unseen", 1))
-	w.until("the silence is on record and lasts", 2*time.Minute, func() error {
-		if g := w.gap(store.GapAgent, "", began.Add(-time.Minute)); g == nil || !g.To.IsZero() {
-			return fmt.Errorf("gaps:\n%s", listed(w.gaps()))
-		}
-		return nil
-	})
-	w.noticed(w.gap(store.GapAgent, "", began.Add(-time.Minute)))
+	w.noticed(w.begun(store.GapAgent, began.Add(-time.Minute)))
 	ended := time.Now()
 	r.Start()
 	w.ready(r)
@@ -106,11 +99,11 @@ func TestTheAgentIsKilled(t *testing.T) {
 				return err
 			}
 		}
+		if w.gap(store.GapWebhook, "", began.Add(-time.Minute)) == nil {
+			return fmt.Errorf("nothing says that the webhook was not asked:\n%s", listed(w.gaps()))
+		}
 		return nil
 	})
-	if g := w.gap(store.GapWebhook, "", began.Add(-time.Minute)); g == nil {
-		t.Errorf("nothing says that the webhook was not asked:\n%s", listed(w.gaps()))
-	}
 	w.until("what was written meanwhile is on record and marked", 2*time.Minute, func() error {
 		list := w.of("Deployment", "shop", "unseen")
 		if len(list) != 1 || list[0].Actor.Username != "jane" || sighted(&list[0]) != "audit" || !slices.Equal(list[0].Unseen, []string{seaworthy.SeenByWebhook}) ||

@@ -9,6 +9,7 @@ package agent
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"net/http"
@@ -24,7 +25,14 @@ import (
 	"github.com/seaworthy-dev/seaworthy/test/program"
 )
 
-func TestMain(m *testing.M) { program.Main(m) }
+// TestMain has more tests run at once than there are cores: what they do for the most part is
+// wait until silence is noticed.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	program.Main(m)
+}
 
 // The ways of audit events.
 const (
@@ -56,6 +64,7 @@ type world struct {
 
 	agents    []*replica
 	restarted bool // the API server was
+	stalls    *stalls
 }
 
 // replica is one process of the agent.
@@ -69,7 +78,7 @@ type replica struct {
 // enter starts everything but the agent.
 func enter(t *testing.T, how ...func(*world)) *world {
 	t.Helper()
-	w := &world{t: t, audit: auditLog, receiver: newReceiver(t), told: newReceiver(t), dir: t.TempDir()}
+	w := &world{t: t, audit: auditLog, receiver: newReceiver(t), told: newReceiver(t), dir: t.TempDir(), stalls: newStalls(t)}
 	for _, f := range how {
 		f(w)
 	}
@@ -101,6 +110,9 @@ func (w *world) startServer(data string) {
 	w.server.Ask(http.MethodPost, "/api/v1/destinations", object{"name": "people", "kind": "webhook", "url": w.told.URL, "secret": signingKey}, &people)
 	w.server.Ask(http.MethodPost, "/api/v1/notice-rules", object{"name": "everything", "destinations": []string{people.ID}}, nil)
 	w.source = w.server.Cluster("production")
+	if w.nodes > 0 { // what simulates them is no kubelet by its name
+		w.server.Ask(http.MethodPost, "/api/v1/change-rules", object{"name": "simulated nodes", "users": []string{"kwok"}}, nil)
+	}
 }
 
 func (w *world) tryChanges(query url.Values) ([]seaworthy.Change, error) {
@@ -127,17 +139,13 @@ func (w *world) tryChanges(query url.Values) ([]seaworthy.Change, error) {
 
 // of gives the changes of one object.
 func (w *world) of(kind, namespace, name string) []seaworthy.Change {
-	var out []seaworthy.Change
-	all, err := w.tryChanges(nil)
+	all, err := w.tryChanges(url.Values{"kind": {kind}, "namespace": {namespace}, "name": {name}})
 	if err != nil {
 		return nil
 	}
-	for _, c := range all {
-		if c.Object.Kind == kind && c.Object.Namespace == namespace && c.Object.Name == name {
-			out = append(out, c)
-		}
-	}
-	return out
+	return slices.DeleteFunc(all, func(c seaworthy.Change) bool {
+		return c.Object.Kind != kind || c.Object.Namespace != namespace || c.Object.Name != name
+	})
 }
 
 func (w *world) gaps() []seaworthy.Gap {
@@ -157,6 +165,19 @@ func (w *world) gap(kind, words string, after time.Time) *seaworthy.Gap {
 		}
 	}
 	return nil
+}
+
+// begun waits for a gap of a kind to be on record, and to last.
+func (w *world) begun(kind string, after time.Time) (out *seaworthy.Gap) {
+	w.t.Helper()
+	w.until("a gap of "+kind+" is on record and lasts", 2*time.Minute, func() error {
+		out = w.gap(kind, "", after)
+		if out == nil || !out.To.IsZero() {
+			return fmt.Errorf("gaps:\n%s", listed(w.gaps()))
+		}
+		return nil
+	})
+	return out
 }
 
 // patience is how many times longer than on a machine of its own something may take where
