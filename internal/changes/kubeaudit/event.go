@@ -9,7 +9,10 @@ package kubeaudit
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -38,6 +41,8 @@ type event struct {
 	Annotations              map[string]string `json:"annotations"`
 	// Partial: the form in which it came may hold fewer annotations than there were.
 	Partial bool `json:"-"`
+	// part: it is one of several that tell of the request, each with a time of its own.
+	part bool
 }
 
 type user struct {
@@ -127,6 +132,22 @@ func (e *event) over(verb string) bool {
 	return false
 }
 
+// id is what the request is called: its audit ID with a digest of what no client chooses.
+// The API server takes the audit ID from whoever sends one, and another request must not
+// pass for one that was told. All stages and deliveries of one request have the same.
+func (e *event) id() string {
+	what := e.RequestURI
+	if r := e.ObjectRef; what == "" && r != nil { // as Google tells it
+		what = strings.Join([]string{r.APIGroup, r.APIVersion, r.Namespace, r.Resource, r.Name, r.Subresource}, "/")
+	}
+	var at time.Time
+	if !e.part {
+		at = e.RequestReceivedTimestamp
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s", at.UnixMicro(), e.User.Username, e.Verb, what))
+	return e.AuditID + "@" + hex.EncodeToString(sum[:8])
+}
+
 func (e *event) outcome(verb string) seaworthy.Outcome {
 	code := 0
 	if e.ResponseStatus != nil {
@@ -152,7 +173,7 @@ func (r *Reader) observation(e *event) *changes.Observation {
 		return nil
 	}
 	o := &changes.Observation{
-		Sighting: seaworthy.Sighting{By: seaworthy.SeenByAudit, At: e.RequestReceivedTimestamp, ID: e.AuditID},
+		Sighting: seaworthy.Sighting{By: seaworthy.SeenByAudit, At: e.RequestReceivedTimestamp, ID: e.id()},
 		Verb:     verb, Outcome: e.outcome(verb), Actor: e.actor(),
 	}
 	if o.At.IsZero() {

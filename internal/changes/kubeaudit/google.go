@@ -15,7 +15,9 @@ type logEntry struct {
 	InsertID  string    `json:"insertId"`
 	Timestamp time.Time `json:"timestamp"`
 	Operation struct {
-		ID string `json:"id"` // the audit ID
+		ID    string `json:"id"` // the audit ID
+		First bool   `json:"first"`
+		Last  bool   `json:"last"`
 	} `json:"operation"`
 	Labels       map[string]string `json:"labels"`
 	ProtoPayload struct {
@@ -54,6 +56,7 @@ func (r *Reader) google(raw []byte, out *Result) error {
 		ResponseObject: p.Response, Annotations: l.Labels, RequestReceivedTimestamp: l.Timestamp, ResponseStatus: &status{Code: http.StatusOK}, RequestURI: "",
 		Partial: true,
 	}
+	e.part = l.Operation.First != l.Operation.Last
 	if e.AuditID == "" {
 		e.AuditID = l.InsertID
 	}

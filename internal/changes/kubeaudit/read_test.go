@@ -71,7 +71,7 @@ func squeeze(s string) string {
 func TestForms(t *testing.T) {
 	at := time.Date(2026, 3, 2, 9, 30, 0, 123456000, time.UTC)
 	want := changes.Observation{
-		Sighting: seaworthy.Sighting{By: seaworthy.SeenByAudit, At: at, ID: "a-1"}, Verb: seaworthy.VerbUpdate, Outcome: seaworthy.OutcomePersisted,
+		Sighting: seaworthy.Sighting{By: seaworthy.SeenByAudit, At: at}, Verb: seaworthy.VerbUpdate, Outcome: seaworthy.OutcomePersisted,
 		Actor: seaworthy.Actor{Username: "alice@example.com", Groups: []string{"developers", "system:authenticated"}, UserAgent: "kubectl/v1.36.1", SourceIPs: []string{"203.0.113.7"}},
 		After: map[string]any{"kind": "Deployment", "apiVersion": "apps/v1", "spec": map[string]any{"replicas": 1.0},
 			"metadata": map[string]any{"name": "cart", "namespace": "shop", "uid": "u-1", "resourceVersion": "77", "generation": 2.0}},
@@ -110,7 +110,9 @@ func TestForms(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := observed(t, text)
 			want, heard := want, at
+			want.ID = "a-1@7faf7b49ca96c952"
 			if strings.HasPrefix(name, "GKE") {
+				want.ID = "a-1@da16f1161dc3f028"
 				want.Actor.Groups = nil // Google does not tell, and may leave annotations out
 			} else {
 				want.Unasked, heard = true, stage(t)
@@ -119,6 +121,44 @@ func TestForms(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// TestNobodyHidesBehindAnAuditID: the API server takes the audit ID from the header of a
+// request. One that was told of hides no other, and all that is told of one request is one.
+func TestNobodyHidesBehindAnAuditID(t *testing.T) {
+	exec := func(audit, stage, at, user, pod string) string {
+		return `{"kind":"Event","auditID":"` + audit + `","stage":"` + stage + `","verb":"get","requestURI":"/api/v1/namespaces/shop/pods/` + pod + `/exec?command=sh",
+			"user":{"username":"` + user + `"},"objectRef":{"resource":"pods","namespace":"shop","name":"` + pod + `","apiVersion":"v1","subresource":"exec"},
+			"responseStatus":{"code":101},"requestReceivedTimestamp":"2026-03-02T09:30:` + at + `Z","stageTimestamp":"2026-03-02T09:31:00Z"}`
+	}
+	id := func(text string) string { return observed(t, text).Observations[0].ID }
+	first := id(exec("mine", "ResponseStarted", "00.000001", "mallory", "cart-1"))
+	if got := id(exec("mine", "ResponseComplete", "00.000001", "mallory", "cart-1")); got != first {
+		t.Errorf("the end of a session is %q, its beginning %q", got, first)
+	}
+	for name, text := range map[string]string{
+		"another time":   exec("mine", "ResponseStarted", "00.000002", "mallory", "cart-1"),
+		"another pod":    exec("mine", "ResponseStarted", "00.000001", "mallory", "db-0"),
+		"somebody else":  exec("mine", "ResponseStarted", "00.000001", "alice", "cart-1"),
+		"another ID too": exec("other", "ResponseStarted", "00.000001", "mallory", "cart-1"),
+	} {
+		if got := id(text); got == first {
+			t.Errorf("%s: two requests are called %q", name, got)
+		}
+	}
+	google := func(more, at, pod string) string {
+		return `{"timestamp":"2026-03-02T09:30:` + at + `Z","operation":{"id":"mine"` + more + `},"protoPayload":{"methodName":"io.k8s.core.v1.pods.exec.create",
+			"resourceName":"core/v1/namespaces/shop/pods/` + pod + `/exec","authenticationInfo":{"principalEmail":"mallory"}}}`
+	}
+	if a, b := id(google(`,"first":true`, "00.1", "cart-1")), id(google(`,"last":true`, "59.2", "cart-1")); a != b {
+		t.Errorf("GKE: the parts of a session are %q and %q", a, b)
+	}
+	both := `,"first":true,"last":true`
+	for name, text := range map[string]string{"another time": google(both, "00.2", "cart-1"), "another pod": google(both, "00.1", "db-0")} {
+		if got := id(text); got == id(google(both, "00.1", "cart-1")) {
+			t.Errorf("GKE, %s: two requests are called %q", name, got)
+		}
 	}
 }
 
