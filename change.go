@@ -22,7 +22,8 @@ type Sighting struct {
 	By string    `json:"by"` // [SeenByWebhook], [SeenByAudit] or [SeenByWatch]
 	At time.Time `json:"at"` // when the API server handled it, as that place tells
 	// ID is the place's own name for it: the audit ID, the UID of the admission request,
-	// the resource version that a watch showed.
+	// the resource version that a watch showed; the first and the last with a digest behind
+	// an @ of what else tells it from others, for these may come twice.
 	ID string `json:"id"`
 	// Relisted: found by listing again after a break. What happened in between, and how
 	// often, was not seen.

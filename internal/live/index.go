@@ -120,7 +120,7 @@ func (x *index) Listed(k *kube.Kind, namespace string) {
 	in := x.of(k)
 	for at, e := range in.entries {
 		if !e.gone && e.round < in.rounds[namespace] && (namespace == "" || at.namespace == namespace) {
-			x.observe(e, nil, seaworthy.VerbDelete, "", seaworthy.Sighting{ID: e.version + "-gone", Relisted: true})
+			x.observe(e, nil, seaworthy.VerbDelete, "", seaworthy.Sighting{ID: shownAs(e.version, e.uid, e.content) + "-gone", Relisted: true})
 			x.remove(e)
 		}
 	}
@@ -169,9 +169,9 @@ func (x *index) Set(k *kube.Kind, object map[string]any, how kube.Manner) {
 		e.version = strings.Clone(version)
 		return
 	}
-	seen := seaworthy.Sighting{ID: strings.Clone(version), Relisted: how == kube.Anew}
+	seen := seaworthy.Sighting{ID: shownAs(version, id, content), Relisted: how == kube.Anew}
 	if e != nil && !e.gone && !known {
-		x.observe(e, nil, seaworthy.VerbDelete, "", seaworthy.Sighting{ID: e.version + "-gone", Relisted: true})
+		x.observe(e, nil, seaworthy.VerbDelete, "", seaworthy.Sighting{ID: shownAs(e.version, e.uid, e.content) + "-gone", Relisted: true})
 		x.remove(e)
 	}
 	if e == nil {
@@ -190,7 +190,7 @@ func (x *index) Set(k *kube.Kind, object map[string]any, how kube.Manner) {
 	case delivers[in.String()]:
 		x.show(in, x.whole(e), redacted)
 	}
-	e.uid, e.version, e.content, e.status, e.gone, e.round = id, seen.ID, content, status, false, in.round
+	e.uid, e.version, e.content, e.status, e.gone, e.round = id, strings.Clone(version), content, status, false, in.round
 	x.keep(e, redacted, object)
 	if judged {
 		x.touch(e)
@@ -241,7 +241,7 @@ func (x *index) Deleted(k *kube.Kind, object map[string]any) {
 	if e == nil || e.gone || e.uid != uidOf(meta) {
 		return // told when it was found to be gone, or replaced
 	}
-	x.observe(e, nil, seaworthy.VerbDelete, "", seaworthy.Sighting{ID: strings.Clone(text(meta, "resourceVersion"))})
+	x.observe(e, nil, seaworthy.VerbDelete, "", seaworthy.Sighting{ID: shownAs(text(meta, "resourceVersion"), e.uid, e.content)})
 	x.remove(e)
 }
 
@@ -271,7 +271,7 @@ func (x *index) Dropped(k *kube.Kind) {
 	defer x.mu.Unlock()
 	for _, e := range x.of(k).entries {
 		if !e.gone {
-			x.observe(e, nil, seaworthy.VerbDelete, "", seaworthy.Sighting{ID: e.version + "-gone", Relisted: true})
+			x.observe(e, nil, seaworthy.VerbDelete, "", seaworthy.Sighting{ID: shownAs(e.version, e.uid, e.content) + "-gone", Relisted: true})
 			x.remove(e)
 		}
 	}
@@ -345,6 +345,13 @@ func (x *index) counts() (objects, findings int) {
 }
 
 func placeOf(meta map[string]any) place { return place{text(meta, "namespace"), text(meta, "name")} }
+
+// shownAs names what a watch shows: by its version, and by what has it. A cluster that is made
+// anew under its old name, or whose database was restored, counts its versions once more.
+func shownAs(version string, id uid, content [sha256.Size]byte) string {
+	sum := sha256.Sum256(append(id[:], content[:]...))
+	return version + "@" + hex.EncodeToString(sum[:6])
+}
 
 func uidOf(meta map[string]any) uid { return digestUID(text(meta, "uid")) }
 

@@ -36,7 +36,9 @@ func follow(t *testing.T) *told {
 		Scan: config(t, scan.Selection{}), Source: source, Key: []byte("key"),
 		Observe: func(o changes.Observation) {
 			f.seen = append(f.seen, o)
-			f.lines = append(f.lines, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", o.Verb, o.Object.Name, o.ID, map[bool]string{true: "relisted"}[o.Relisted])))
+			version, rest, _ := strings.Cut(o.ID, "@")
+			_, gone, _ := strings.Cut(rest, "-")
+			f.lines = append(f.lines, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", o.Verb, o.Object.Name, strings.TrimSuffix(version+"-"+gone, "-"), map[bool]string{true: "relisted"}[o.Relisted])))
 		},
 		Show: func(before, after map[string]any, _ time.Time) {
 			if after["kind"] == "Application" {
@@ -248,5 +250,35 @@ func TestDeltasFitMessages(t *testing.T) {
 	}
 	if _, n := f.index.counts(); len(f.deltas) < 2 || len(found) != n {
 		t.Errorf("%d deltas, and %d findings are told of, of %d that hold", len(f.deltas), len(found), n)
+	}
+}
+
+// A cluster that is made anew counts its versions again: what it shows under one that was
+// told before is another sighting. What is told again is the same.
+func TestVersionsThatCountAgain(t *testing.T) {
+	sightings := func(uid, v string) []string {
+		f := follow(t)
+		f.list(kube.Initially)
+		f.index.Set(configMapKind, thing(configMapKind, "a", uid, "7", "data", data(v)), kube.Live)
+		f.index.Deleted(configMapKind, thing(configMapKind, "a", uid, "8"))
+		var out []string
+		for _, o := range f.seen {
+			out = append(out, o.ID)
+		}
+		if len(out) != 2 {
+			t.Fatalf("%d observations: %q", len(out), f.lines)
+		}
+		return out
+	}
+	first := sightings("u1", "x")
+	if again := sightings("u1", "x"); !slices.Equal(first, again) {
+		t.Errorf("the same is called %q and %q", first, again)
+	}
+	for name, other := range map[string][]string{"another object": sightings("u2", "x"), "other content": sightings("u1", "y")} {
+		for i := range first {
+			if first[i] == other[i] {
+				t.Errorf("%s: both are called %q", name, first[i])
+			}
+		}
 	}
 }

@@ -304,7 +304,7 @@ func TestLive(t *testing.T) {
 	t.Logf("a new object's findings were out after %s", time.Since(began))
 	created := a.observed("Deployment", "cart")
 	if len(created) != 1 || created[0].Verb != seaworthy.VerbCreate || created[0].Actor.Manager != "kubectl-create" || created[0].Relisted ||
-		created[0].Object.ResourceVersion == "" || created[0].Object.Content == "" || created[0].ID != created[0].Object.ResourceVersion {
+		created[0].Object.ResourceVersion == "" || created[0].Object.Content == "" || !strings.HasPrefix(created[0].ID, created[0].Object.ResourceVersion+"@") {
 		t.Errorf("creating it was observed as %+v", created)
 	}
 	a.settle("after a Deployment was made")
@@ -388,7 +388,7 @@ func (a *agent) update(client kubernetes.Interface) {
 	if diff := cmp.Diff(want, edits); diff != "" {
 		a.t.Errorf("edits (-want +got):\n%s", diff)
 	}
-	if o.Verb != seaworthy.VerbUpdate || o.Object.Previous != status.ResourceVersion || o.ID != updated.ResourceVersion || o.Actor.Manager != "kubectl-edit" {
+	if o.Verb != seaworthy.VerbUpdate || o.Object.Previous != status.ResourceVersion || !strings.HasPrefix(o.ID, updated.ResourceVersion+"@") || o.Actor.Manager != "kubectl-edit" {
 		a.t.Errorf("the update was observed as %+v", o)
 	}
 	a.settle("after an image was changed")
