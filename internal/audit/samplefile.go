@@ -143,11 +143,37 @@ func readTable(file io.Reader) ([][]string, error) {
 	if line, _, _ := bytes.Cut(data, []byte("\n")); bytes.Count(line, []byte(";")) > bytes.Count(line, []byte(",")) {
 		r.Comma = ';' // as spreadsheets write it where the comma is decimal
 	}
-	records, err := r.ReadAll()
-	if err != nil {
-		return nil, seaworthy.Invalid("the file is neither CSV nor a workbook: %v", err)
+	var out table
+	for {
+		record, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return out.rows, nil
+		}
+		if err != nil {
+			return nil, seaworthy.Invalid("the file is neither CSV nor a workbook: %v", err)
+		}
+		if err := out.add(record); err != nil {
+			return nil, err
+		}
 	}
-	return records, nil
+}
+
+// maxCells bounds what is kept of a file: a workbook says in a few bytes that a row has
+// sixteen thousand cells.
+const maxCells = 2_000_000
+
+// table is what was read of a file.
+type table struct {
+	rows  [][]string
+	cells int
+}
+
+func (t *table) add(row []string) error {
+	if t.cells += 1 + len(row); t.cells > maxCells {
+		return seaworthy.Invalid("the file has more than %d cells: the rows that were selected, each with its number or id, suffice", maxCells)
+	}
+	t.rows = append(t.rows, row)
+	return nil
 }
 
 func readWorkbook(data []byte) (_ [][]string, err error) {
@@ -156,9 +182,23 @@ func readWorkbook(data []byte) (_ [][]string, err error) {
 		return nil, seaworthy.Invalid("the workbook cannot be read: %v", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	rows, err := f.GetRows(f.GetSheetName(0))
+	rows, err := f.Rows(f.GetSheetName(0))
 	if err != nil {
 		return nil, seaworthy.Invalid("the workbook cannot be read: %v", err)
 	}
-	return rows, nil
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var out table
+	for rows.Next() {
+		row, err := rows.Columns()
+		if err != nil {
+			return nil, seaworthy.Invalid("the workbook cannot be read: %v", err)
+		}
+		if err := out.add(row); err != nil {
+			return nil, err
+		}
+	}
+	if err := rows.Error(); err != nil {
+		return nil, seaworthy.Invalid("the workbook cannot be read: %v", err)
+	}
+	return out.rows, nil
 }

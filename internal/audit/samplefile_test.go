@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xuri/excelize/v2"
+
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/audit"
 )
@@ -40,6 +42,12 @@ func TestSamplesFromFiles(t *testing.T) {
 			c.must(table.Close())
 			return b.String()
 		}
+		wide := excelize.NewFile() // 20 KB that become sixteen thousand cells a row
+		for i := 1; i <= 150; i++ {
+			c.must(wide.SetCellInt("Sheet1", fmt.Sprintf("XFD%d", i), 1))
+		}
+		var bomb bytes.Buffer
+		c.must(wide.Write(&bomb))
 		key := frozen.Columns[0]
 		for name, tt := range map[string]struct {
 			file string
@@ -59,6 +67,8 @@ func TestSamplesFromFiles(t *testing.T) {
 			"nothing":                      {"row\n", nil, "selects no row"},
 			"no table":                     {"a,\"b", nil, "neither CSV nor a workbook"},
 			"no workbook":                  {"PK\x03\x04nonsense", nil, "cannot be read"},
+			"a workbook of nothing much":   {bomb.String(), nil, "cells"},
+			"CSV of nothing":               {strings.Repeat(strings.Repeat(",", 1<<20)+"\n", 3), nil, "cells"},
 			"a large file":                 {strings.Repeat("1\n", audit.SampleFileLimit/2+1), nil, "larger than"},
 		} {
 			s, err := c.SampleByFile(ctx, manager, frozen.ID, strings.NewReader(tt.file))
