@@ -28,8 +28,8 @@ test-full: controlplane identityprovider objectstore helm ## Run all tests, with
 	go -C deploy/release test ./...
 	SEAWORTHY_REQUIRE_CONTROLPLANE=1 SEAWORTHY_REQUIRE_IDENTITYPROVIDER=1 SEAWORTHY_REQUIRE_OBJECTSTORE=1 SEAWORTHY_REQUIRE_HELM=1 go test -timeout 30m ./...
 
-controlplane: ## Build etcd and kube-apiserver for the tests, once
-	$(MAKE) -C test/controlplane server
+controlplane: ## Build etcd, kube-apiserver and what makes a cluster of them for the tests, once
+	$(MAKE) -C test/controlplane cluster
 
 identityprovider: ## Build the provider of single sign-on for the tests, once
 	@go run ./test/openid/build
@@ -58,7 +58,7 @@ pace: controlplane ## Measure the whole agent with a real kube-apiserver and ser
 soak: ## Fuzz every target for FUZZTIME (default 10m) each, kill the server KILLS (default 300) times on each database, and put the agent through WRITES (default 3600) writes and PODS (default 2000) pods; with AGENTS=1000 have as many agents talk to one server; with FINDINGS=1000000 measure reads of as many
 	SEAWORTHY_KILLS=$(or $(KILLS),300) test/postgres/start go test -v -count=1 -timeout 60m -run TestKilledAtAnyMoment ./test/trust
 	.ci/fuzz $(or $(FUZZTIME),10m)
-	$(MAKE) -C test/controlplane cluster
+	$(MAKE) controlplane
 	SEAWORTHY_REQUIRE_CONTROLPLANE=1 SEAWORTHY_WRITES=$(or $(WRITES),3600) SEAWORTHY_PODS=$(or $(PODS),2000) go test -v -count=1 -timeout 90m ./test/agent
 	$(if $(AGENTS),SEAWORTHY_AGENTS=$(AGENTS) test/postgres/start go test -v -count=1 -timeout 2h -run TestFleet ./test/fleet)
 	$(if $(FINDINGS),SEAWORTHY_BENCH=1 SEAWORTHY_FINDINGS=$(FINDINGS) test/postgres/start go test -v -count=1 -timeout 4h -run TestReads ./test/volume)
