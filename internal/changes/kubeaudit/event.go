@@ -168,6 +168,9 @@ func (e *event) outcome(verb string) seaworthy.Outcome {
 
 // observation makes of an event what it tells; nil when it is no part of the trail.
 func (r *Reader) observation(e *event) *changes.Observation {
+	if r.Heard != nil {
+		r.Heard(e.AuditID)
+	}
 	verb := e.verb()
 	if verb == "" || !e.over(verb) || strings.Contains(e.RequestURI, "dryRun=") {
 		return nil

@@ -32,6 +32,9 @@ type Reader struct {
 	Kinds func(group, resource string) string
 	// After is the time of the latest event that is known.
 	After time.Time
+	// Heard is told the audit ID of every event, whether it is of the trail or not; nil: nobody
+	// is.
+	Heard func(auditID string)
 }
 
 // Result is what a text held.
