@@ -34,7 +34,6 @@ type event struct {
 	UserAgent                string            `json:"userAgent"`
 	ObjectRef                *reference        `json:"objectRef"`
 	ResponseStatus           *status           `json:"responseStatus"`
-	RequestObject            map[string]any    `json:"requestObject"`
 	ResponseObject           map[string]any    `json:"responseObject"`
 	RequestReceivedTimestamp time.Time         `json:"requestReceivedTimestamp"`
 	StageTimestamp           time.Time         `json:"stageTimestamp"`

@@ -93,15 +93,11 @@ func (r *Reader) text(text []byte, out *Result, depth int) error {
 	if stamped(text) {
 		return r.exported(text, out, depth)
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
+	s := &stream{Decoder: json.NewDecoder(bytes.NewReader(text)), text: text}
 	for {
-		var raw json.RawMessage
-		if err := dec.Decode(&raw); errors.Is(err, io.EOF) {
+		if err := r.next(s, out, depth); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
-			return seaworthy.Invalid("at byte %d the text is no JSON: %v", dec.InputOffset(), err)
-		}
-		if err := r.value(raw, out, depth); err != nil {
 			return err
 		}
 	}
@@ -185,7 +181,11 @@ func (r *Reader) value(raw json.RawMessage, out *Result, depth int) error {
 	}
 	switch {
 	case e.AuditID != "":
-		return r.event(raw, out)
+		e, err := decodeEvent(raw)
+		if err != nil {
+			return out.problem("is an audit event that cannot be read: %v", err)
+		}
+		return r.event(e, out)
 	case e.Kind == "EventList":
 		return r.each(e.Items, out, depth)
 	case e.AWSLogs != nil:
@@ -243,11 +243,7 @@ func (r *Reader) packed(data string, out *Result, depth int) error {
 	return r.text(text, out, depth+1)
 }
 
-func (r *Reader) event(raw []byte, out *Result) error {
-	e, err := decodeEvent(raw)
-	if err != nil {
-		return out.problem("is an audit event that cannot be read: %v", err)
-	}
+func (r *Reader) event(e *event, out *Result) error {
 	r.heard(e.at(), out)
 	return out.add(r.observation(e))
 }
