@@ -67,7 +67,9 @@ func (r *Runner) look(ctx context.Context, j Job) {
 	defer tick.Stop()
 	failures := 0
 	var asked time.Time // when it ran, or was looked after, whatever it wanted
+	var clock clock
 	for {
+		r.punctual(ctx, j, &clock)
 		if time.Since(asked) >= unasked || r.wanted(ctx, j) {
 			asked = time.Now()
 			failures = r.once(ctx, j, failures)
@@ -77,6 +79,32 @@ func (r *Runner) look(ctx context.Context, j Job) {
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// clock is what the store's clock and the machine's, which nobody sets, last said.
+type clock struct{ wall, machine time.Time }
+
+// clockStep is by how much a clock that was set differs at least.
+const clockStep = 10 * time.Second
+
+// setBack tells whether the clock was set back since it was last asked, or may have been
+// before it was first.
+func (c *clock) setBack(wall, machine time.Time) bool {
+	was := *c
+	c.wall, c.machine = wall, machine
+	return was.machine.IsZero() || wall.Sub(was.wall)-machine.Sub(was.machine) < -clockStep
+}
+
+// punctual has a job not wait for a time that a clock told that was set back since.
+func (r *Runner) punctual(ctx context.Context, j Job, c *clock) {
+	now := r.store.Now()
+	if !c.setBack(now, time.Now()) {
+		return
+	}
+	if err := r.store.HastenJob(ctx, j.Name, now.Add(j.Every), now.Add(j.Lease)); err != nil && ctx.Err() == nil {
+		r.log.Warn("job cannot be hastened", "job", j.Name, "error", err)
+		*c = clock{} // again
 	}
 }
 

@@ -92,6 +92,48 @@ func TestTheLeaseOfADeadServerRunsOut(t *testing.T) {
 	})
 }
 
+// TestTheClockIsSetBack while a job waits for its time, and between two runs of a server that
+// died with a lease: it runs again after its interval and not when the time comes again.
+func TestTheClockIsSetBack(t *testing.T) {
+	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
+		var back atomic.Int64
+		c.Now = func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
+		s := storetest.Open(t, c)
+		var runs atomic.Int64
+		job := jobs.Job{Name: "x", Every: 20 * time.Millisecond, Lease: time.Second}
+		run := func(set time.Duration) {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			first := runs.Load()
+			job.Run = func(context.Context) error {
+				switch runs.Add(1) - first {
+				case 3:
+					back.Add(int64(set))
+				case 6:
+					cancel()
+				}
+				return nil
+			}
+			if err := jobs.New(s, slog.New(slog.DiscardHandler), []jobs.Job{job}).Run(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if n := runs.Load() - first; n < 6 {
+				t.Errorf("%d runs in a minute", n)
+			}
+		}
+		run(time.Hour)
+		if got, err := s.ClaimJob(t.Context(), "x", "dead", time.Hour); err != nil || !got {
+			time.Sleep(job.Every)
+			if got, err = s.ClaimJob(t.Context(), "x", "dead", time.Hour); err != nil || !got {
+				t.Fatal(got, err)
+			}
+		}
+		back.Add(int64(2 * time.Hour))
+		run(0)
+	})
+}
+
 func TestBackoffGrows(t *testing.T) {
 	last := time.Duration(0)
 	for n := 1; n < 40; n++ {

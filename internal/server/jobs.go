@@ -22,7 +22,7 @@ func (s *Server) jobs() []jobs.Job {
 		{Name: "occurrences", Every: 5 * time.Minute, Lease: 30 * time.Minute, Run: s.parts.audit.Advance},
 		{Name: "silences", Every: time.Minute, Lease: 10 * time.Minute, Run: s.silences},
 		{Name: "bypassed", Every: agentRound, Lease: 2 * agentRound, Run: s.bypassed(), Wanted: s.store.HasAgents},
-		{Name: "undecided", Every: agentRound, Lease: 2 * agentRound, Run: s.undecided},
+		{Name: "undecided", Every: agentRound, Lease: 2 * agentRound, Run: s.undecided()},
 		{Name: "agents", Every: agentRound, Lease: 2 * agentRound, Run: s.agents(time.Now()), Wanted: s.store.HasAgents},
 		{Name: "waivers", Every: time.Minute, Lease: 30 * time.Minute, Run: s.parts.triage.Settle},
 		{Name: "retention", Every: 24 * time.Hour, Lease: 2 * time.Hour, Run: s.parts.audit.Retain},
@@ -114,7 +114,13 @@ func (s *Server) bypassed() func(context.Context) error {
 	var done time.Time
 	return func(ctx context.Context) error {
 		now := s.store.Now()
-		if done.IsZero() || done.After(now) {
+		if done.After(now) { // the clock was set back: what is on record since waits no longer
+			if err := trail.Bypassed(ctx, trail.Config{Store: s.store}, now, done.Add(trail.BypassAfter)); err != nil {
+				return err
+			}
+			done = time.Time{}
+		}
+		if done.IsZero() {
 			done = now.Add(-bypassLookback)
 		}
 		to := now.Add(-trail.BypassAfter)
@@ -129,9 +135,21 @@ func (s *Server) bypassed() func(context.Context) error {
 }
 
 // undecided says of what came under a controller's name that nobody approved it, when
-// nothing has told in time whose work it is.
-func (s *Server) undecided(ctx context.Context) error {
-	return trail.Decided(ctx, trail.Config{Store: s.store}, s.store.Now())
+// nothing has told in time whose work it is; also of what is later than a clock that was set
+// back.
+func (s *Server) undecided() func(context.Context) error {
+	var latest time.Time
+	return func(ctx context.Context) error {
+		now := s.store.Now()
+		if now.After(latest) {
+			latest = now
+		} else if latest.Sub(now) > clockStep {
+			if err := trail.Decided(ctx, trail.Config{Store: s.store}, latest); err != nil {
+				return err
+			}
+		}
+		return trail.Decided(ctx, trail.Config{Store: s.store}, now)
+	}
 }
 
 // selfCheck verifies everything that is kept: the database against the log, and every

@@ -29,11 +29,48 @@ func (s *Server) openOutbox() *outbox.Outbox {
 // later; nothing is written while there is nothing to do.
 func (s *Server) noticeJobs() []jobs.Job {
 	o := s.parts.outbox
+	p := newPunctual(o, s.store.Now)
 	return []jobs.Job{
-		{Name: "notices", Every: time.Second, Lease: 2 * time.Minute, Run: o.Work, Wanted: o.Waiting},
+		{Name: "notices", Every: time.Second, Lease: 2 * time.Minute, Run: p.work, Wanted: p.wanted},
 		{Name: "reminders", Every: 5 * time.Minute, Lease: 10 * time.Minute, Run: o.Remind},
 		{Name: "old-notices", Every: 24 * time.Hour, Lease: 30 * time.Minute, Run: o.Sweep},
 	}
+}
+
+// punctual has notices wait for no time that a clock told which was set since: when the server
+// starts, and whenever its clock is set.
+type punctual struct {
+	outbox *outbox.Outbox
+	now    func() time.Time
+	clock  steady
+	done   time.Time // for which setting of the clock
+}
+
+func newPunctual(o *outbox.Outbox, now func() time.Time) *punctual {
+	started := time.Now()
+	return &punctual{outbox: o, now: now, clock: steady{since: started, machine: started, wall: now().Round(0)}}
+}
+
+func (p *punctual) set() bool {
+	p.clock.ago(p.now(), time.Now())
+	return !p.clock.since.Equal(p.done)
+}
+
+func (p *punctual) wanted(ctx context.Context) (bool, error) {
+	if p.set() {
+		return true, nil
+	}
+	return p.outbox.Waiting(ctx)
+}
+
+func (p *punctual) work(ctx context.Context) error {
+	if p.set() {
+		if err := p.outbox.Hasten(ctx); err != nil {
+			return err
+		}
+		p.done = p.clock.since
+	}
+	return p.outbox.Work(ctx)
 }
 
 // noticeState tells Prometheus how destinations do.

@@ -44,6 +44,15 @@ func (s *Store) ClaimJob(ctx context.Context, name, by string, lease time.Durati
 	return err == nil, s.dialect.explain(err)
 }
 
+// HastenJob has a job be due at a time at the latest, and a lease of it end at another: what is
+// later was written by a clock that was set back since.
+func (s *Store) HastenJob(ctx context.Context, name string, due, leased time.Time) error {
+	_, err := s.write.ExecContext(ctx, `UPDATE jobs SET run_at = CASE WHEN run_at > $1 THEN $1 ELSE run_at END,
+		leased_until = CASE WHEN leased_until > $2 THEN $2 ELSE leased_until END WHERE name = $3 AND (run_at > $1 OR leased_until > $2)`,
+		micros(due), micros(leased), name)
+	return s.dialect.explain(err)
+}
+
 // ReleaseJob tells how a job went and when it is due again. It does nothing if the lease
 // has gone to another.
 func (s *Store) ReleaseJob(ctx context.Context, name, by string, next time.Time, failure error) error {

@@ -85,7 +85,7 @@ func (t *Tx) UnplannedNotices(n int) ([]OutgoingNotice, error) {
 // QueuedNotice is a notice on its way to a destination.
 type QueuedNotice struct {
 	DestinationID, NoticeID, RuleID string
-	DueAt                           time.Time
+	DueAt                           time.Time // zero: at once, whatever the clock says
 	// Batch names the digest that it goes in; empty: it goes by itself.
 	Batch string
 }

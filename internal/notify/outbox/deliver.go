@@ -244,9 +244,14 @@ func (o *Outbox) abandon(tx *store.Tx, to *seaworthy.Destination, d *seaworthy.D
 	return errors.Join(tx.Dequeue(to.ID, nil), tx.PutDelivery(&lost))
 }
 
+// failingKey is by what it is known that it was told of a destination that takes nothing.
+func failingKey(destination string, since time.Time) string {
+	return key(seaworthy.NoticeUndelivered, fmt.Sprintf("%s/%d", destination, since.UnixMicro()))
+}
+
 // undelivered has other destinations told, once for each time that one stops taking.
 func undelivered(tx *store.Tx, to *seaworthy.Destination, d *seaworthy.Delivery, state store.DestinationState) error {
-	n := store.OutgoingNotice{Apart: to.ID, Keys: []string{key(seaworthy.NoticeUndelivered, fmt.Sprintf("%s/%d", to.ID, state.FailingSince.UnixMicro()))}}
+	n := store.OutgoingNotice{Apart: to.ID, Keys: []string{failingKey(to.ID, state.FailingSince)}}
 	told, err := tx.ToldOf(n.Keys)
 	if err != nil || told[n.Keys[0]] {
 		return err

@@ -12,6 +12,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -68,6 +69,47 @@ func (o *Outbox) Work(ctx context.Context) error {
 	return o.deliver(ctx)
 }
 
+// Hasten has whatever waits for another try be tried at once. Until when it waits was told by
+// the clock of then: where that was set back since, it would wait for as long again.
+func (o *Outbox) Hasten(ctx context.Context) error {
+	return o.Store.Write(ctx, "system", func(tx *store.Tx) error {
+		all, err := tx.Destinations()
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			if err := hasten(tx, all[i].ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func hasten(tx *store.Tx, destination string) error {
+	v, err := tx.DestinationState(destination)
+	if err != nil {
+		return err
+	}
+	was := v
+	if v.NextAt.After(tx.At) {
+		v.NextAt = tx.At
+	}
+	if v.FailingSince.After(tx.At) {
+		told, err := tx.ToldOf([]string{failingKey(destination, v.FailingSince)})
+		if err != nil {
+			return err
+		}
+		if len(told) == 0 { // else it would be told twice
+			v.FailingSince = tx.At
+		}
+	}
+	if v != was {
+		err = tx.PutDestinationState(v)
+	}
+	return errors.Join(err, tx.HastenDeliveries(destination))
+}
+
 // planned is how many notices one transaction plans.
 const planned = 500
 
@@ -108,7 +150,7 @@ func plan(tx *store.Tx, list []store.OutgoingNotice, mails bool) error {
 		ids[i] = n.ID
 		for _, id := range n.Direct {
 			if destinations[id] != nil {
-				queue = append(queue, store.QueuedNotice{DestinationID: id, NoticeID: n.ID, DueAt: tx.At})
+				queue = append(queue, store.QueuedNotice{DestinationID: id, NoticeID: n.ID})
 			}
 		}
 		for _, p := range notify.Plan(&n.Notice, rules, tx.At) {
@@ -116,7 +158,11 @@ func plan(tx *store.Tx, list []store.OutgoingNotice, mails bool) error {
 			if d == nil || !d.Active() || d.ID == n.Apart || slices.Contains(n.Direct, d.ID) || d.Kind == seaworthy.DestinationEmail && (!mails || !reaches(d, &n.Notice)) {
 				continue
 			}
-			queue = append(queue, store.QueuedNotice{DestinationID: d.ID, NoticeID: n.ID, RuleID: p.Rule, DueAt: p.At, Batch: p.Digest})
+			q := store.QueuedNotice{DestinationID: d.ID, NoticeID: n.ID, RuleID: p.Rule, Batch: p.Digest}
+			if p.At.After(tx.At) {
+				q.DueAt = p.At
+			}
+			queue = append(queue, q)
 		}
 	}
 	return tx.QueueNotices(queue, ids)

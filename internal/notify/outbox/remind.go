@@ -140,6 +140,9 @@ func (t *telling) overdue() error {
 	if err != nil {
 		return err
 	}
+	if told, err := strconv.ParseInt(text, 10, 64); err == nil && t.tx.At.UnixMicro() < told {
+		return nil // the clock was set back: of the time until then it was told
+	}
 	if err := t.tx.NoteSetting(overdueKey, strconv.FormatInt(t.tx.At.UnixMicro(), 10)); err != nil {
 		return err
 	}

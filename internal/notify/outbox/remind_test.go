@@ -87,6 +87,13 @@ func TestFindingsAreToldTogether(t *testing.T) {
 		if got := titles(w.notices(w.receiver.take("/a"))); got != "" {
 			t.Errorf("told again: %s", got)
 		}
+		for _, d := range []time.Duration{-90 * time.Minute, time.Hour, time.Hour} { // the clock is set back
+			w.pass(d)
+			w.remind()
+		}
+		if got := titles(w.notices(w.receiver.take("/a"))); got != "" {
+			t.Errorf("told again of the time that came twice: %s", got)
+		}
 	})
 }
 

@@ -156,7 +156,7 @@ func (o *Outbox) Again(ctx context.Context, who seaworthy.Principal, id string) 
 		}
 		var queue []store.QueuedNotice
 		for _, n := range notices {
-			queue = append(queue, store.QueuedNotice{DestinationID: to.ID, NoticeID: n.ID, RuleID: d.RuleID, DueAt: tx.At})
+			queue = append(queue, store.QueuedNotice{DestinationID: to.ID, NoticeID: n.ID, RuleID: d.RuleID})
 		}
 		if len(queue) == 0 {
 			return seaworthy.Conflict("its notices are not kept any more")
