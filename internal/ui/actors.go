@@ -56,11 +56,7 @@ func (u *UI) actors(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, a := range known {
-		row := knownActor{a, "every cluster", n.user(a.UserID), n.actor(a.SetBy)}
-		if a.SourceID != "" {
-			row.Source = n.source(a.SourceID)
-		}
-		p.Known = append(p.Known, row)
+		p.Known = append(p.Known, knownActor{a, n.cluster(a.SourceID), n.user(a.UserID), n.actor(a.SetBy)})
 	}
 	unknown, err := u.Store.UnknownActors(ctx, p.Now.AddDate(0, 0, -unknownDays), 100)
 	if err != nil {
@@ -84,11 +80,7 @@ func (u *UI) actors(w http.ResponseWriter, r *http.Request) error {
 			p.People = append(p.People, choice{Value: one.ID, Text: n.user(one.ID), Chosen: one.ID == p.Was("user", "")})
 		}
 	}
-	for _, s := range sortedSources(n) {
-		if s.Kind == seaworthy.KindCluster {
-			p.Clusters = append(p.Clusters, choice{Value: s.ID, Text: s.Name, Chosen: s.ID == p.Was("source", p.Q.Get("source"))})
-		}
-	}
+	p.Clusters = n.clusters(func(id string) bool { return id == p.Was("source", p.Q.Get("source")) })
 	return u.render(w, r, "actors", p)
 }
 

@@ -53,10 +53,7 @@ func (u *UI) changeRules(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for i, rule := range rules {
-		row := changeRuleRow{ChangeRule: rule, Source: "every cluster", First: i == 0, Last: i == len(rules)-1}
-		if rule.SourceID != "" {
-			row.Source = n.source(rule.SourceID)
-		}
+		row := changeRuleRow{ChangeRule: rule, Source: n.cluster(rule.SourceID), First: i == 0, Last: i == len(rules)-1}
 		for _, part := range []struct {
 			word string
 			list []string
@@ -67,11 +64,7 @@ func (u *UI) changeRules(w http.ResponseWriter, r *http.Request) error {
 		}
 		p.Rules = append(p.Rules, row)
 	}
-	for _, s := range sortedSources(n) {
-		if s.Kind == seaworthy.KindCluster {
-			p.Clusters = append(p.Clusters, choice{Value: s.ID, Text: s.Name, Chosen: s.ID == p.Was("source", "")})
-		}
-	}
+	p.Clusters = n.clusters(func(id string) bool { return id == p.Was("source", "") })
 	for _, v := range ruleVerbs {
 		p.Verbs = append(p.Verbs, choice{Value: v, Text: v, Chosen: p.form != nil && slices.Contains(p.form["verbs"], v)})
 	}

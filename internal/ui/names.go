@@ -71,6 +71,24 @@ func (n names) source(id string) string {
 	return id
 }
 
+// cluster is the one that something is about; no id: every cluster.
+func (n names) cluster(id string) string {
+	if id == "" {
+		return "every cluster"
+	}
+	return n.source(id)
+}
+
+// clusters are the clusters to choose from, by name.
+func (n names) clusters(chosen func(id string) bool) (out []choice) {
+	for _, s := range sortedSources(n) {
+		if s.Kind == seaworthy.KindCluster {
+			out = append(out, choice{Value: s.ID, Text: s.Name, Chosen: chosen(s.ID)})
+		}
+	}
+	return out
+}
+
 // actor is who did something: "user:<id>" and the like.
 func (n names) actor(actor string) string {
 	kind, id, _ := strings.Cut(actor, ":")

@@ -17,11 +17,7 @@ type trailFilters struct {
 
 // filter narrows the timeline to what the address says, and makes the fields of its form.
 func (p *changesPage) filter(f *store.ChangeFilter, n names) error {
-	for _, s := range sortedSources(n) {
-		if s.Kind == seaworthy.KindCluster {
-			p.Filters.Clusters = append(p.Filters.Clusters, choice{Value: s.ID, Text: s.Name, Chosen: p.Q.Has("source", s.ID)})
-		}
-	}
+	p.Filters.Clusters = n.clusters(func(id string) bool { return p.Q.Has("source", id) })
 	for _, v := range ruleVerbs {
 		p.Filters.Verbs = append(p.Filters.Verbs, choice{Value: v, Text: did[v], Chosen: p.Q.Has("verb", v)})
 	}
