@@ -43,13 +43,9 @@ func each(t *testing.T, f func(t *testing.T, s checks.Source)) {
 // casesOf reads the cases of a check.
 func casesOf(t *testing.T, s checks.Source) []checktest.Case {
 	t.Helper()
-	raw, err := fs.ReadFile(checks.Cases(), checktest.Path(s.File))
+	cases, err := checktest.Of(checks.Cases(), s)
 	if err != nil {
-		t.Fatalf("the check has no cases: %v", err)
-	}
-	cases, err := checktest.Cases(raw)
-	if err != nil {
-		t.Fatalf("%s: %v", checktest.Path(s.File), err)
+		t.Fatal(err)
 	}
 	return cases
 }

@@ -5,7 +5,6 @@ package admission_test
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -28,11 +27,7 @@ func cases(t testing.TB, f func(s checks.Source, c checktest.Case)) {
 		t.Fatal(err)
 	}
 	for _, s := range sources {
-		raw, err := fs.ReadFile(checks.Cases(), checktest.Path(s.File))
-		if err != nil {
-			t.Fatal(err)
-		}
-		list, err := checktest.Cases(raw)
+		list, err := checktest.Of(checks.Cases(), s)
 		if err != nil {
 			t.Fatal(err)
 		}

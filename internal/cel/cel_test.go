@@ -4,7 +4,6 @@ package cel_test
 
 import (
 	"context"
-	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -29,13 +28,9 @@ func allCases(t testing.TB) ([]checks.Source, []checktest.Case) {
 	}
 	var all []checktest.Case
 	for _, s := range sources {
-		raw, err := fs.ReadFile(checks.Cases(), checktest.Path(s.File))
+		cases, err := checktest.Of(checks.Cases(), s)
 		if err != nil {
 			t.Fatal(err)
-		}
-		cases, err := checktest.Cases(raw)
-		if err != nil {
-			t.Fatalf("%s: %v", s.File, err)
 		}
 		all = append(all, cases...)
 	}

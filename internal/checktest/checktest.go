@@ -141,8 +141,8 @@ func Request(o *snapshot.Object) *cel.Request {
 	return r
 }
 
-// Run runs the cases of one check and gives a result for each.
-func Run(tree fs.FS, s checks.Source) ([]Result, error) {
+// Of reads the cases of one check.
+func Of(tree fs.FS, s checks.Source) ([]Case, error) {
 	raw, err := fs.ReadFile(tree, Path(s.File))
 	if err != nil {
 		return nil, fmt.Errorf("read the cases of %s: %w", s.ID, err)
@@ -150,6 +150,15 @@ func Run(tree fs.FS, s checks.Source) ([]Result, error) {
 	cases, err := Cases(raw)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", Path(s.File), err)
+	}
+	return cases, nil
+}
+
+// Run runs the cases of one check and gives a result for each.
+func Run(tree fs.FS, s checks.Source) ([]Result, error) {
+	cases, err := Of(tree, s)
+	if err != nil {
+		return nil, err
 	}
 	plain := engine(s, nil) // compiled once for all cases without parameters
 	out := make([]Result, 0, len(cases))

@@ -5,7 +5,6 @@ package admission
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -338,11 +337,7 @@ func ownCases(t *testing.T) []*ownCase {
 	var out []*ownCase
 	seen := map[string]bool{}
 	for _, s := range sources {
-		raw, err := fs.ReadFile(checks.Cases(), checktest.Path(s.File))
-		if err != nil {
-			t.Fatal(err)
-		}
-		list, err := checktest.Cases(raw)
+		list, err := checktest.Of(checks.Cases(), s)
 		if err != nil {
 			t.Fatal(err)
 		}
