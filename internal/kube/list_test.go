@@ -235,14 +235,14 @@ func TestServerThatDoesNotAnswer(t *testing.T) {
 		}
 		select {
 		case <-r.Context().Done():
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 		}
 		return true
 	}
 	start := time.Now()
 	_, result := list(t, open(t, s.start(), kube.Options{Timeout: 100 * time.Millisecond}))
-	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("took %v", took)
+	if took := time.Since(start); took > 30*time.Second {
+		t.Errorf("it waited for %v: the API server would have answered after a minute", took)
 	}
 	if len(result.Unlisted) != 7 || len(result.Errors) != 6 {
 		t.Errorf("unlisted = %v, errors = %v; want 7 and 6", result.Unlisted, result.Errors)

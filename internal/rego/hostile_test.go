@@ -51,19 +51,14 @@ func TestEndlessPolicyStopsAtTheDeadline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
 	for i := range 20 {
 		got := evaluate(t.Context(), t, b, pod)
-		if v := got["endless-deny"]; v.Err == nil {
-			t.Fatalf("object %d: the endless check gave %+v, want an error", i, v)
+		if v := got["endless-deny"]; v.Err == nil || (i >= 3) != strings.Contains(v.Err.Error(), "not evaluated any more") {
+			t.Fatalf("object %d: the endless check gave %+v, want an error, and that it is given up after three objects", i, v)
 		}
 		if v := got["fine-deny"]; v.Err != nil || len(v.Items) != 1 {
 			t.Fatalf("object %d: the other check gave %+v, want one item", i, v)
 		}
-	}
-	// The check is given up after three objects; without that it would be 20 × 0.1 s.
-	if took := time.Since(start); took > 1500*time.Millisecond {
-		t.Errorf("20 objects took %v", took)
 	}
 }
 
