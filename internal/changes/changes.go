@@ -17,11 +17,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/seaworthy-dev/seaworthy"
 )
@@ -117,6 +117,9 @@ func Intent(object map[string]any) string {
 // counted are annotations in which controllers count.
 var counted = [...]string{lastApplied, "deployment.kubernetes.io/revision"}
 
+// texts are those that digests were made of, to be written over.
+var texts = sync.Pool{New: func() any { return new([]byte) }}
+
 func digest(object map[string]any, annotations []string, metadata ...string) string {
 	if object == nil {
 		return ""
@@ -140,11 +143,10 @@ func digest(object map[string]any, annotations []string, metadata ...string) str
 		}
 		out["metadata"] = meta
 	}
-	text, err := json.Marshal(out)
-	if err != nil { // nothing that was JSON before fails
-		panic(fmt.Sprintf("digest an object: %v", err))
-	}
-	sum := sha256.Sum256(text)
+	text := texts.Get().(*[]byte)
+	defer texts.Put(text)
+	*text = appendJSON((*text)[:0], out)
+	sum := sha256.Sum256(*text)
 	return hex.EncodeToString(sum[:])
 }
 
