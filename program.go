@@ -133,6 +133,12 @@ func (p Program) HasEvidence(e Evidence) bool {
 	return e.EffectiveFrom.Before(p.To) && !e.EffectiveTo.Before(p.From) && (e.SourceID == "" || p.HasSource(e.SourceID))
 }
 
+// HasOccurrence tells whether the program counts an occurrence whose window its period
+// touches.
+func (p Program) HasOccurrence(o Occurrence) bool {
+	return o.Of(p.ID) && o.From.Before(p.To) && o.DueAt.After(p.From)
+}
+
 // Covers tells whether the moment lies in the period.
 func (p Program) Covers(t time.Time) bool { return !t.Before(p.From) && t.Before(p.To) }
 

@@ -227,14 +227,14 @@ func afterDue(cursor string) (time.Time, string, error) {
 }
 
 // seenOccurrence gives an occurrence that the principal may see: for who is bound to a
-// program, one of its period.
+// program, one that it counts.
 func (a *API) seenOccurrence(ctx context.Context, id string) (seaworthy.Occurrence, error) {
 	o, err := a.Store.Occurrence(ctx, id)
 	if err != nil {
 		return o, err
 	}
 	program, err := a.bound(ctx)
-	if err == nil && program != nil && (!o.From.Before(program.To) || !o.DueAt.After(program.From)) {
+	if err == nil && program != nil && !program.HasOccurrence(o) {
 		err = seaworthy.NotFound("there is no occurrence %s", id)
 	}
 	return o, err

@@ -14,6 +14,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/api"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
 type items[T any] struct {
@@ -70,6 +71,33 @@ func TestAuditorOfAnotherProgram(t *testing.T) {
 		w.do(owner, http.MethodPost, "/api/v1/populations", map[string]any{"name": "n", "program": theirs.ID, "list": "findings"}).want(http.StatusCreated, &frozen)
 		for _, path := range []string{"", "/rows", "/samples"} {
 			w.do(token, http.MethodGet, "/api/v1/populations/"+frozen.ID+path, nil).want(http.StatusNotFound, nil)
+		}
+	})
+}
+
+// What a program alone counts is nothing to the auditor of another, nor is what lies beside
+// the period.
+func TestOccurrencesOfAnotherProgram(t *testing.T) {
+	on(t, func(w *world) {
+		prod, other := w.declare("prod", "", "shop"), w.declare("other", "", "secret")
+		mine, theirs := w.program("mine", prod.ID), w.program("theirs", other.ID)
+		token := w.token(auth.NewToken{Role: seaworthy.Auditor, Program: mine.ID, Expires: w.now.Add(time.Hour)})
+		for name, test := range map[string]struct {
+			program string
+			from    time.Time
+			want    int
+		}{
+			"of every program": {"", w.now.AddDate(0, 0, -3), http.StatusOK}, "of their own": {mine.ID, w.now.AddDate(0, 0, -3), http.StatusOK},
+			"of another": {theirs.ID, w.now.AddDate(0, 0, -3), http.StatusNotFound}, "of none alone": {seaworthy.OfNoProgram, w.now.AddDate(0, 0, -2), http.StatusNotFound},
+			"long before": {"", w.now.AddDate(-2, 0, 0), http.StatusNotFound},
+		} {
+			o := seaworthy.Occurrence{ControlID: "pod-security", ProgramID: test.program, From: test.from, DueAt: test.from.AddDate(0, 0, 1), State: seaworthy.Missed, Reason: "other is silent"}
+			w.must(w.store.Write(w.Context(), "system", func(tx *store.Tx) error { return tx.PutOccurrence(&o, o.DueAt) }))
+			for _, path := range []string{"/api/v1/occurrences/" + o.ID, "/api/v1/occurrences/" + o.ID + "/history"} {
+				if got := w.do(token, http.MethodGet, path, nil).Code; got != test.want {
+					w.Errorf("GET %s, %s = %d, want %d", path, name, got, test.want)
+				}
+			}
 		}
 	})
 }

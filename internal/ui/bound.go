@@ -34,6 +34,14 @@ func (v *visit) seesEvidence(e seaworthy.Evidence) error {
 	return seaworthy.NotFound("there is no evidence %s", e.ID)
 }
 
+// seesOccurrence refuses an occurrence that the program does not count.
+func seesOccurrence(r *http.Request, o seaworthy.Occurrence) error {
+	if v := visitOf(r); v.who.Program == "" || v.whole != nil && v.whole.HasOccurrence(o) {
+		return nil
+	}
+	return seaworthy.NotFound("there is no occurrence %s", o.ID)
+}
+
 // knowsSource tells whether somebody may read a source's name: it is in the scope of the
 // program that they are bound to, or the program says why not.
 func (v *visit) knowsSource(id string) bool {

@@ -129,7 +129,9 @@ func (u *UI) oneEvidence(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		p.Occurrences = append(p.Occurrences, u.occurrenceRow(p.page, names, o))
+		if seesOccurrence(r, o) == nil {
+			p.Occurrences = append(p.Occurrences, u.occurrenceRow(p.page, names, o))
+		}
 	}
 	if p.Versions, err = u.history(ctx, p.page, names, "evidence", e.ID); err != nil {
 		return err

@@ -30,6 +30,9 @@ type occurrencePage struct {
 func (u *UI) occurrence(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	o, err := u.Store.Occurrence(ctx, r.PathValue("id"))
+	if err == nil {
+		err = seesOccurrence(r, o)
+	}
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -254,6 +255,20 @@ func bound(t *testing.T, s *uitest.Site) {
 	}
 	if code, body := s.Get(c, "/"); code != 200 || strings.Contains(body, "staging") {
 		t.Errorf("the auditor's overview gives %d, or tells of a source that is out of scope", code)
+	}
+	program, err := s.Store.Program(t.Context(), s.Users[seaworthy.Auditor].Program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for of, want := range map[string]int{"": http.StatusOK, program.ID: http.StatusOK, "another": http.StatusNotFound, seaworthy.OfNoProgram: http.StatusNotFound} {
+		from := program.From.Add(time.Duration(1+len(of)) * time.Minute) // each in a window of its own
+		o := seaworthy.Occurrence{ControlID: "pod-security-admission", ProgramID: of, From: from, DueAt: from.AddDate(0, 0, 1), State: seaworthy.Missed}
+		if err := s.Store.Write(t.Context(), "system", func(tx *store.Tx) error { return tx.PutOccurrence(&o, o.DueAt) }); err != nil {
+			t.Fatal(err)
+		}
+		if code, _ := s.Get(c, "/occurrences/"+o.ID); code != want {
+			t.Errorf("an occurrence of program %q gives the auditor %d, want %d", of, code, want)
+		}
 	}
 	if _, body := s.Get(c, "/log/0"); strings.Contains(body, "maya@") {
 		t.Error("the auditor reads the content of an entry that is about no program of theirs")
