@@ -21,7 +21,7 @@ func TestSettingsAreTheProgramsOwn(t *testing.T) {
 		t.Run(filepath.Base(values), func(t *testing.T) {
 			objects := render(t, "seaworthy-agent", values)
 			file := filepath.Join(t.TempDir(), config.FileName)
-			text := convert[corev1.ConfigMap](t, one(t, objects, "ConfigMap", "seaworthy-agent")).Data[config.FileName]
+			text := settings(t, objects)
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -41,10 +41,17 @@ func TestSettingsAreTheProgramsOwn(t *testing.T) {
 	}
 }
 
+// settings gives what the agent's chart writes as settings: a Secret, which the role of who may
+// look around does not read.
+func settings(t *testing.T, objects []*unstructured.Unstructured) string {
+	t.Helper()
+	return string(convert[corev1.Secret](t, one(t, objects, "Secret", "seaworthy-agent-settings")).Data[config.FileName])
+}
+
 // Off is a word, though Helm takes it for a boolean.
 func TestOffIsAWord(t *testing.T) {
 	objects := render(t, "seaworthy-agent", "testdata/seaworthy-agent/least.yaml", "admission.mode=false")
-	text := convert[corev1.ConfigMap](t, one(t, objects, "ConfigMap", "seaworthy-agent")).Data[config.FileName]
+	text := settings(t, objects)
 	if !strings.Contains(text, `mode: "off"`) {
 		t.Errorf("the settings are\n%s", text)
 	}

@@ -111,20 +111,20 @@ func onlyAsked(unlisted map[string]string) bool {
 func (s *site) ownIsTouched() {
 	s.Helper()
 	jane := s.user("jane", "system:masters")
-	if _, err := jane.CoreV1().ConfigMaps(namespace).Patch(s.Context(), release, types.MergePatchType, []byte(`{"metadata":{"annotations":{"touched":"yes"}}}`), metav1.PatchOptions{}); err != nil {
+	if _, err := jane.CoreV1().Secrets(namespace).Patch(s.Context(), release+"-settings", types.MergePatchType, []byte(`{"metadata":{"annotations":{"touched":"yes"}}}`), metav1.PatchOptions{}); err != nil {
 		s.Fatal(err)
 	}
 	if _, err := jane.RbacV1().ClusterRoles().Patch(s.Context(), release, types.MergePatchType, []byte(`{"metadata":{"annotations":{"touched":"yes"}}}`), metav1.PatchOptions{}); err != nil {
 		s.Fatal(err)
 	}
-	for _, o := range []struct{ kind, in string }{{"ConfigMap", namespace}, {"ClusterRole", ""}} {
+	for _, o := range []struct{ kind, in, name string }{{"Secret", namespace, release + "-settings"}, {"ClusterRole", "", release}} {
 		s.until("the server knows that it is the agent's own "+o.kind, func() error {
-			for _, c := range s.of(o.kind, o.in, release) {
+			for _, c := range s.of(o.kind, o.in, o.name) {
 				if c.Actor.Username == "jane" && slices.Contains(c.Flags, seaworthy.FlagOwnConfig) {
 					return nil
 				}
 			}
-			return fmt.Errorf("%+v", s.of(o.kind, o.in, release))
+			return fmt.Errorf("%+v", s.of(o.kind, o.in, o.name))
 		})
 	}
 }

@@ -76,11 +76,11 @@ func (s *site) pod(n int) *pod {
 
 func (s *site) settings() string {
 	s.Helper()
-	m, err := s.admin.CoreV1().ConfigMaps(namespace).Get(s.Context(), release, metav1.GetOptions{})
+	m, err := s.admin.CoreV1().Secrets(namespace).Get(s.Context(), release+"-settings", metav1.GetOptions{})
 	if err != nil {
 		s.Fatal(err)
 	}
-	return m.Data["seaworthy.yaml"]
+	return string(m.Data["seaworthy.yaml"])
 }
 
 func environment(object *corev1.Pod, e *corev1.EnvVar) string {

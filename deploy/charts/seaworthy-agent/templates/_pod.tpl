@@ -126,7 +126,7 @@ spec:
       - downwardAPI:
           items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]
   - name: settings
-    configMap: {name: {{ $name }}}
+    secret: {secretName: {{ $name }}-settings, defaultMode: 0440}
   {{- if not .Values.spool.persistence.enabled }}
   - name: spool
     emptyDir: {sizeLimit: {{ .Values.spool.size }}}
