@@ -5,6 +5,7 @@ package seaworthy
 import (
 	"path"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -253,6 +254,16 @@ func (c *Change) Ran(p ChangedPod, first bool) {
 // Unexplained tells whether somebody has to say why it was made.
 func (c *Change) Unexplained() bool {
 	return c.Match == MatchOutOfBand && c.Explained == nil && c.Outcome != OutcomeDenied && c.Outcome != OutcomeFailed
+}
+
+// Session tells whether somebody acted inside a pod or through it.
+func (c *Change) Session() bool {
+	switch c.Verb {
+	case VerbExec, VerbAttach, VerbPortForward, VerbProxy:
+		return true
+	}
+	return c.Object.Subresource == "ephemeralcontainers" ||
+		slices.ContainsFunc(c.Edits, func(e Edit) bool { return strings.HasPrefix(e.Path, "spec.ephemeralContainers") })
 }
 
 // Explanation closes an out-of-band change. It is not an approval.

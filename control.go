@@ -18,8 +18,8 @@ type Control struct {
 	Evidence []string `json:"evidence" yaml:"evidence"`
 	// Sources says who supplies the evidence: any of checks, records, people.
 	Sources []string `json:"sources" yaml:"sources"`
-	// Trail is the part of the change trail by which its performance is tested, or without
-	// which it was not in force: one of [Trails]. Empty: none.
+	// Trail is what machines keep by which its performance is tested, or without which it
+	// was not in force: one of [Trails]. Empty: none.
 	Trail string `json:"trail,omitempty" yaml:"trail"`
 	File  string `json:"-" yaml:"-"`
 }
@@ -29,15 +29,24 @@ var (
 	ControlKinds   = []string{"preventive", "detective", "corrective"}
 	Cadences       = []string{"continuous", "daily", "weekly", "monthly", "quarterly", "semi-annual", "annual", "event", "once"}
 	ControlSources = []string{"checks", "records", "people"}
-	Trails         = []string{TrailChanges, TrailAdmission, TrailAudit}
+	Trails         = []string{TrailChanges, TrailSessions, TrailDuties, TrailMonitoring, TrailAdmission, TrailAudit}
 )
 
-// The parts of the change trail that a control may depend on.
+// What a control may be tested by, and the parts of the change trail that it may depend on.
 const (
-	TrailChanges   = "changes"   // whatever is changed in clusters, and how it stands to approvals
-	TrailAdmission = "admission" // the admission webhook is asked
-	TrailAudit     = "audit"     // audit events come in
+	TrailChanges    = "changes"    // whatever is changed in clusters, and how it stands to approvals
+	TrailSessions   = "sessions"   // who was inside production, and who else looked at it
+	TrailDuties     = "duties"     // who wrote, approved and made changes, and touched what records them
+	TrailMonitoring = "monitoring" // whether what should report did, and gaps were noticed and ended
+	TrailAdmission  = "admission"  // the admission webhook is asked
+	TrailAudit      = "audit"      // audit events come in
 )
+
+// Trailed tells whether what machines keep tests how the control is performed: the change
+// trail, or what is on record of monitoring itself.
+func (c Control) Trailed() bool {
+	return slices.Contains([]string{TrailChanges, TrailSessions, TrailDuties, TrailMonitoring}, c.Trail)
+}
 
 // Validate says what is missing or malformed in a control.
 func (c Control) Validate() error {

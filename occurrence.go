@@ -41,7 +41,13 @@ type CatalogueControl struct {
 // Machine tells whether machines alone show that the control was performed: checks support
 // it, or the change trail tests it, and no person is asked to do anything.
 func (c TrackedControl) Machine() bool {
-	return (c.Checked() || c.Trail == TrailChanges && c.Cadence != "event") && !slices.Contains(c.Sources, "people")
+	return (c.Checked() || c.Trailed() && c.Cadence != "event") && !slices.Contains(c.Sources, "people")
+}
+
+// Assisted tells whether people perform the control and machines test beside them what they
+// can see of it: see [Occurrence.Tested].
+func (c TrackedControl) Assisted() bool {
+	return c.Trailed() && slices.Contains(c.Sources, "people")
 }
 
 // Checked tells whether reports show how the control is performed.
@@ -52,7 +58,7 @@ func (c TrackedControl) Checked() bool {
 // Daily tells whether the change trail tests by day what events ask for besides: each change
 // is one.
 func (c TrackedControl) Daily() bool {
-	return c.Trail == TrailChanges && c.Cadence == "event" && !slices.Contains(c.Sources, "people")
+	return c.Trailed() && c.Cadence == "event" && !slices.Contains(c.Sources, "people")
 }
 
 // Calendar is the cadence by which its performance is expected.
@@ -135,12 +141,31 @@ type Occurrence struct {
 	// Reason says why it is not required, why it deviates, or what is missing.
 	Reason string `json:"reason,omitempty"`
 	// InScope, Passed and Failed count what was tested, where a machine tested.
-	InScope     int       `json:"inScope"`
-	Passed      int       `json:"passed"`
-	Failed      int       `json:"failed"`
+	InScope int `json:"inScope"`
+	Passed  int `json:"passed"`
+	Failed  int `json:"failed"`
+	// Tested is what machines found, as a result, in a window that people answer for, and
+	// TestedSays how, in words. It performs nothing. A deviation stands beside whatever
+	// people say. Empty: nothing was tested.
+	Tested      string    `json:"tested,omitempty"`
+	TestedSays  string    `json:"testedSays,omitempty"`
 	PerformedAt time.Time `json:"performedAt,omitzero"`
 	PerformedBy string    `json:"performedBy,omitempty"` // actor
 	UpdatedAt   time.Time `json:"updatedAt"`
+}
+
+// Reconcile has a performance deviate in which machines found a deviation, whatever the
+// people say who performed it.
+func (o *Occurrence) Reconcile() {
+	if o.Tested != ResultDeviation || o.State != Performed && o.State != Late || o.Result == ResultDeviation {
+		return
+	}
+	o.Result = ResultDeviation
+	said := "who performed it says as expected, and machines found a deviation"
+	if o.Reason != "" {
+		said = o.Reason + "; " + said
+	}
+	o.Reason = said
 }
 
 // OfNoProgram stands for no single program.

@@ -141,3 +141,45 @@ func TestReadinessSentence(t *testing.T) {
 		}
 	}
 }
+
+// Who shows a control: machines alone, people alone, or people with machines beside them.
+func TestTrailBesideWhoShowsAControl(t *testing.T) {
+	for _, tt := range []struct {
+		trail, cadence, sources  string
+		machine, daily, assisted bool
+	}{
+		{"", "weekly", "records people", false, false, false},
+		{"changes", "continuous", "records", true, false, false},
+		{"changes", "event", "records", false, true, false},
+		{"monitoring", "daily", "records", true, false, false},
+		{"sessions", "weekly", "records people", false, false, true},
+		{"duties", "quarterly", "records people", false, false, true},
+		{"sessions", "weekly", "records", true, false, false},
+		{"admission", "continuous", "records", false, false, false},
+		{"admission", "continuous", "records people", false, false, false},
+	} {
+		c := seaworthy.TrackedControl{Control: seaworthy.Control{Trail: tt.trail, Cadence: tt.cadence, Sources: strings.Fields(tt.sources)}}
+		if c.Machine() != tt.machine || c.Daily() != tt.daily || c.Assisted() != tt.assisted {
+			t.Errorf("%+v: Machine %t, Daily %t, Assisted %t", tt, c.Machine(), c.Daily(), c.Assisted())
+		}
+	}
+}
+
+// A deviation that machines found stands, whatever people say; nothing else is changed.
+func TestReconcile(t *testing.T) {
+	for _, tt := range []struct{ before, after seaworthy.Occurrence }{
+		{seaworthy.Occurrence{State: seaworthy.Performed, Result: seaworthy.ResultAsExpected, Tested: seaworthy.ResultDeviation, Reason: "in a hurry"},
+			seaworthy.Occurrence{State: seaworthy.Performed, Result: seaworthy.ResultDeviation, Tested: seaworthy.ResultDeviation,
+				Reason: "in a hurry; who performed it says as expected, and machines found a deviation"}},
+		{seaworthy.Occurrence{State: seaworthy.Late, Result: seaworthy.ResultDeviation, Tested: seaworthy.ResultDeviation, Reason: "two shells"},
+			seaworthy.Occurrence{State: seaworthy.Late, Result: seaworthy.ResultDeviation, Tested: seaworthy.ResultDeviation, Reason: "two shells"}},
+		{seaworthy.Occurrence{State: seaworthy.Missed, Tested: seaworthy.ResultDeviation}, seaworthy.Occurrence{State: seaworthy.Missed, Tested: seaworthy.ResultDeviation}},
+		{seaworthy.Occurrence{State: seaworthy.Performed, Result: seaworthy.ResultAsExpected, Tested: seaworthy.ResultNoData},
+			seaworthy.Occurrence{State: seaworthy.Performed, Result: seaworthy.ResultAsExpected, Tested: seaworthy.ResultNoData}},
+	} {
+		got := tt.before
+		if got.Reconcile(); got != tt.after {
+			t.Errorf("Reconcile = %+v, want %+v", got, tt.after)
+		}
+	}
+}

@@ -39,10 +39,23 @@ func Document(w io.Writer, controls []seaworthy.Control, requirements map[string
 	return nil
 }
 
+// tests says what machines test of a control, or what it is not in force without.
+var tests = map[string]string{
+	seaworthy.TrailChanges:    "judge it by the change trail, day by day",
+	seaworthy.TrailSessions:   "tell of each window, from the change trail, which sessions nobody else explained; people perform it",
+	seaworthy.TrailDuties:     "tell of each window, from the change trail and the Git host's word, what one person did alone; people test what rights would allow",
+	seaworthy.TrailMonitoring: "judge it day by day: which declared sources reported, and whether gaps were noticed and ended in time",
+	seaworthy.TrailAdmission:  "count a day on which the admission webhook was not asked as a deviation",
+	seaworthy.TrailAudit:      "count a day on which audit events were missing as a deviation",
+}
+
 func describe(w io.Writer, c seaworthy.Control, requirements, checks []string) {
 	fmt.Fprintf(w, "\n## %s\n\n**%s.** %s\n\n", c.ID, c.Title, strings.TrimSpace(c.Statement))
 	fmt.Fprintf(w, "- Owner: %s. Kind: %s. Cadence: %s.\n", c.Owner, c.Kind, c.Cadence)
 	fmt.Fprintf(w, "- Evidence (%s): %s.\n", strings.Join(c.Sources, ", "), strings.Join(c.Evidence, "; "))
+	if says := tests[c.Trail]; says != "" {
+		fmt.Fprintf(w, "- Machines: %s.\n", says)
+	}
 	if len(checks) > 0 {
 		fmt.Fprintf(w, "- Checks: `%s`.\n", strings.Join(checks, "` `"))
 	}

@@ -76,7 +76,7 @@ func (a *Audit) Advance(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("advance the programme: %w", err)
 	}
-	for _, step := range []func(context.Context, *state) error{a.expectWindows, a.retireWindows, a.missWindows, a.judgeWindows, a.judgeLateReports, a.judgeLateGaps, a.judgeForPrograms, a.keepTrend} {
+	for _, step := range []func(context.Context, *state) error{a.expectWindows, a.retireWindows, a.missWindows, a.judgeWindows, a.judgeLateReports, a.judgeLateGaps, a.judgeForPrograms, a.testWindows, a.keepTrend} {
 		if err := step(ctx, s); err != nil {
 			return fmt.Errorf("advance the programme: %w", err)
 		}

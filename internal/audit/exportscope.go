@@ -175,7 +175,7 @@ func (e *export) tests() error {
 // days writes every expected performance of the period, and again those that were not as
 // expected: facts, on which the auditor concludes.
 func (e *export) days() error {
-	columns := []string{"occurrence", "control", "version", "criteria", "from", "due", "event", "state", "result", "reason", "in_scope", "passed", "failed", "performed_at", "performed_by", "log_index"}
+	columns := []string{"occurrence", "control", "version", "criteria", "from", "due", "event", "state", "result", "reason", "in_scope", "passed", "failed", "performed_at", "performed_by", "tested", "tested_says", "log_index"}
 	each := func(row func(...any) error, want func(seaworthy.Occurrence) bool) error {
 		return records(e, "occurrence", func(entry store.LogEntry, o seaworthy.Occurrence) error {
 			if e.controls[o.ControlID] == nil || !o.Of(e.program.ID) || !o.From.Before(e.program.To) || !o.DueAt.After(e.program.From) || !want(o) {
@@ -183,7 +183,7 @@ func (e *export) days() error {
 			}
 			e.kept(entry)
 			return row(o.ID, o.ControlID, o.Version, e.criteriaOf([]string{o.ControlID}), stamp(o.From), stamp(o.DueAt), o.Event, string(o.State), o.Result, o.Reason,
-				o.InScope, o.Passed, o.Failed, stamp(o.PerformedAt), o.PerformedBy, entry.Index)
+				o.InScope, o.Passed, o.Failed, stamp(o.PerformedAt), o.PerformedBy, o.Tested, o.TestedSays, entry.Index)
 		})
 	}
 	err := e.table("05_tests/daily-status.csv", columns, func(row func(...any) error) error {
@@ -194,7 +194,8 @@ func (e *export) days() error {
 	}
 	return e.table("06_deviations/deviations.csv", columns, func(row func(...any) error) error {
 		return each(row, func(o seaworthy.Occurrence) bool {
-			return o.State == seaworthy.Missed || o.State == seaworthy.Late || o.Result == seaworthy.ResultDeviation || o.Result == seaworthy.ResultNoData
+			return o.State == seaworthy.Missed || o.State == seaworthy.Late || o.Result == seaworthy.ResultDeviation || o.Result == seaworthy.ResultNoData ||
+				o.Tested == seaworthy.ResultDeviation
 		})
 	})
 }

@@ -73,10 +73,8 @@ func (a *Audit) judgeAll(ctx context.Context, s *state, list []seaworthy.Occurre
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(byWindow[w], func(o seaworthy.Occurrence) bool { return s.version(o).Trail == seaworthy.TrailChanges }) {
-			if seen.trail, err = a.lookAtTrail(ctx, w); err != nil {
-				return err
-			}
+		if err := a.lookFurther(ctx, s, seen, byWindow[w]); err != nil {
+			return err
 		}
 		if err := a.judgeWindow(ctx, s, seen, byWindow[w]); err != nil {
 			return err
@@ -96,6 +94,30 @@ type observed struct {
 	findings []store.FindingTally
 	gaps     []seaworthy.Gap
 	trail    *trailSeen // nil where no control asks for it
+	duties   *dutiesSeen
+	minded   *mindedSeen
+}
+
+// lookFurther gathers what some of the controls of a window ask for besides.
+func (a *Audit) lookFurther(ctx context.Context, s *state, seen *observed, list []seaworthy.Occurrence) (err error) {
+	asks := map[string]bool{}
+	for _, o := range list {
+		asks[s.version(o).Trail] = true
+	}
+	if asks[seaworthy.TrailChanges] || asks[seaworthy.TrailSessions] || asks[seaworthy.TrailDuties] {
+		if seen.trail, err = a.lookAtTrail(ctx, seen.window); err != nil {
+			return err
+		}
+	}
+	if asks[seaworthy.TrailDuties] {
+		if seen.duties, err = a.lookAtDuties(ctx, seen.window); err != nil {
+			return err
+		}
+	}
+	if asks[seaworthy.TrailMonitoring] {
+		seen.minded, err = a.lookAtMonitoring(ctx, seen)
+	}
+	return err
 }
 
 // look gathers what is known of a window.
@@ -188,6 +210,10 @@ func (a *Audit) keep(ctx context.Context, s *state, seen *observed, before, judg
 	if err != nil {
 		return err
 	}
+	minded, err := a.mindedEvidence(ctx, seen)
+	if err != nil {
+		return err
+	}
 	return a.store.Write(ctx, "system", func(tx *store.Tx) error {
 		var kept []seaworthy.Occurrence
 		for i, o := range judged {
@@ -209,6 +235,9 @@ func (a *Audit) keep(ctx context.Context, s *state, seen *observed, before, judg
 			}
 		}
 		if err := a.keepTrail(tx, s, seen, trails, kept); err != nil {
+			return err
+		}
+		if err := a.keepMinded(tx, s, seen, minded, kept); err != nil {
 			return err
 		}
 		return a.keepRuns(tx, s, seen, runs, kept)
@@ -247,10 +276,13 @@ type test struct {
 }
 
 func (t *test) run(ctx context.Context, s *store.Store) error {
-	if t.control.Trail == seaworthy.TrailChanges {
+	switch {
+	case t.control.Trail == seaworthy.TrailMonitoring:
+		t.monitoring()
+	case t.control.Trailed():
 		t.trail()
 	}
-	if t.control.Trail == seaworthy.TrailChanges && !t.control.Checked() {
+	if t.control.Trailed() && !t.control.Checked() {
 		t.gaps()
 		return nil
 	}
@@ -312,11 +344,11 @@ func (t *test) gaps() {
 	whole := span{t.seen.window.From, t.seen.window.DueAt}
 	for _, s := range t.sources {
 		kinds := dependsOn[t.control.Trail]
-		if lack := t.seen.gapsOf(s.ID, kinds...); t.control.Trail != seaworthy.TrailChanges && len(lack) > 0 && len(without([]span{whole}, lack)) == 0 {
+		if lack := t.seen.gapsOf(s.ID, kinds...); !t.control.Trailed() && len(lack) > 0 && len(without([]span{whole}, lack)) == 0 {
 			t.noData = append(t.noData, fmt.Sprintf("%s (the whole day without %s)", s.Name, lacks[t.control.Trail]))
 		}
 		for _, g := range t.seen.gaps {
-			if g.SourceID != s.ID || !ofTrail(g.Kind) && !t.control.Checked() {
+			if g.SourceID != s.ID || !ofTrail(g.Kind) && !t.control.Checked() || t.control.Trail == seaworthy.TrailMonitoring {
 				continue
 			}
 			text := fmt.Sprintf("%s: %s since %s", s.Name, g.Kind, g.From.Format(time.RFC3339))
@@ -338,7 +370,7 @@ func (t *test) fails(g seaworthy.Gap) bool {
 	if !ofTrail(g.Kind) {
 		return t.control.Kind != "preventive"
 	}
-	return t.control.Trail != seaworthy.TrailChanges && slices.Contains(dependsOn[t.control.Trail], g.Kind)
+	return !t.control.Trailed() && slices.Contains(dependsOn[t.control.Trail], g.Kind)
 }
 
 // lacks says what is not there in a gap of a part of the change trail.
@@ -374,11 +406,7 @@ func (t *test) conclude(o *seaworthy.Occurrence) {
 		t.noData = []string{"no production cluster in scope was known"}
 	}
 	if len(t.noData) > 0 {
-		o.State, o.Result = seaworthy.Missed, seaworthy.ResultNoData
-		o.Reason = "no complete report: " + enumerate(t.noData)
-		if !t.control.Checked() {
-			o.Reason = "no change trail: " + enumerate(t.noData)
-		}
+		o.State, o.Result, o.Reason = seaworthy.Missed, seaworthy.ResultNoData, t.lacked()
 		return
 	}
 	o.State, o.Result = seaworthy.Performed, seaworthy.ResultAsExpected
@@ -392,6 +420,18 @@ func (t *test) conclude(o *seaworthy.Occurrence) {
 		o.Result = seaworthy.ResultDeviation
 	}
 	o.Reason = strings.Join(slices.Concat(t.deviations, t.notes), "; ")
+}
+
+// lacked says what there is no data of.
+func (t *test) lacked() string {
+	what := "no change trail: "
+	switch {
+	case t.control.Checked():
+		what = "no complete report: "
+	case t.control.Trail == seaworthy.TrailMonitoring:
+		what = "nothing to watch over: "
+	}
+	return what + enumerate(t.noData)
 }
 
 func later(a, b time.Time) time.Time {

@@ -145,6 +145,7 @@ func perform(tx *store.Tx, p seaworthy.Principal, e seaworthy.Evidence, controls
 			return err
 		}
 		o.PerformedBy = p.Actor
+		o.Reconcile()
 		if err := tx.PutOccurrence(&o, lateAt(c, o.DueAt)); err != nil {
 			return err
 		}

@@ -117,8 +117,15 @@ func (a *Audit) addApart(ctx context.Context, s *state, p seaworthy.Program, lis
 		for n < len(list) && list[n].Window() == w {
 			n++
 		}
+		if !s.mayDiffer(w) {
+			list = list[n:]
+			continue
+		}
 		seen, err := a.look(ctx, s, w)
 		if err != nil {
+			return err
+		}
+		if err := a.lookFurther(ctx, s, seen, list[:n]); err != nil {
 			return err
 		}
 		if seen.of(p.ID) != nil && seen.differ() {
@@ -129,6 +136,27 @@ func (a *Audit) addApart(ctx context.Context, s *state, p seaworthy.Program, lis
 		list = list[n:]
 	}
 	return nil
+}
+
+// created is how long after a window a cluster may have become known that reported in it.
+const created = 7 * day
+
+// mayDiffer tells whether the programs of a window can look at different production
+// clusters: where none of these was there yet, what is known of the window need not be read.
+func (s *state) mayDiffer(w seaworthy.Window) bool {
+	o := observed{window: w}
+	for _, p := range s.programs {
+		if p.From.Before(w.DueAt) && p.To.After(w.From) {
+			o.programs = append(o.programs, p)
+		}
+	}
+	for _, v := range s.sources {
+		gone := !v.RetiredAt.IsZero() && v.RetiredAt.Before(w.From)
+		if v.Kind == seaworthy.KindCluster && v.Environment == seaworthy.Production && v.CreatedAt.Before(w.DueAt.Add(created)) && !gone {
+			o.sources = append(o.sources, v)
+		}
+	}
+	return o.differ()
 }
 
 func (a *Audit) addApartIn(ctx context.Context, s *state, seen *observed, p seaworthy.Program, list []seaworthy.Occurrence) error {

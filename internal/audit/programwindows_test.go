@@ -138,3 +138,35 @@ func TestProgramsThatLookAtTheSameShareResults(t *testing.T) {
 		}
 	})
 }
+
+// A program that comes later has days of its own of what the change trail and monitoring
+// judged before it.
+func TestALaterProgramCountsTheTrail(t *testing.T) {
+	catalogue := trailed()
+	for _, k := range assisted().Controls {
+		if k.Trail == seaworthy.TrailMonitoring {
+			catalogue.Controls = append(catalogue.Controls, k)
+			catalogue.Frameworks[0].Requirements[0].Controls = append(catalogue.Frameworks[0].Requirements[0].Controls, k.ID)
+		}
+	}
+	each(t, catalogue, func(c *company) {
+		c.cluster("prod-eu", seaworthy.Production)
+		c.cluster("prod-us", seaworthy.Production)
+		c.agent("prod-eu", date("2026-01-01"))
+		europe := c.programOf("Europe", "prod-eu")
+		c.own()
+		c.reportedAt("prod-eu", "2026-01-05T12:00")
+		c.at("2026-01-06T02:00")
+		america := c.programOf("America", "prod-us")
+		c.at("2026-01-06T03:00")
+		for control, want := range map[string][2]string{
+			"detection": {"performed as expected", "missed no data"}, "watching": {"performed as expected", "performed deviation"},
+		} {
+			for i, p := range []seaworthy.Program{europe, america} {
+				if got := c.results(p, control)["2026-01-05"]; got != want[i] {
+					c.t.Errorf("%s of %s: %q, want %q", control, p.Name, got, want[i])
+				}
+			}
+		}
+	})
+}

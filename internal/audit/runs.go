@@ -46,7 +46,8 @@ func (a *Audit) keepRuns(tx *store.Tx, s *state, seen *observed, runs []seaworth
 		for _, o := range judged {
 			c := s.version(o)
 			switch {
-			case !applies(c, run.SourceID, "") || !saysSomething(run, c) || !seen.counts(o, run.SourceID):
+			case !applies(c, run.SourceID, "") || !seen.counts(o, run.SourceID):
+			case !saysSomething(run, c) && (c.Trail != seaworthy.TrailMonitoring || e.Shows == seaworthy.Design):
 			case e.Shows == seaworthy.Design:
 				e.Controls = append(e.Controls, c.ID)
 			case o.State == seaworthy.Performed || o.State == seaworthy.Late:

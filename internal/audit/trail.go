@@ -34,20 +34,32 @@ func explainBy(at time.Time) time.Time {
 type trailSeen struct {
 	tallies   []store.TrailTally
 	outOfBand []seaworthy.Change // without what they changed
+	sessions  map[string]bool    // of those, by id
 	sighted   map[string]map[string]int
 	agents    map[string][]seaworthy.Agent
+	asked     map[string]bool // clusters whose admission webhook is set up, as their agents say
 	streams   map[string]store.AuditStream
 }
 
 // lookAtTrail gathers what the change trail knows of a window.
 func (a *Audit) lookAtTrail(ctx context.Context, w seaworthy.Window) (*trailSeen, error) {
-	t := &trailSeen{}
+	t := &trailSeen{sessions: map[string]bool{}, asked: map[string]bool{}}
 	var err error
 	if t.agents, err = a.store.AllAgents(ctx); err != nil {
 		return nil, err
 	}
 	if t.streams, err = a.store.AuditStreams(ctx); err != nil || len(t.agents)+len(t.streams) == 0 {
 		return t, err
+	}
+	for source := range t.agents {
+		beats, err := a.store.AgentInstances(ctx, source)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range beats {
+			place, said := b.Beat.Places[seaworthy.SeenByWebhook]
+			t.asked[source] = t.asked[source] || said && place.State != seaworthy.PlaceNotObserved
+		}
 	}
 	if t.tallies, err = a.store.TrailTallies(ctx, w.From, w.DueAt); err != nil {
 		return nil, err
@@ -56,6 +68,9 @@ func (a *Audit) lookAtTrail(ctx context.Context, w seaworthy.Window) (*trailSeen
 		return nil, err
 	}
 	err = a.store.OutOfBand(ctx, w.From.Add(-lookBack), w.DueAt, func(c *seaworthy.Change) {
+		if c.Session() {
+			t.sessions[c.ID] = true
+		}
 		c.Edits, c.Sightings, c.Images = nil, nil, nil
 		t.outOfBand = append(t.outOfBand, *c)
 	})
@@ -75,6 +90,25 @@ func (o *observed) watched(s seaworthy.DeclaredSource) []span {
 		out = append(out, there.within(whole)...)
 	}
 	out = without(out, o.gapsOf(s.ID, store.GapAgent, store.GapWatch, store.GapMessages))
+	return append(out, o.audited(s)...)
+}
+
+// sessionsSeen says in which times of a window sessions in a cluster were observed, which no
+// watch shows: by the webhook, where one is set up or was asked in that time, or in audit
+// events.
+func (o *observed) sessionsSeen(s seaworthy.DeclaredSource) []span {
+	whole := span{o.window.From, o.window.DueAt}
+	var out []span
+	for _, a := range o.trail.agents[s.ID] {
+		there := span{a.EnrolledAt, whole.to}
+		if !a.RevokedAt.IsZero() {
+			there.to = a.RevokedAt
+		}
+		if o.trail.asked[s.ID] || o.trail.sighted[s.ID][seaworthy.SeenByWebhook] > 0 {
+			out = append(out, there.within(whole)...)
+		}
+	}
+	out = without(out, o.gapsOf(s.ID, store.GapAgent, store.GapWebhook, store.GapMessages))
 	return append(out, o.audited(s)...)
 }
 
@@ -109,6 +143,8 @@ func (o *observed) gapsOf(source string, kinds ...string) []span {
 // dependsOn are the kinds of gap in which a part of the change trail is not there.
 var dependsOn = map[string][]string{
 	seaworthy.TrailChanges:   {store.GapAgent, store.GapWatch, store.GapMessages, store.GapAudit},
+	seaworthy.TrailDuties:    {store.GapAgent, store.GapWatch, store.GapMessages, store.GapAudit},
+	seaworthy.TrailSessions:  {store.GapAgent, store.GapWebhook, store.GapMessages, store.GapAudit},
 	seaworthy.TrailAdmission: {store.GapAgent, store.GapWebhook},
 	seaworthy.TrailAudit:     {store.GapAudit},
 }
@@ -118,18 +154,54 @@ var dependsOn = map[string][]string{
 func (t *test) trail() {
 	whole := span{t.seen.window.From, t.seen.window.DueAt}
 	for _, s := range t.sources {
-		blind := without([]span{whole}, t.seen.watched(s))
+		seen := t.seen.watched(s)
+		if t.control.Trail == seaworthy.TrailSessions {
+			seen = t.seen.sessionsSeen(s)
+		}
+		blind := without([]span{whole}, seen)
 		switch {
 		case lasts(blind) == lasts([]span{whole}):
-			t.noData = append(t.noData, s.Name+" (nothing observed its changes)")
+			t.noData = append(t.noData, fmt.Sprintf("%s (nothing observed its %ss)", s.Name, t.noun()))
 			continue
 		case len(blind) > 0:
-			t.deviations = append(t.deviations, fmt.Sprintf("%s: its changes were not observed %s", s.Name, spell(blind)))
+			t.deviations = append(t.deviations, fmt.Sprintf("%s: its %ss were not observed %s", s.Name, t.noun(), spell(blind, whole)))
 		}
 		t.performed, t.received = later(t.performed, whole.to), later(t.received, whole.to)
 	}
 	t.approvals()
 	t.explanations()
+	if t.control.Trail == seaworthy.TrailDuties {
+		t.duties()
+	}
+}
+
+// noun is what the test counts.
+func (t *test) noun() string {
+	if t.control.Trail == seaworthy.TrailSessions {
+		return "session"
+	}
+	return "change"
+}
+
+// isAbout tells whether the test is about what writes, or is a session.
+func (t *test) isAbout(writes, session bool) bool {
+	switch t.control.Trail {
+	case seaworthy.TrailSessions:
+		return session
+	case seaworthy.TrailDuties:
+		return writes
+	}
+	return writes || t.control.Kind != "preventive"
+}
+
+// by is until when somebody else has to have said why: the next business day; of sessions
+// that are looked at every week or every month, one such window later.
+func (t *test) by(at time.Time) time.Time {
+	due := explainBy(at)
+	if t.control.Trail == seaworthy.TrailSessions {
+		due = later(due, at.Add(t.seen.window.DueAt.Sub(t.seen.window.From)))
+	}
+	return due
 }
 
 // looksAt tells whether the test is about a namespace of a cluster.
@@ -142,7 +214,7 @@ func (t *test) looksAt(source, namespace string) bool {
 func (t *test) approvals() {
 	var verified, claimed, late, exempt int
 	for _, n := range t.seen.trail.tallies {
-		if !t.looksAt(n.Source, n.Namespace) || t.control.Kind == "preventive" && !n.Writes {
+		if !t.looksAt(n.Source, n.Namespace) || !t.isAbout(n.Writes, n.Session) {
 			continue
 		}
 		switch n.Match {
@@ -161,10 +233,16 @@ func (t *test) approvals() {
 		t.inScope, late = t.inScope+n.Count, late+n.Late
 	}
 	t.passed = verified + claimed
-	if t.inScope > 0 {
-		t.notes = append(t.notes, fmt.Sprintf("%s: %d verified, %d claimed, %d out of band", count(t.inScope, "change"), verified, claimed, t.failed))
-	} else {
+	switch {
+	case t.inScope > 0:
+		t.notes = append(t.notes, fmt.Sprintf("%s: %d verified, %d claimed, %d out of band", count(t.inScope, t.noun()), verified, claimed, t.failed))
+	case t.control.Trail == seaworthy.TrailSessions:
+		t.notes = append(t.notes, "there was no session that somebody has to look at")
+	default:
 		t.notes = append(t.notes, "nothing was changed that needs an approval")
+	}
+	if t.control.Trail == seaworthy.TrailDuties { // of what is only claimed nobody knows who approved it
+		t.passed, t.inScope = verified, t.inScope-claimed
 	}
 	if late > 0 {
 		t.notes = append(t.notes, fmt.Sprintf("%d approved only after the change", late))
@@ -182,10 +260,10 @@ func (t *test) explanations() {
 	for i := range t.seen.trail.outOfBand {
 		c := &t.seen.trail.outOfBand[i]
 		writes := c.Verb == seaworthy.VerbCreate || c.Verb == seaworthy.VerbUpdate || c.Verb == seaworthy.VerbDelete
-		if !t.looksAt(c.SourceID, c.Object.Namespace) || t.control.Kind == "preventive" && !writes {
+		if !t.looksAt(c.SourceID, c.Object.Namespace) || !t.isAbout(writes, t.seen.trail.sessions[c.ID]) {
 			continue
 		}
-		due, said := explainBy(c.At), explained(c)
+		due, said := t.by(c.At), explained(c)
 		switch {
 		case said.IsZero() || !said.Before(to): // it was open at the end of the window
 			if due.Before(to) {
@@ -200,10 +278,13 @@ func (t *test) explanations() {
 		}
 	}
 	if overdue > 0 {
-		t.deviations = append(t.deviations, count(overdue, "change")+" out of band past the time to explain it")
+		t.deviations = append(t.deviations, count(overdue, t.noun())+" out of band past the time to explain it")
 	}
 	if late > 0 {
-		t.deviations = append(t.deviations, count(late, "change")+" out of band explained too late")
+		t.deviations = append(t.deviations, count(late, t.noun())+" out of band explained too late")
+	}
+	if t.control.Trail == seaworthy.TrailSessions { // what somebody else explained was looked at
+		t.passed, t.failed = t.passed+inTime, t.failed-inTime
 	}
 	if inTime > 0 {
 		t.notes = append(t.notes, fmt.Sprintf("%d out of band explained in time by somebody else than who made them", inTime))
@@ -212,7 +293,7 @@ func (t *test) explanations() {
 		t.notes = append(t.notes, fmt.Sprintf("%d out of band to be explained yet", waits))
 	}
 	if around := inTime + waits; t.control.Kind == "preventive" && around > 0 {
-		t.notes = append(t.notes, fmt.Sprintf("went around it: %s", count(around, "change")))
+		t.notes = append(t.notes, fmt.Sprintf("went around it: %s", count(around, t.noun())))
 	}
 }
 
@@ -291,13 +372,13 @@ func lasts(list []span) (sum time.Duration) {
 	return sum
 }
 
-// spell says spans in words.
-func spell(list []span) string {
+// spell says spans of a window in words.
+func spell(list []span, whole span) string {
 	slices.SortFunc(list, func(a, b span) int { return a.from.Compare(b.from) })
 	words := make([]string, len(list))
 	for i, s := range list {
 		words[i] = fmt.Sprintf("from %s to %s", s.from.UTC().Format("15:04:05"), s.to.UTC().Format("15:04:05"))
-		if d := s.to.Sub(s.from); d >= day {
+		if lasts([]span{whole}) > day {
 			words[i] = fmt.Sprintf("from %s to %s", s.from.UTC().Format(time.RFC3339), s.to.UTC().Format(time.RFC3339))
 		}
 	}

@@ -32,6 +32,9 @@ type trailStatement struct {
 	Counts      []trailStanding  `json:"counts"`
 	OutOfBand   []trailOutOfBand `json:"outOfBand"` // also older ones that were open, up to [mostOutOfBand]
 	Left        int              `json:"leftOut,omitempty"`
+	// Of a window in which it was tested who does what.
+	Releases []trailRelease   `json:"releases,omitempty"`
+	Touched  []trailOutOfBand `json:"touchedRecords,omitempty"` // changes of what records changes
 }
 
 type trailSpan struct {
@@ -43,6 +46,7 @@ type trailStanding struct {
 	Namespace string          `json:"namespace"`
 	Match     seaworthy.Match `json:"match"`
 	Writes    bool            `json:"writes"`
+	Session   bool            `json:"session,omitempty"`
 	Count     int             `json:"count"`
 	Late      int             `json:"late,omitempty"`
 }
@@ -106,7 +110,7 @@ func (o *observed) statement(s seaworthy.DeclaredSource) *trailStatement {
 	}
 	for _, n := range o.trail.tallies {
 		if n.Source == s.ID && o.inScope(s.ID, n.Namespace) {
-			v.Counts = append(v.Counts, trailStanding{n.Namespace, n.Match, n.Writes, n.Count, n.Late})
+			v.Counts = append(v.Counts, trailStanding{n.Namespace, n.Match, n.Writes, n.Session, n.Count, n.Late})
 		}
 	}
 	for i := range o.trail.outOfBand {
@@ -119,9 +123,25 @@ func (o *observed) statement(s seaworthy.DeclaredSource) *trailStatement {
 			v.Left++
 			continue
 		}
-		v.OutOfBand = append(v.OutOfBand, trailOutOfBand{c.ID, c.At, c.Verb, c.Object.Object, c.Actor.Username, c.Actor.Person, explainBy(c.At), c.Explained})
+		v.OutOfBand = append(v.OutOfBand, outOfBandOf(c))
+	}
+	if o.duties != nil {
+		o.duties.state(v, func(namespace string) bool { return o.inScope(s.ID, namespace) })
 	}
 	return v
+}
+
+func outOfBandOf(c *seaworthy.Change) trailOutOfBand {
+	return trailOutOfBand{c.ID, c.At, c.Verb, c.Object.Object, c.Actor.Username, c.Actor.Person, explainBy(c.At), c.Explained}
+}
+
+// dayNames names the days of a window.
+func dayNames(from, to time.Time) string {
+	first, last := from.Format(time.DateOnly), to.Add(-time.Second).Format(time.DateOnly)
+	if first == last {
+		return first
+	}
+	return first + " to " + last
 }
 
 // evidence says how a statement came about.
@@ -143,7 +163,7 @@ func (v *trailStatement) evidence(digest string, size int64) seaworthy.Evidence 
 		blind = count(len(v.NotObserved), "interval") + " in which nothing observed it"
 	}
 	return seaworthy.Evidence{
-		Kind: seaworthy.EvidenceTrail, Title: fmt.Sprintf("Change trail of %s, %s", v.Cluster, v.From.Format(time.DateOnly)), Shows: seaworthy.Operation,
+		Kind: seaworthy.EvidenceTrail, Title: fmt.Sprintf("Change trail of %s, %s", v.Cluster, dayNames(v.From, v.To)), Shows: seaworthy.Operation,
 		Digest: digest, Size: size, MediaType: "application/json", FileName: fmt.Sprintf("change-trail-%s.json", v.From.Format(time.DateOnly)),
 		Collector: "system", SourceID: v.Source, System: v.Cluster, Query: "changes that came of something, in namespaces in scope, from " + stamp(v.From) + " until " + stamp(v.To),
 		Scope: []string{}, Rows: changes, Controls: []string{}, Occurrences: []string{}, EffectiveFrom: v.From, EffectiveTo: v.To,
@@ -165,17 +185,42 @@ func (a *Audit) keepTrail(tx *store.Tx, s *state, seen *observed, list []seawort
 		e.Controls, e.Occurrences = slices.Clone(e.Controls), slices.Clone(e.Occurrences)
 		for _, o := range judged {
 			c := s.version(o)
-			if c.Trail == seaworthy.TrailChanges && applies(c, e.SourceID, "") && seen.counts(o, e.SourceID) && (o.State == seaworthy.Performed || o.State == seaworthy.Late) {
+			shown := o.State == seaworthy.Performed || o.State == seaworthy.Late
+			if c.Assisted() {
+				shown = o.Tested != seaworthy.ResultNoData
+			}
+			if shown && c.Trailed() && c.Trail != seaworthy.TrailMonitoring && applies(c, e.SourceID, "") && seen.counts(o, e.SourceID) {
 				e.Occurrences = append(e.Occurrences, o.ID)
 			}
 		}
-		if len(e.Occurrences) == 0 {
-			continue
-		}
-		e.CollectedAt, e.ReceivedAt = tx.At, tx.At
-		if err := tx.AddEvidence(&e); err != nil {
+		if err := addCollected(tx, e); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// keepMinded adds what monitoring found to the days of monitoring.
+func (a *Audit) keepMinded(tx *store.Tx, s *state, seen *observed, list []seaworthy.Evidence, judged []seaworthy.Occurrence) error {
+	for _, e := range list {
+		for _, o := range judged {
+			c := s.version(o)
+			if c.Trail == seaworthy.TrailMonitoring && o.State == seaworthy.Performed && applies(c, e.SourceID, "") && seen.counts(o, e.SourceID) {
+				e.Occurrences = append(e.Occurrences, o.ID)
+			}
+		}
+		if err := addCollected(tx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addCollected adds evidence that was collected now, if it is for anything.
+func addCollected(tx *store.Tx, e seaworthy.Evidence) error {
+	if len(e.Occurrences) == 0 {
+		return nil
+	}
+	e.CollectedAt, e.ReceivedAt = tx.At, tx.At
+	return tx.AddEvidence(&e)
 }

@@ -230,8 +230,8 @@ func (s *story) observed(n int, c change) []changes.Observation {
 	}
 	hook.Object.Object = seaworthy.Object{APIVersion: cmp.Or(c.APIVersion, map[bool]string{true: "apps/v1", false: "v1"}[kind == "Deployment"]), Kind: kind, Namespace: c.Namespace, Name: c.Name}
 	switch verb {
-	case seaworthy.VerbExec:
-		hook.Object.Subresource, hook.Outcome = "exec", seaworthy.OutcomeConnected
+	case seaworthy.VerbExec, seaworthy.VerbPortForward:
+		hook.Object.Subresource, hook.Outcome = verb, seaworthy.OutcomeConnected
 		return []changes.Observation{hook}
 	case seaworthy.VerbRead:
 		hook.By, hook.Outcome = seaworthy.SeenByAudit, seaworthy.OutcomeConnected

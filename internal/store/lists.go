@@ -239,7 +239,8 @@ func programList() list {
 
 func occurrencesList() list {
 	return documents("occurrences", "due_at, id",
-		[]string{"id", "control", "program", "version", "from", "due", "event", "state", "result", "reason", "in_scope", "passed", "failed", "performed", "performed_by", "updated"},
+		[]string{"id", "control", "program", "version", "from", "due", "event", "state", "result", "reason", "in_scope", "passed", "failed", "performed", "performed_by", "updated",
+			"tested", "tested_says"},
 		map[string]string{"control": "control_id", "state": "state", "result": "result"},
 		func(w *where, q ListQuery) {
 			if q.Program.ID != "" {
@@ -250,7 +251,7 @@ func occurrencesList() list {
 		},
 		func(o seaworthy.Occurrence) []any {
 			return []any{o.ID, o.ControlID, o.ProgramID, int64(o.Version), text(o.From), text(o.DueAt), o.Event, string(o.State), o.Result, o.Reason, int64(o.InScope),
-				int64(o.Passed), int64(o.Failed), text(o.PerformedAt), o.PerformedBy, text(o.UpdatedAt)}
+				int64(o.Passed), int64(o.Failed), text(o.PerformedAt), o.PerformedBy, text(o.UpdatedAt), o.Tested, o.TestedSays}
 		})
 }
 

@@ -5,7 +5,9 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,8 +19,13 @@ type TrailTally struct {
 	Source, Namespace string
 	Match             seaworthy.Match
 	Writes            bool // or sessions and reads of Secrets
+	Session           bool // a container for debugging is a write as well
 	Count, Late       int
 }
+
+// inSession tells sessions as [seaworthy.Change.Session] does.
+const inSession = `CASE WHEN verb IN ('exec', 'attach', 'portforward', 'proxy') OR document LIKE '%"subresource":"ephemeralcontainers"%'
+	OR document LIKE '%"path":"spec.ephemeralContainers%' THEN 1 ELSE 0 END`
 
 // cameOf leaves out what was asked for in vain.
 const cameOf = `document NOT LIKE '%"outcome":"denied"%' AND document NOT LIKE '%"outcome":"failed"%'`
@@ -27,15 +34,15 @@ const cameOf = `document NOT LIKE '%"outcome":"denied"%' AND document NOT LIKE '
 func (s *Store) TrailTallies(ctx context.Context, from, to time.Time) ([]TrailTally, error) {
 	rows, err := s.read.QueryContext(ctx, `
 		SELECT source_id, namespace, approval, CASE WHEN verb IN ('create', 'update', 'delete') THEN 1 ELSE 0 END AS writes,
-		  COUNT(*), SUM(CASE WHEN document LIKE '%"late":true%' THEN 1 ELSE 0 END)
+		  `+inSession+` AS session, COUNT(*), SUM(CASE WHEN document LIKE '%"late":true%' THEN 1 ELSE 0 END)
 		FROM changes WHERE at >= $1 AND at < $2 AND `+cameOf+`
-		GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`, micros(from), micros(to))
+		GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`, micros(from), micros(to))
 	return collect(s, rows, err, func(row interface{ Scan(...any) error }) (TrailTally, error) {
 		var t TrailTally
 		var match string
-		var writes int
-		err := row.Scan(&t.Source, &t.Namespace, &match, &writes, &t.Count, &t.Late)
-		t.Match, t.Writes = seaworthy.Match(match), writes == 1
+		var writes, session int
+		err := row.Scan(&t.Source, &t.Namespace, &match, &writes, &session, &t.Count, &t.Late)
+		t.Match, t.Writes, t.Session = seaworthy.Match(match), writes == 1, session == 1
 		return t, err
 	})
 }
@@ -61,6 +68,49 @@ func (s *Store) OutOfBand(ctx context.Context, since, to time.Time, f func(*seaw
 		f(&c)
 	}
 	return s.dialect.explain(rows.Err())
+}
+
+// Touched gives the changes of [from, to) that came of something and touched what records
+// changes: the trail's own configuration, or where audit events go.
+func (s *Store) Touched(ctx context.Context, from, to time.Time) ([]seaworthy.Change, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT document FROM changes
+		WHERE flags <> '' AND (flags LIKE $3 OR flags LIKE $4) AND at >= $1 AND at < $2 AND `+cameOf+` ORDER BY at, id`,
+		micros(from), micros(to), "%|"+string(seaworthy.FlagOwnConfig)+"|%", "%|"+string(seaworthy.FlagAuditRemoved)+"|%")
+	return collect(s, rows, err, scanDocument[seaworthy.Change])
+}
+
+// DeploymentsIn lists the deployments of every cluster that touch [from, to).
+func (s *Store) DeploymentsIn(ctx context.Context, from, to time.Time) ([]seaworthy.Deployment, error) {
+	w := where{}
+	w.add("until_at >= ?", micros(from))
+	w.add("from_at < ?", micros(to))
+	return deployments.list(ctx, s, s.read, w, "ORDER BY from_at, id")
+}
+
+// GapsNoticed says when the log first knew of gaps, by their ids.
+func (s *Store) GapsNoticed(ctx context.Context, ids []string) (map[string]time.Time, error) {
+	out := map[string]time.Time{}
+	for some := range slices.Chunk(ids, 1000) {
+		w := where{}
+		w.add("kind = ?", gaps.kind)
+		w.among("subject", some)
+		rows, err := s.read.QueryContext(ctx, `SELECT subject, MIN(at) FROM log_entries`+w.sql()+` GROUP BY subject`, w.args...)
+		if err != nil {
+			return nil, s.dialect.explain(err)
+		}
+		for rows.Next() {
+			var id string
+			var at int64
+			if err := rows.Scan(&id, &at); err != nil {
+				return nil, errors.Join(err, rows.Close())
+			}
+			out[id] = moment(at)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, s.dialect.explain(err)
+		}
+	}
+	return out, nil
 }
 
 // TrailSightings counts, by source and place, the changes of [from, to) that the place saw.

@@ -131,7 +131,8 @@ type controlPage struct {
 	ScopeLines   string      // the same for the form
 	Shown        []facetItem // which of the performances
 	At           time.Time
-	Past         bool // as of a moment before now
+	Past         bool   // as of a moment before now
+	ByItself     string // what shows it without anybody; empty: people do
 }
 
 // NextVersion is the version that a change would make.
@@ -154,6 +155,9 @@ func (u *UI) control(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := controlPage{page: u.page(r, c.Title, link{"Controls", "/controls"}), Control: c}
+	if c.Machine() {
+		p.ByItself = shownBy(c)
+	}
 	names, err := u.names(ctx)
 	if err != nil {
 		return err
@@ -242,6 +246,9 @@ func (u *UI) performances(ctx context.Context, p *controlPage) ([]seaworthy.Occu
 		}
 		if o.State != was.State || o.Result != was.Result { // what came later is not told
 			o = seaworthy.Occurrence{ID: o.ID, ControlID: o.ControlID, ProgramID: o.ProgramID, Version: o.Version, From: o.From, DueAt: o.DueAt, LateAt: o.LateAt, Event: o.Event, State: was.State, Result: was.Result}
+		}
+		if o.UpdatedAt.After(p.At) {
+			o.Tested, o.TestedSays = "", ""
 		}
 		out = append(out, o)
 	}

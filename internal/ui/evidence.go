@@ -72,7 +72,7 @@ func (u *UI) evidenceList(w http.ResponseWriter, r *http.Request) error {
 		p.Next = p.Q.After(list[most-1].ID)
 	}
 	for _, k := range []struct{ value, text string }{
-		{seaworthy.EvidenceRun, "Reports"}, {seaworthy.EvidenceUpload, "Files"}, {seaworthy.EvidenceLink, "Links"}, {seaworthy.EvidenceAttestation, "Attestations"},
+		{seaworthy.EvidenceRun, "Reports"}, {seaworthy.EvidenceTrail, "Change trail"}, {seaworthy.EvidenceUpload, "Files"}, {seaworthy.EvidenceLink, "Links"}, {seaworthy.EvidenceAttestation, "Attestations"},
 	} {
 		p.Kinds = append(p.Kinds, plainToggle(p.Q, "kind", k.value, k.text))
 	}

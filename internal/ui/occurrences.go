@@ -25,6 +25,8 @@ type occurrencePage struct {
 	Versions []entryRow
 	Add      []link
 	Counts   string // which programs count it; empty: all
+	Counted  string // what its numbers are of
+	ByItself string // what shows it without anybody; empty: people do
 }
 
 func (u *UI) occurrence(w http.ResponseWriter, r *http.Request) error {
@@ -40,7 +42,10 @@ func (u *UI) occurrence(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := occurrencePage{Control: c, State: string(o.State)}
+	p := occurrencePage{Control: c, State: string(o.State), Counted: numbersOf(c)}
+	if byMachine(c, o) {
+		p.ByItself = shownBy(c)
+	}
 	if p.Counts, err = u.countedBy(ctx, o); err != nil {
 		return err
 	}
@@ -62,7 +67,7 @@ func (u *UI) occurrence(w http.ResponseWriter, r *http.Request) error {
 	if p.Versions, err = u.history(ctx, p.page, names, "occurrence", o.ID); err != nil {
 		return err
 	}
-	if p.Who.Can(seaworthy.ManageProgramme) && !c.Machine() {
+	if p.Who.Can(seaworthy.ManageProgramme) && !byMachine(c, o) {
 		for _, k := range []link{{"Upload a file", seaworthy.EvidenceUpload}, {"Link to it", seaworthy.EvidenceLink}, {"Attest", seaworthy.EvidenceAttestation}} {
 			p.Add = append(p.Add, link{k.Text, p.To("/evidence/new?occurrence=" + queryEscape(o.ID) + "&kind=" + k.Href)})
 		}
@@ -72,6 +77,37 @@ func (u *UI) occurrence(w http.ResponseWriter, r *http.Request) error {
 	}
 	p.Talk.May = p.Talk.May && (p.Who.Role != seaworthy.Engineer || c.OwnerUser == p.Who.UserID)
 	return u.render(w, r, "occurrence", p)
+}
+
+// byMachine tells whether machines alone show an occurrence.
+func byMachine(c seaworthy.TrackedControl, o seaworthy.Occurrence) bool {
+	return c.Machine() || c.Daily() && o.Event == ""
+}
+
+// numbersOf is what the numbers of a control's performances are of.
+func numbersOf(c seaworthy.TrackedControl) string {
+	switch {
+	case c.Checked():
+		return "objects"
+	case c.Trail == seaworthy.TrailSessions:
+		return "sessions"
+	case c.Trail == seaworthy.TrailMonitoring:
+		return "clusters and repositories"
+	case c.Trailed():
+		return "changes"
+	}
+	return "objects"
+}
+
+// shownBy says what shows by itself that a control was performed.
+func shownBy(c seaworthy.TrackedControl) string {
+	switch {
+	case c.Checked():
+		return "Reports of live production clusters in scope show this by themselves."
+	case c.Trail == seaworthy.TrailMonitoring:
+		return "What came in, and what was noticed to be missing, shows this by itself."
+	}
+	return "The change trail of live production clusters in scope shows this by itself."
 }
 
 // countedBy says which programs count an occurrence, where not all do.

@@ -205,6 +205,11 @@ func putSource(tx *store.Tx, s *seaworthy.DeclaredSource, r *http.Request) error
 		return seaworthy.Invalid("Choose how often a report is expected.")
 	}
 	s.Environment, s.Team, s.Every, s.Declared = r.PostFormValue("environment"), r.PostFormValue("team"), every, true
+	if text := r.PostFormValue("auditSilence"); text != "" {
+		if s.AuditSilence, err = time.ParseDuration(text); err != nil {
+			return seaworthy.Invalid("Choose for how long audit events may stay away.")
+		}
+	}
 	if s.Team != "" {
 		unknown, err := tx.UnknownTeam([]string{s.Team})
 		if err != nil {
@@ -225,6 +230,7 @@ type sourcePage struct {
 	Gaps     []seaworthy.Gap
 	Teams    []choice
 	Every    []choice
+	Silence  []choice // for how long audit events may stay away
 	Envs     []choice
 	Command  string
 	Findings string
@@ -233,6 +239,25 @@ type sourcePage struct {
 }
 
 var everies = []choice{{Value: "0s", Text: "not expected"}, {Value: "1h0m0s", Text: "every hour"}, {Value: "6h0m0s", Text: "every 6 hours"}, {Value: "24h0m0s", Text: "every day"}, {Value: "168h0m0s", Text: "every week"}}
+
+// silences are the choices of for how long audit events may stay away.
+var silences = []choice{
+	{Value: "0s", Text: "15 minutes, once some came"}, {Value: "5m0s", Text: "5 minutes"}, {Value: "1h0m0s", Text: "1 hour"}, {Value: "6h0m0s", Text: "6 hours"},
+	{Value: "24h0m0s", Text: "1 day"}, {Value: "-1ns", Text: "none are expected"},
+}
+
+// choose marks what was chosen of what there is to choose from; what only the API could set
+// is one more choice, so that saving the form keeps it.
+func choose(list []choice, chosen, text string) []choice {
+	out := slices.Clone(list)
+	for i := range out {
+		if out[i].Value == chosen {
+			out[i].Chosen = true
+			return out
+		}
+	}
+	return append(out, choice{Value: chosen, Text: text, Chosen: true})
+}
 
 func (u *UI) source(w http.ResponseWriter, r *http.Request) error { return u.renderSource(w, r, "") }
 
@@ -265,10 +290,9 @@ func (u *UI) renderSource(w http.ResponseWriter, r *http.Request, token string) 
 	p.Gaps = gaps.Items
 	s := p.Row.Source
 	p.Teams = teamChoices(names, p.Was("team", s.Team))
-	for _, e := range everies {
-		e.Chosen = e.Value == p.Was("every", s.Every.String())
-		p.Every = append(p.Every, e)
-	}
+	p.Every = choose(everies, p.Was("every", s.Every.String()), every(s.Every))
+	silence := max(s.AuditSilence, -1)
+	p.Silence = choose(silences, p.Was("auditSilence", silence.String()), span(silence))
 	for _, e := range []string{seaworthy.Production, seaworthy.Staging, seaworthy.Development} {
 		p.Envs = append(p.Envs, choice{Value: e, Text: e, Chosen: e == p.Was("environment", s.Environment)})
 	}
