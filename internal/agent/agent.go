@@ -100,14 +100,15 @@ type Agent struct {
 	elapsed func() time.Duration
 	audited atomic.Int64 // when audit events last came to this replica, by elapsed; 0: never
 
-	places  *places
-	metrics *metrics
-	teller  *teller
-	uplink  atomic.Pointer[uplink.Uplink] // nil until the agent is enrolled
-	door    atomic.Pointer[admission.Door]
-	live    atomic.Pointer[live.Live] // nil: this replica does not lead
-	cert    *admission.Certificate
-	reports *openReports // nil: none are kept
+	places   *places
+	canaries canaries
+	metrics  *metrics
+	teller   *teller
+	uplink   atomic.Pointer[uplink.Uplink] // nil until the agent is enrolled
+	door     atomic.Pointer[admission.Door]
+	live     atomic.Pointer[live.Live] // nil: this replica does not lead
+	cert     *admission.Certificate
+	reports  *openReports // nil: none are kept
 
 	kick    chan struct{} // look at the webhook's configuration now
 	prove   chan struct{} // prove now that the webhook is asked

@@ -48,7 +48,12 @@ func (a *Agent) takeAudit(w http.ResponseWriter, r *http.Request) {
 
 // events takes audit events in any of the forms that are known.
 func (a *Agent) events(text []byte) error {
-	reader := kubeaudit.Reader{Key: a.configuration().Key, Kinds: schema.KindOf}
+	var came []string
+	reader := kubeaudit.Reader{Key: a.configuration().Key, Kinds: schema.KindOf, Heard: func(id string) {
+		if id, ok := strings.CutPrefix(id, canaryMark); ok {
+			came = append(came, id)
+		}
+	}}
 	result, err := reader.Read(bytes.NewReader(text))
 	a.observe(result.Observations...)
 	for _, p := range result.Problems {
@@ -57,7 +62,12 @@ func (a *Agent) events(text []byte) error {
 	a.metrics.auditEvents.Add(float64(result.Events))
 	if result.Events > 0 {
 		a.audited.Store(int64(a.elapsed()))
-		a.places.works(seaworthy.SeenByAudit)
+		if !a.canaries.prove(a.elapsed()) {
+			a.places.works(seaworthy.SeenByAudit)
+		}
+		for _, id := range came {
+			a.canaryCame(id, true)
+		}
 	}
 	return err
 }
@@ -68,9 +78,24 @@ func (a *Agent) watchAudit(ctx context.Context) error {
 		return nil
 	}
 	for sleep(ctx, 5*time.Second) {
-		if a.places.quiet(seaworthy.SeenByAudit) > auditSilence {
-			a.places.fails(seaworthy.SeenByAudit, "no audit event came for more than "+auditSilence.String())
-		}
+		a.judgeAudit()
 	}
 	return ctx.Err()
+}
+
+// judgeAudit says what the audit stream lost: of the canaries' events, those that others
+// came after, or everything.
+func (a *Agent) judgeAudit() {
+	now := a.elapsed()
+	for _, v := range a.canaries.lost(now) {
+		a.places.missed(seaworthy.SeenByAudit, v.from, v.to, "audit events of the agent's own requests did not come, though later ones did")
+	}
+	if a.places.quiet(seaworthy.SeenByAudit) <= auditSilence {
+		return
+	}
+	reason := "no audit event came for more than " + auditSilence.String()
+	if a.canaries.prove(now) {
+		reason = "no audit event of the agent's own requests came for more than " + auditSilence.String()
+	}
+	a.places.fails(seaworthy.SeenByAudit, reason)
 }

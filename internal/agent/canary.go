@@ -73,12 +73,14 @@ func (a *Agent) tryCanary(ctx context.Context) error {
 	body := &corev1.ConfigMap{}
 	body.APIVersion, body.Kind = "v1", "ConfigMap"
 	body.Name, body.Namespace, body.Annotations = a.canaryName(), a.cfg.Namespace, map[string]string{canaryNote: nonce}
-	call := kube.Call{Verb: http.MethodPut, Path: a.namespaced("configmaps", body.Name), Params: map[string]string{"dryRun": "All"}, Body: body}
+	call := kube.Call{Verb: http.MethodPut, Path: a.namespaced("configmaps", body.Name), Params: map[string]string{"dryRun": "All"}, Body: body, AuditID: canaryMark + nonce}
+	a.canaries.send(nonce, a.elapsed())
 	warnings, err := a.cfg.Cluster.Do(ctx, call)
 	if apierrors.IsNotFound(err) {
 		call.Verb, call.Path = http.MethodPost, strings.TrimSuffix(call.Path, "/"+body.Name)
 		warnings, err = a.cfg.Cluster.Do(ctx, call)
 	}
+	a.canaries.sent(nonce, err == nil, a.elapsed())
 	switch {
 	case slices.Contains(warnings, canaryWarning(nonce)):
 		return nil

@@ -4,6 +4,7 @@ package agent
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -22,7 +23,8 @@ const (
 // event to one of them, and may for hours send all to the same one. A replica to which
 // nothing comes knows by it that the stream lives, whether it leads or takes over.
 //
-// What is written says nothing but that it is new: no two clocks are compared.
+// What is written says nothing but that it is new, and which canaries of other replicas came
+// of late: no two clocks are compared.
 type hearsay struct {
 	read  bool
 	note  string        // as it was last read or written
@@ -34,7 +36,13 @@ type hearsay struct {
 func (e *election) hear(l *coordinationv1.Lease) {
 	h, note := &e.audit, l.Annotations[auditNote]
 	if h.read && note != "" && note != h.note && e.a.audits() {
-		e.a.places.heard(seaworthy.SeenByAudit, speakEvery+leaseEvery)
+		if !e.a.canaries.prove(e.a.elapsed()) {
+			e.a.places.heard(seaworthy.SeenByAudit, speakEvery+leaseEvery)
+		}
+		_, ids, _ := strings.Cut(note, " ")
+		for _, id := range strings.Fields(ids) {
+			e.a.canaryCame(id, false)
+		}
 	}
 	h.read, h.note = true, note
 }
@@ -47,7 +55,7 @@ func (e *election) speak(l *coordinationv1.Lease) bool {
 		return false
 	}
 	h.said, h.spoke = came, now
-	h.note = e.a.cfg.Replica + "/" + strconv.FormatInt(e.a.now().UnixNano(), 36)
+	h.note = strings.Join(append([]string{e.a.cfg.Replica + "/" + strconv.FormatInt(e.a.now().UnixNano(), 36)}, e.a.canaries.ofOthers(now)...), " ")
 	if l.Annotations == nil {
 		l.Annotations = map[string]string{}
 	}

@@ -64,7 +64,7 @@ type recent struct {
 // told is what was told of a change.
 type told struct {
 	key, id string
-	at      time.Time // when it is judged whether somebody claims it
+	at      time.Duration // when it is judged whether somebody claims it, by a clock that nobody sets
 	kinds   []seaworthy.NoticeKind
 	// what it was made of, while it is not known whether its owner says so
 	seen *changes.Observation
@@ -148,7 +148,7 @@ func (t *teller) see(o *changes.Observation) {
 	c := &of.Changes[e.Change]
 	if e.Joined == changes.IsNew {
 		c.ID = strings.ToLower(rand.Text())
-		of.told = append(of.told, &told{key: keyOf(&o.Object.Object), id: c.ID, at: t.a.now().Add(claimsTake)})
+		of.told = append(of.told, &told{key: keyOf(&o.Object.Object), id: c.ID, at: t.a.elapsed() + claimsTake})
 		t.due = append(t.due, of.told[e.Change])
 	}
 	of.told[e.Change].seen = nil
@@ -259,9 +259,9 @@ func (t *teller) forget() {
 func (t *teller) judgeDue() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now, rest := t.a.now(), t.due[:0]
+	now, rest := t.a.elapsed(), t.due[:0]
 	for _, d := range t.due {
-		if d.at.After(now) {
+		if d.at > now {
 			rest = append(rest, d)
 			continue
 		}

@@ -40,6 +40,9 @@ type outbox struct {
 type letter struct {
 	Delivery seaworthy.Delivery `json:"delivery"`
 	Notice   seaworthy.Notice   `json:"notice"`
+	// due is when it may go by a clock that nobody sets: by the wall's it may be later, where
+	// that was set back.
+	due time.Duration
 }
 
 // lettersKept bounds a box: beyond it a destination was dead for so long that more would
@@ -76,6 +79,7 @@ func (b *outbox) add(n seaworthy.Notice, p notify.Planned, now time.Time) error 
 		ID: strings.ToLower(rand.Text()), DestinationID: b.name, RuleID: p.Rule, NoticeIDs: []string{n.ID}, Title: n.Title,
 		State: seaworthy.DeliveryPending, CreatedAt: now.UTC(), NextAt: p.At.UTC(),
 	}}
+	l.due = b.t.a.elapsed() + p.At.Sub(now)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.letters) >= lettersKept {
@@ -131,9 +135,9 @@ func (b *outbox) run(ctx context.Context) error {
 func (b *outbox) next() *letter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := b.t.a.now()
+	now, elapsed := b.t.a.now(), b.t.a.elapsed()
 	for _, l := range b.letters {
-		if !l.Delivery.NextAt.After(now) {
+		if !l.Delivery.NextAt.After(now) || l.due <= elapsed {
 			return l
 		}
 	}
@@ -170,6 +174,7 @@ func (b *outbox) try(ctx context.Context, l *letter) {
 	defer b.mu.Unlock()
 	l.Delivery = d
 	if d.State == seaworthy.DeliveryPending {
+		l.due = b.t.a.elapsed() + d.NextAt.Sub(now)
 		if err := b.keep(l); err != nil {
 			log.Error("that a notice did not arrive cannot be kept", "error", err)
 		}

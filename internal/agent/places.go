@@ -162,6 +162,18 @@ func (p *places) fails(name, reason string) {
 	}
 }
 
+// missed says that a place did not see everything for a while that is over, and not in a gap
+// that was told of.
+func (p *places) missed(name string, from, to time.Duration, reason string) {
+	p.mu.Lock()
+	gap := seaworthy.AgentGap{Place: name, From: p.time.wall(from), To: p.time.wall(to), Reason: reason}
+	tells := p.leader && p.at[name].Gap == nil
+	p.mu.Unlock()
+	if tells {
+		p.tell(gap)
+	}
+}
+
 // caused is fails where it is known what somebody did. A gap that lasts may have begun before
 // that was found: it is told again, with the reason.
 func (p *places) caused(name, reason string) {
