@@ -32,7 +32,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// small is a program that builds in a moment, in a checkout of its own at a folder.
+// small is a program that builds in a moment, in a checkout of its own at a folder: the same
+// commit each time.
 func small(t *testing.T) *program {
 	t.Helper()
 	dir := t.TempDir()
@@ -52,7 +53,26 @@ func small(t *testing.T) *program {
 	if err := os.CopyFS(filepath.Join(dir, "deploy", "charts"), os.DirFS(charts)); err != nil {
 		t.Fatal(err)
 	}
-	return &program{root: dir, pkg: "./cmd/small", name: "small", stamp: "auto", commit: strings.Repeat("0", 40), at: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"commit", "-q", "-m", "a small program"}} {
+		cmd := exec.CommandContext(t.Context(), "git", args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
+		for _, who := range []string{"AUTHOR", "COMMITTER"} {
+			cmd.Env = append(cmd.Env, "GIT_"+who+"_NAME=ada", "GIT_"+who+"_EMAIL=ada@example.com", "GIT_"+who+"_DATE=2026-11-22T00:00:00Z")
+		}
+		if said, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v\n%s", args[0], err, said)
+		}
+	}
+	p, err := product(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.changed || !p.at.Equal(time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)) {
+		t.Fatalf("the checkout is of %s, changed: %v", p.at, p.changed)
+	}
+	p.pkg, p.name, p.tags = "./cmd/small", "small", ""
+	return p
 }
 
 // An image is the same wherever the checkout is and whenever it is built.
@@ -239,7 +259,8 @@ func TestArchives(t *testing.T) {
 		t.Errorf("%d checksums:\n%s", n, sums[0])
 	}
 	inside(t, filepath.Join(dir, "seaworthy-agent-0.1.0.tgz"), "seaworthy-agent/Chart.yaml", "seaworthy-agent/templates/_pod.tpl", "seaworthy-agent/files/rights.yaml")
-	inside(t, filepath.Join(dir, "small-devel-darwin-arm64.tar.gz"), "small-devel-darwin-arm64/small", "small-devel-darwin-arm64/LICENSE")
+	version := "small-0.0.0-20261122000000-" + small(t).commit[:12]
+	inside(t, filepath.Join(dir, version+"-darwin-arm64.tar.gz"), version+"-darwin-arm64/small", version+"-darwin-arm64/LICENSE")
 	verify(t, dir, sums[0], private)
 }
 
