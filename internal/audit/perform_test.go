@@ -116,6 +116,9 @@ func TestEventsAndWhatIsNotRequired(t *testing.T) {
 		if _, err := c.Expect(ctx, manager, "access-review", "x", c.now, c.now.Add(day)); !isKind(err, seaworthy.KindInvalid) {
 			c.t.Errorf("an event of a control by the calendar: %v", err)
 		}
+		if _, err := c.Expect(ctx, manager, "offboarding", "program 06fhrgtb02y78cz0jebhvrv2", c.now, c.now.Add(day)); !isKind(err, seaworthy.KindInvalid) {
+			c.t.Errorf("an event that is called as the results of a program: %v", err)
+		}
 		left, err := c.Expect(ctx, manager, "offboarding", "Kim left", c.now, c.now.Add(day))
 		c.must(err)
 		_, err = c.Expect(ctx, manager, "offboarding", "Lee left", c.now, c.now.Add(day))

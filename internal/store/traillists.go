@@ -167,7 +167,7 @@ func sessionOf(c *seaworthy.Change) string {
 	case seaworthy.VerbRead:
 		what = "read of a " + c.Object.Kind
 	default:
-		if c.Object.Subresource == "ephemeralcontainers" || slices.ContainsFunc(c.Edits, func(e seaworthy.Edit) bool { return strings.HasPrefix(e.Path, "spec.ephemeralContainers") }) {
+		if c.Object.Subresource == "ephemeralcontainers" || c.Object.Kind == "Pod" && slices.ContainsFunc(c.Edits, func(e seaworthy.Edit) bool { return strings.HasPrefix(e.Path, "spec.ephemeralContainers") }) {
 			what = "debug"
 		}
 	}
