@@ -193,6 +193,9 @@ func (a *Audit) Expect(ctx context.Context, p seaworthy.Principal, control, even
 	if event == "" || from.IsZero() || !due.After(from) {
 		return o, seaworthy.Invalid("an occurrence of %s needs the event that asks for it, when it was, and a later due date", control)
 	}
+	if store.NamesProgram(event) {
+		return o, seaworthy.Invalid("the event %q is what the results of a program are kept by: call it otherwise", event)
+	}
 	err := a.store.Write(ctx, p.Actor, func(tx *store.Tx) error {
 		c, err := tx.Control(control)
 		if err != nil {

@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
@@ -31,6 +32,12 @@ func cause(o *seaworthy.Occurrence) string {
 }
 
 func ofProgram(id string) string { return "program " + id }
+
+// NamesProgram tells whether an event is called as the results of one program alone are kept.
+func NamesProgram(event string) bool {
+	id, ok := strings.CutPrefix(event, ofProgram(""))
+	return ok && id != "" && !strings.Contains(id, " ")
+}
 
 // PutOccurrence writes an occurrence as it is from now on. lateAt is when its evidence
 // has to be in.
