@@ -67,7 +67,7 @@ func (a *API) evidence(ctx context.Context, in *struct {
 	Through
 	Control    string    `query:"control" maxLength:"200"`
 	Occurrence string    `query:"occurrence" maxLength:"200"`
-	Kind       string    `query:"kind" enum:"run,upload,link,attestation"`
+	Kind       string    `query:"kind" enum:"run,trail,upload,link,attestation"`
 	Shows      string    `query:"shows" enum:"design,operation"`
 	Source     string    `query:"source" maxLength:"200"`
 	From       time.Time `query:"from" doc:"Evidence that speaks of the interval from here."`
