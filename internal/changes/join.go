@@ -58,6 +58,9 @@ func Join(o *Observation, recorded []seaworthy.Change) (int, Joined) {
 		if repeats(o, c) {
 			return i, IsNothing
 		}
+		if again(o, c) {
+			return i, IsMore
+		}
 		if apart := farness(o, c); tells(o, c) && (best < 0 || apart < nearest) {
 			best, nearest = i, apart
 		}
@@ -68,12 +71,14 @@ func Join(o *Observation, recorded []seaworthy.Change) (int, Joined) {
 	return best, IsMore
 }
 
-// farness orders the changes that an observation may be of: those of a review of the same
-// request come first, of several the latest, since the API server asks again where another
-// write came first.
+// farness orders the changes that an observation may be of: what led to the same version comes
+// first, then those of a review of the same request, of several the latest, since the API
+// server asks again where another write came first.
 func farness(o *Observation, c *seaworthy.Change) time.Duration {
 	apart := o.At.Sub(c.At).Abs()
-	if linked, _ := reviewed(o, c); linked {
+	if linked, _ := reviewed(o, c); oneVersion(&o.Object, &c.Object) {
+		return -apart - 2*time.Hour
+	} else if linked {
 		return -apart - time.Hour
 	}
 	return apart
@@ -120,7 +125,7 @@ func tells(o *Observation, c *seaworthy.Change) bool {
 		return false
 	case (o.Outcome == seaworthy.OutcomeDenied) != (c.Outcome == seaworthy.OutcomeDenied) && certain(o.Outcome) && certain(c.Outcome):
 		return false
-	case o.Verb != seaworthy.VerbDelete && (unlike(a.ResourceVersion, b.ResourceVersion) || !o.Relisted && !relisted(c) && unlike(a.Previous, b.Previous) || unlike(a.Content, b.Content)):
+	case o.Verb != seaworthy.VerbDelete && !oneVersion(a, b) && (unlike(a.ResourceVersion, b.ResourceVersion) || !o.Relisted && !relisted(c) && unlike(a.Previous, b.Previous) || unlike(a.Content, b.Content)):
 		return false
 	}
 	linked, apart := reviewed(o, c)
@@ -158,8 +163,12 @@ func unlike(a, b string) bool { return a != "" && b != "" && a != b }
 
 // Refuted lists the changes on record that did not persist, as the observation proves: a
 // watch shows what became of the version to which they were to be made, and it is
-// something else. The API server asks webhooks again when another write came first.
+// something else, or an audit event names a later review of the same request. The API server
+// asks webhooks again when another write came first.
 func Refuted(o *Observation, recorded []seaworthy.Change) []int {
+	if again := askedAgain(o, recorded); again != nil {
+		return again
+	}
 	if o.By != seaworthy.SeenByWatch || o.Relisted || o.Object.Previous == "" || o.Verb != seaworthy.VerbUpdate {
 		return nil
 	}
@@ -197,6 +206,7 @@ func seenBy(c *seaworthy.Change, by string) bool {
 // Merge adds to a change what an observation of it tells. What is known is not
 // overwritten, but for an outcome that was unknown.
 func Merge(c *seaworthy.Change, o *Observation) {
+	renew(c, o)
 	c.Sightings = append(c.Sightings, o.Sighting)
 	slices.SortStableFunc(c.Sightings, func(a, b seaworthy.Sighting) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.By, b.By), cmp.Compare(a.ID, b.ID))
@@ -224,6 +234,7 @@ func mergeObject(c, o *seaworthy.ChangedObject) {
 		*f[0] = cmp.Or(*f[0], *f[1])
 	}
 	c.OwnedBy = cmp.Or(c.OwnedBy, o.OwnedBy)
+	c.Subresource = cmp.Or(c.Subresource, o.Subresource) // through which the whole was written that a watch showed
 }
 
 func mergeActor(c, o *seaworthy.Actor) {

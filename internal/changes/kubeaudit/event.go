@@ -230,7 +230,10 @@ func (r *Reader) objects(e *event, o *changes.Observation) {
 	} else {
 		o.After = redacted
 	}
-	if o.Object.Subresource == "" {
+	switch o.Object.Subresource {
+	case "scale", "ephemeralcontainers", "resize", "approval": // what is answered is of the object's own version
+		o.Describe()
+	case "":
 		o.Object.Kind, o.Object.APIVersion = "", "" // the object knows better
 		fallback := r.kind(e.ObjectRef)
 		o.Describe()
