@@ -156,17 +156,19 @@ func (e *exporter) ask(ctx context.Context, o exportOptions) error {
 	if err != nil {
 		return err
 	}
-	sources, err := listed[seaworthy.DeclaredSource](ctx, c, "/api/v1/sources", nil)
-	if err != nil {
+	var sources struct { // all of them, in one page
+		Items []seaworthy.DeclaredSource `json:"items"`
+	}
+	if err := c.Get(ctx, "/api/v1/sources", nil, &sources); err != nil {
 		return fmt.Errorf("ask the server for the cluster: %w", err)
 	}
-	i := slices.IndexFunc(sources, func(s seaworthy.DeclaredSource) bool {
+	i := slices.IndexFunc(sources.Items, func(s seaworthy.DeclaredSource) bool {
 		return s.Kind == seaworthy.KindCluster && (s.ID == o.cluster || s.Name == o.cluster)
 	})
 	if i < 0 {
 		return seaworthy.NotFound("the server knows no cluster %q", o.cluster)
 	}
-	source := sources[i]
+	source := sources.Items[i]
 	e.source, e.cluster, e.environment = source.ID, source.Name, cmp.Or(o.environment, source.Environment)
 	e.item = func(w seaworthy.Waiver) (string, bool) {
 		var f seaworthy.TrackedFinding
