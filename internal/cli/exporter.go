@@ -78,6 +78,10 @@ func (e *exporter) check(s checks.Source, named bool) error {
 		return nil
 	}
 	fail := admissionv1.Fail
+	if !e.bare && !slices.Contains(modes, admission.Deny) {
+		// An audit annotation that cannot be evaluated refuses, whatever a binding says.
+		fail = admissionv1.Ignore
+	}
 	policy.Spec.FailurePolicy = cmp.Or(policy.Spec.FailurePolicy, &fail)
 	e.objects = append(e.objects, policy)
 	for _, m := range modes {
