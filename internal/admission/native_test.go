@@ -57,6 +57,28 @@ func TestNativeWaivers(t *testing.T) {
 	}
 }
 
+// TestNativeWaiversFit: a ConfigMap that the API server does not take would keep in force what
+// was revoked, so what has no room is left out, and said.
+func TestNativeWaiversFit(t *testing.T) {
+	var list []seaworthy.TrackedWaiver
+	for i := range 300 {
+		list = append(list, approved(seaworthy.Waiver{Check: "host-*", Namespace: "shop", Name: strings.Repeat("a", 240), Container: strings.Repeat("b", 1+i%200)}))
+	}
+	ids := []string{}
+	for i := range 20 {
+		ids = append(ids, "host-"+string(rune('a'+i)))
+	}
+	data, left := admission.NativeWaivers(ids, list, "", day(), nil)
+	size, lines := 0, 0
+	for key, text := range data {
+		size += len(key) + len(text)
+		lines += strings.Count(text, "\n") + 1
+	}
+	if size > 1<<20 || lines < 2000 || len(left) == 0 || !strings.Contains(left[0], "holds no more") {
+		t.Errorf("%d lines in %d bytes; left out %q", lines, size, left)
+	}
+}
+
 // TestNativePatterns: what a line of a waiver matches is what path.Match matches.
 func TestNativePatterns(t *testing.T) {
 	names := []string{"", "a", "b", "ab", "a-b", "web-1", "web/1", "web.1", "x[1]", "Ü", "]", "^", "-", `\`, "a]"}

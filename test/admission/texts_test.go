@@ -47,7 +47,8 @@ func TestEveryCheckSaysWhatAScanSays(t *testing.T) {
 				continue // where the webhook refuses nothing
 			}
 			w.prepare(c.Object)
-			if x.ask(fmt.Sprintf("text-%t-%d", bad, i), c) {
+			// With the parameters here an object may be well of which its case says it is not.
+			if x.ask(fmt.Sprintf("text-%t-%d", bad, i), c) && (!bad || len(x.said[len(x.said)-1].decision.Verdicts) > 0) {
 				asked[c.check]++
 			}
 		}
@@ -73,7 +74,7 @@ type said struct {
 	id, check      string
 	after          object
 	decision       *admission.Decision
-	warned         []string // by both doors
+	warned         []string // by both doors, and by the API server itself
 	native, denial string   // the errors
 }
 
@@ -190,12 +191,12 @@ func (x *texts) same(s *said, list []seaworthy.Finding) {
 	for _, text := range s.warned {
 		if rest, ok := strings.CutPrefix(text, fmt.Sprintf("Validation failed for ValidatingAdmissionPolicy '%s' with binding '%s': ", policy, policy)); ok {
 			native = append(native, rest)
-		} else {
+		} else if slices.Contains(s.decision.Warnings, text) {
 			webhook = append(webhook, text)
 		}
 	}
 	if len(items) == 0 {
-		if len(s.warned) > 0 || s.native != "" || s.denial != "" {
+		if len(native)+len(s.decision.Warnings) > 0 || s.native != "" || s.denial != "" {
 			x.t.Errorf("%s of %s: a scan finds nothing, the doors say %q, %q, %q", s.check, s.id, s.warned, s.native, s.denial)
 		}
 		return
@@ -209,7 +210,7 @@ func (x *texts) same(s *said, list []seaworthy.Finding) {
 		x.t.Errorf("%s of %s: the policy refuses with %q, and warns %q", s.check, s.id, s.native, native)
 	}
 	switch {
-	case len(webhook) != 1 || !strings.HasPrefix(webhook[0], k.Title) || !strings.HasSuffix(webhook[0], remedy) && len(webhook[0]) < 250:
+	case len(webhook) != 1 || len(s.decision.Warnings) != 1 || !strings.HasPrefix(webhook[0], k.Title) || !strings.HasSuffix(webhook[0], remedy) && len(webhook[0]) < 250:
 		x.t.Errorf("%s of %s: the webhook warns %q, want %q", s.check, s.id, webhook, full)
 	case len(full) <= 256 && webhook[0] != full:
 		x.t.Errorf("%s of %s: the webhook warns %q, want %q", s.check, s.id, webhook[0], full)
