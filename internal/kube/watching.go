@@ -22,9 +22,7 @@ func Watching(secrets bool) []rbacv1.PolicyRule {
 		}
 		out = append(out, rbacv1.PolicyRule{APIGroups: []string{g.group}, Resources: resources, Verbs: follow})
 	}
-	for _, g := range slices.Sorted(slices.Values(customGroups)) {
-		out = append(out, rbacv1.PolicyRule{APIGroups: []string{g}, Resources: []string{"*"}, Verbs: follow})
-	}
+	out = append(out, rbacv1.PolicyRule{APIGroups: slices.Sorted(slices.Values(customGroups)), Resources: []string{"*"}, Verbs: follow})
 	for _, g := range slices.Concat(reported, claiming) {
 		out = append(out, rbacv1.PolicyRule{APIGroups: []string{g.group}, Resources: slices.Clone(g.resources), Verbs: follow})
 	}
