@@ -10,11 +10,8 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/seaworthy-dev/seaworthy/internal/analysis"
-	"github.com/seaworthy-dev/seaworthy/internal/analysis/analysistest"
 	"github.com/seaworthy-dev/seaworthy/internal/analysis/deprecation"
 )
-
-func TestAnalyzer(t *testing.T) { analysistest.Run(t, deprecation.Analyzer, nil) }
 
 // later holds the API versions that the table calls deprecated later than k8s.io/api
 // does, with the reason.
