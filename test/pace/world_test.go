@@ -114,9 +114,17 @@ func enter(t *testing.T, audited bool) *world {
 func (w *world) serve() {
 	w.t.Helper()
 	w.server = program.NewServer(w.t, filepath.Join(w.dir, "server"))
-	w.server.Binary = w.binary
+	w.server.Binary, w.server.Change = w.binary, elsewhere
 	w.server.Run()
 	w.source = w.server.Cluster("production")
+}
+
+// elsewhere has a process take what the others leave: in earnest it is on another machine.
+func elsewhere(cmd *exec.Cmd) {
+	if nice, err := exec.LookPath("nice"); err == nil {
+		cmd.Args = append([]string{"nice", "-n", "19", cmd.Path}, cmd.Args[1:]...)
+		cmd.Path = nice
+	}
 }
 
 // settings give the two checks parameters without which they judge nothing. The rest is the
