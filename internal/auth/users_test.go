@@ -257,6 +257,15 @@ func TestAccountsAreErased(t *testing.T) {
 		if err := w.EraseUser(ctx, op, id, "asked for"); err != nil {
 			t.Fatal(err)
 		}
+		entries, err := w.store.History(ctx, "user", id)
+		if err != nil || len(entries) < 3 {
+			t.Fatalf("%d entries of the account, %v", len(entries), err)
+		}
+		for i, e := range entries {
+			if strings.Contains(e.Content, "gone-viewer@") || e.Erased != (i < len(entries)-1) {
+				t.Errorf("entry %d of %d, erased: %t, says %s", i, len(entries), e.Erased, e.Content)
+			}
+		}
 		if u, err := w.store.User(ctx, id); err != nil || u.Name != "erased" || !strings.HasPrefix(u.Email, "erased-") || !u.Disabled {
 			t.Errorf("the account is %+v, %v", u, err)
 		}

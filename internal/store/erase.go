@@ -9,9 +9,15 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 )
 
-// EraseEntries destroys salt and content of all entries about a subject. Their leaves,
-// and with them the proof that there was something, stay. Who calls it logs a tombstone.
+// EraseEntries destroys salt and content of all entries about a subject, also of those that
+// the transaction has yet to append. Their leaves, and with them the proof that there was
+// something, stay. Who calls it logs a tombstone.
 func (t *Tx) EraseEntries(kind, subject string) error {
+	for i := range t.pending {
+		if p := &t.pending[i]; p.entry.Kind == kind && p.entry.Subject == subject {
+			p.salt, p.content = nil, nil
+		}
+	}
 	if err := t.exec(`UPDATE log_entries SET salt = NULL, content = NULL WHERE kind = $1 AND subject = $2`, kind, subject); err != nil {
 		return fmt.Errorf("erase the entries of %s %s: %w", kind, subject, err)
 	}

@@ -44,7 +44,7 @@ func (t *Tx) appendLog() error {
 	for i, p := range t.pending {
 		leaf := p.entry.Leaf()
 		records[i] = tlog.RecordHash(leaf)
-		rows[i] = []any{size + int64(i), micros(p.entry.At), p.entry.Kind, p.entry.Subject, t.Actor, leaf, p.salt, string(p.content)}
+		rows[i] = []any{size + int64(i), micros(p.entry.At), p.entry.Kind, p.entry.Subject, t.Actor, leaf, p.salt, sql.NullString{String: string(p.content), Valid: p.content != nil}}
 	}
 	if err := t.insert(`INSERT INTO log_entries (idx, at, kind, subject, actor, leaf, salt, content)`, "", rows); err != nil {
 		return err

@@ -106,7 +106,7 @@ type Tx struct {
 	At time.Time
 }
 
-// pending is an entry of the log until the transaction ends.
+// pending is an entry of the log until the transaction ends. Without content: it was erased.
 type pending struct {
 	entry   tlog.Entry
 	salt    []byte

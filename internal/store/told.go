@@ -13,9 +13,11 @@ func (t *Tx) tell() error {
 	if t.store.told == nil || len(t.pending) == 0 {
 		return nil
 	}
-	list := make([]Logged, len(t.pending))
-	for i, p := range t.pending {
-		list[i] = Logged{p.entry.Kind, p.entry.Subject, p.content}
+	var list []Logged
+	for _, p := range t.pending {
+		if p.content != nil { // else it was erased
+			list = append(list, Logged{p.entry.Kind, p.entry.Subject, p.content})
+		}
 	}
 	return t.store.told(t, list)
 }
