@@ -39,6 +39,9 @@ type Sighting struct {
 	// Unasked: the audit event names no such review, so that the webhook was not asked, or
 	// is of a version that did not say so.
 	Unasked bool `json:"unasked,omitempty"`
+	// Unanswered is when the API server let the request through although the webhook had not
+	// answered: a review of until then may be of it.
+	Unanswered time.Time `json:"unanswered,omitzero"`
 }
 
 // The doors at which a request is judged.

@@ -99,7 +99,7 @@ func reviewed(o *Observation, c *seaworthy.Change) (linked, apart bool) {
 		}
 		if slices.ContainsFunc(hook.Reviews, func(uid string) bool { return slices.Contains(audit.Reviews, uid) }) {
 			linked = true
-		} else if audit.Unasked || len(audit.Reviews) > 0 {
+		} else if missed := audit.Unanswered; audit.Unasked || len(audit.Reviews) > 0 || !missed.IsZero() && (hook.At.Before(audit.At) || hook.At.After(missed)) {
 			apart = true
 		}
 	}
@@ -130,7 +130,7 @@ func tells(o *Observation, c *seaworthy.Change) bool {
 	}
 	linked, apart := reviewed(o, c)
 	switch {
-	case apart:
+	case apart && !oneVersion(a, b):
 		return false
 	case linked: // but what it asked for did not come of it: it was asked again
 		return c.Outcome != seaworthy.OutcomeFailed || o.Outcome != seaworthy.OutcomePersisted

@@ -113,14 +113,16 @@ func TestReviewsOfOneRequest(t *testing.T) {
 // down what it was asked, and those that may have lost it.
 func TestReviewsThatNobodyNames(t *testing.T) {
 	const hook, audit = seaworthy.SeenByWebhook, seaworthy.SeenByAudit
-	silent := patched(audit, 1, time.Second)
-	silent.Unasked = false
+	silent, unanswered := patched(audit, 1, time.Second), patched(audit, 1, -time.Second)
+	silent.Unasked, unanswered.Unasked, unanswered.Unanswered = false, false, start.Add(2*time.Second)
 	for name, test := range map[string]struct {
 		first, then *changes.Observation
 		want        changes.Joined
 	}{
 		"a webhook that does not say": {patched(hook, 5, 0), patched(audit, 1, time.Second), changes.IsMore},
 		"an event that cannot say":    {patched(hook, 5, 0, "a"), silent, changes.IsMore},
+		"an answer that came late":    {patched(hook, 5, 0, "a"), unanswered, changes.IsMore},
+		"nobody to be asked, before":  {patched(hook, 5, 2100*time.Millisecond, "a"), unanswered, changes.IsNew},
 		"another review":              {patched(hook, 5, 0, "a"), patched(audit, 1, time.Second, "b"), changes.IsNew},
 		"the same review, much later": {patched(hook, 5, 0, "a"), patched(audit, 1, 25*time.Second, "a"), changes.IsMore},
 	} {

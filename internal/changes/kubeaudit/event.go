@@ -182,7 +182,7 @@ func (r *Reader) observation(e *event) *changes.Observation {
 		o.At = e.StageTimestamp
 	}
 	changes.KeepJudged(&o.Sighting, e.judged())
-	o.Reviews, o.Unasked = e.reviews(o)
+	o.Reviews, o.Unasked, o.Unanswered = e.reviews(o)
 	ref := e.ObjectRef
 	o.Object = seaworthy.ChangedObject{
 		Object: seaworthy.Object{

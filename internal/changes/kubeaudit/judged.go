@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
@@ -87,7 +88,7 @@ const failedOpen = "failed-open.validating.webhook.admission.k8s.io/"
 // reviews lists the reviews that the product's webhook says were made of the request, and
 // tells whether it surely was asked nothing: not where it may have been asked without its
 // answer having arrived, and not of a deletion, of which it says nothing.
-func (e *event) reviews(o *changes.Observation) (list []string, unasked bool) {
+func (e *event) reviews(o *changes.Observation) (list []string, unasked bool, unanswered time.Time) {
 	unasked = o.Outcome == seaworthy.OutcomePersisted || o.Outcome == seaworthy.OutcomeConnected
 	for key, value := range e.Annotations {
 		if note, ok := ofWebhook(key); ok {
@@ -95,12 +96,12 @@ func (e *event) reviews(o *changes.Observation) (list []string, unasked bool) {
 				list = append(list, uid)
 			}
 		} else if strings.HasPrefix(key, failedOpen) && (value+"/" == ofJudge || value+"/" == ofWatch) {
-			unasked = false
+			unasked, unanswered = false, e.StageTimestamp
 		}
 	}
 	slices.Sort(list)
 	unasked = unasked && len(list) == 0 && !e.Partial && o.Verb != seaworthy.VerbDelete && o.Verb != seaworthy.VerbRead
-	return list[:min(len(list), maxReviews)], unasked
+	return list[:min(len(list), maxReviews)], unasked, unanswered
 }
 
 // maxReviews bounds what is kept of a request that was tried again and again.

@@ -121,9 +121,12 @@ func TestReviews(t *testing.T) {
 				sub = `"subresource":"exec",`
 			}
 			event := fmt.Sprintf(`{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"r-1","stage":"ResponseComplete","verb":%q,"user":{"username":"alice"},
-				"objectRef":{"resource":"pods",%s"namespace":"shop","name":"web","apiVersion":"v1"},"responseStatus":{"code":%d},"annotations":{%s},"requestReceivedTimestamp":"2026-03-02T09:30:00Z"}`,
+				"objectRef":{"resource":"pods",%s"namespace":"shop","name":"web","apiVersion":"v1"},"responseStatus":{"code":%d},"annotations":{%s},"requestReceivedTimestamp":"2026-03-02T09:30:00Z","stageTimestamp":"2026-03-02T09:30:01Z"}`,
 				test.verb, sub, test.code, test.notes)
 			o := observed(t, event).Observations[0]
+			if failed := strings.Contains(test.notes, "failed-open") && strings.Contains(test.notes, "seaworthy"); o.Unanswered.IsZero() == failed {
+				t.Errorf("the webhook did not answer until %s", o.Unanswered)
+			}
 			if diff := cmp.Diff(test.reviews, o.Reviews); diff != "" || o.Unasked != test.unasked {
 				t.Errorf("unasked %t, reviews:\n%s", o.Unasked, diff)
 			}
