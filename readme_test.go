@@ -16,10 +16,6 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/cli"
 )
 
-// insideReadme is set for the commands that TestReadmeCommands runs, so that a test run
-// from there does not run them again.
-const insideReadme = "SEAWORTHY_INSIDE_README"
-
 // testsRan is set by .ci/run when it has run the second command in a step of its own.
 const testsRan = "SEAWORTHY_README_TESTS_RAN"
 
@@ -44,10 +40,11 @@ func TestReadmeIsShort(t *testing.T) {
 var tryIt = regexp.MustCompile("(?s)\n## Try it\n.*?```sh\n(.*?)```")
 
 // The commands under 'Try it' work as they stand there, on a machine that has only Go,
-// git and make. The short tests run the first alone: the second runs the short tests.
+// git and make. The second runs the short tests, which run neither; what the first prints
+// they hold to what the README shows.
 func TestReadmeCommands(t *testing.T) {
-	if os.Getenv(insideReadme) != "" {
-		t.Skip("run by a command of the README")
+	if testing.Short() {
+		t.Skip("SKIPPED with -short: the commands build the program, and the second is these tests")
 	}
 	block := tryIt.FindStringSubmatch(readme(t))
 	if block == nil {
@@ -62,9 +59,6 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	if len(commands) != 2 {
 		t.Fatalf("'Try it' has the commands %q, want one for the example and one for the tests", commands)
-	}
-	if testing.Short() {
-		commands = commands[:1]
 	}
 	for i, command := range commands {
 		t.Run(strings.ReplaceAll(command, " ", "_"), func(t *testing.T) {
@@ -81,7 +75,7 @@ func TestReadmeCommands(t *testing.T) {
 			// Without the parts that only the whole suite is given: a fresh machine has none.
 			cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 				return strings.HasPrefix(v, "SEAWORTHY_TEST_") || strings.HasPrefix(v, "SEAWORTHY_REQUIRE_")
-			}), insideReadme+"=1", "MAKEFLAGS=")
+			}), "MAKEFLAGS=")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%s: %v\n%s", command, err, out)
 			}
