@@ -129,29 +129,32 @@ func (c *countsCopy) follow(previous, size int64, changes []countChange) {
 // called. f must neither keep nor change them.
 func (s *Store) counters(ctx context.Context, f func(*counters)) error {
 	for range tries {
-		size := s.counts.at()
-		if size < 0 {
+		if s.counts.at() < 0 {
 			if err := s.firstCounters(ctx); err != nil {
 				return s.dialect.explain(fmt.Errorf("read the counters of findings: %w", err))
 			}
-		} else if err := s.followCounters(ctx, size); err != nil {
+		}
+		size, err := s.followCounters(ctx, s.counts.at()) // also those that another began to read before
+		if err != nil {
 			return s.dialect.explain(fmt.Errorf("follow the counters of findings: %w", err))
 		}
-		if s.counts.use(f) {
+		if s.counts.use(size, f) {
 			return nil
 		}
 	}
 	return &seaworthy.Error{Kind: seaworthy.KindUnavailable, Message: "the counters of findings change faster than they can be read; try again"}
 }
 
-// use calls f on the copy, if there is one.
-func (c *countsCopy) use(f func(*counters)) bool {
+// use calls f on the copy, if there is one that is as of a size of the log or later: it may
+// have been read anew meanwhile, from an earlier state.
+func (c *countsCopy) use(size int64, f func(*counters)) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if c.kept != nil {
-		f(c.kept)
+	if c.kept == nil || c.kept.size < size {
+		return false
 	}
-	return c.kept != nil
+	f(c.kept)
+	return true
 }
 
 // ReadCounters reads the counters of findings into memory, whether or not they are there: at
@@ -163,26 +166,28 @@ func (s *Store) ReadCounters(ctx context.Context) error {
 	return s.dialect.explain(s.readCounters(ctx))
 }
 
-// followCounters applies what changed since a size of the log.
-func (s *Store) followCounters(ctx context.Context, since int64) error {
+// followCounters applies what changed since a size of the log, and gives that of the latest
+// change.
+func (s *Store) followCounters(ctx context.Context, since int64) (size int64, err error) {
+	size = since
 	rows, err := s.read.QueryContext(ctx, `SELECT size, previous, changes FROM finding_count_changes WHERE size > $1 ORDER BY size`, since)
 	if err != nil {
-		return err
+		return size, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var size, previous int64
+		var previous int64
 		var data []byte
 		if err := rows.Scan(&size, &previous, &data); err != nil {
-			return err
+			return size, err
 		}
 		var changes []countChange
 		if err := json.Unmarshal(data, &changes); err != nil {
-			return fmt.Errorf("what changed before log size %d: %w", size, err)
+			return size, fmt.Errorf("what changed before log size %d: %w", size, err)
 		}
 		s.counts.follow(previous, size, changes)
 	}
-	return errors.Join(rows.Err(), rows.Close())
+	return size, errors.Join(rows.Err(), rows.Close())
 }
 
 // firstCounters reads all counters, unless somebody did meanwhile.
@@ -348,11 +353,6 @@ func (c *counters) add(t *tally, q *countFilter) {
 	for rank, n := range severities {
 		t.add(facetSeverity, string(severityOf(rank)), n)
 	}
-}
-
-// status is the status that a counter counts.
-func (c *counters) status(v *counter) seaworthy.FindingStatus {
-	return seaworthy.FindingStatus(c.names[ofStatus].list[v.key[ofStatus]])
 }
 
 // beginning lists names that begin with a text, whatever their case, in order.

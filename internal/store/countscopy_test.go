@@ -3,7 +3,9 @@
 package store_test
 
 import (
+	"context"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,6 +66,47 @@ func TestCountersFollowEveryWrite(t *testing.T) {
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Fatalf("round %d, %+v: a server that was there counts otherwise than one that just started:\n%s", round, f, diff)
 				}
+			}
+		}
+	})
+}
+
+// Whoever has written reads what was written, also while the counters are read anew.
+func TestCountersAreNeverOlderThanAsked(t *testing.T) {
+	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
+		now := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
+		c.Now = func() time.Time { return now }
+		s := storetest.Open(t, c)
+		fillFindings(t, s, 200, now)
+		page, err := s.Findings(t.Context(), store.FindingFilter{Status: []seaworthy.FindingStatus{seaworthy.FindingOpen}, Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fixed := store.FindingFilter{Status: []seaworthy.FindingStatus{seaworthy.FindingFixed}}
+		before, err := s.FindingFacets(t.Context(), fixed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var anew sync.WaitGroup
+		anew.Go(func() {
+			for ctx.Err() == nil {
+				if err := s.ReadCounters(ctx); err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+		defer anew.Wait()
+		defer stop()
+		for i := range page.Items {
+			after := page.Items[i]
+			after.Status, after.Cause = seaworthy.FindingFixed, seaworthy.CauseObjectChanged
+			write(t, s, func(tx *store.Tx) error {
+				return tx.ChangeFindings([]store.FindingChange{{Before: &page.Items[i], After: after, Kind: seaworthy.EventFixed, Cause: after.Cause}})
+			})
+			got, err := s.FindingFacets(t.Context(), fixed)
+			if err != nil || got.Total != before.Total+i+1 {
+				t.Fatalf("after %d writes %d findings are fixed, want %d (%v)", i+1, got.Total, before.Total+i+1, err)
 			}
 		}
 	})
