@@ -10,8 +10,6 @@
 package rbac
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -133,18 +131,6 @@ func normal(s rbacv1.Subject, namespace string) Subject {
 
 // Bindings lists all bindings, cluster-wide ones first.
 func (r *Reach) Bindings() []*Binding { return r.bindings }
-
-// Subjects lists everyone who is bound to anything, sorted.
-func (r *Reach) Subjects() []Subject {
-	out := make([]Subject, 0, len(r.of))
-	for s := range r.of {
-		out = append(out, s)
-	}
-	slices.SortFunc(out, func(a, b Subject) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
-	return out
-}
 
 // Grants lists every rule that reaches the subject, by itself or through a group that
 // Kubernetes puts it in, with the way that it takes.
