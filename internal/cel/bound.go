@@ -32,6 +32,7 @@ const waiverFields = 5
 //     params takes out what has ended.
 //   - with here, an expression that gives the mode of the check where the object is, a
 //     binding counts only where the mode is its own.
+//   - nothing is refused to whom a refusal would keep the cluster from coming up.
 //   - the message says what a scan and the webhook say: the check's title, what fails, and
 //     what to do.
 //   - audit annotations say which items fail, which of them are waived, and in which mode.
@@ -50,10 +51,11 @@ func Bound(p *admissionv1.ValidatingAdmissionPolicy, k *seaworthy.Check, here st
 		return out
 	}
 	const mode = "params.?data[?'" + BoundMode + "'].orValue('')"
+	v := &out.Spec.Variables[worse]
 	if here != "" {
-		v := &out.Spec.Variables[worse]
 		v.Expression = "(" + here + ") != " + mode + " ? [] : " + v.Expression
 	}
+	v.Expression = mode + " == 'deny' && (" + spared + ") ? [] : " + v.Expression
 	out.Spec.Variables = append(out.Spec.Variables, waiving(k.ID)...)
 	remedy, _, _ := strings.Cut(strings.TrimSpace(k.Remediation), "\n")
 	for i := range out.Spec.Validations {
@@ -68,6 +70,11 @@ func Bound(p *admissionv1.ValidatingAdmissionPolicy, k *seaworthy.Check, here st
 	}
 	return out
 }
+
+// spared are the API server, which makes the roles that come with Kubernetes before it is
+// ready, and a kubelet that shows a static Pod, which runs whether it is shown or not.
+const spared = "request.userInfo.?username.orValue('') == 'system:apiserver' || request.userInfo.?username.orValue('').startsWith('system:node:') && " +
+	"object.metadata.?annotations[?'kubernetes.io/config.mirror'].hasValue()"
 
 // quoted is a literal of CEL, whose escapes are Go's.
 func quoted(s string) string {

@@ -40,6 +40,14 @@ spec: {containers: [{name: a, image: a:1, securityContext: {privileged: true}}, 
 		r.OldObject = old.Object
 		return &r
 	}
+	by := func(username, annotation string) *cel.Request {
+		r := *object("shop")
+		r.Username = username
+		r.Object["metadata"].(map[string]any)["annotations"] = map[string]any{annotation: "x"}
+		return &r
+	}
+	deny := map[string]string{"mode": "deny"}
+	const mirror = "kubernetes.io/config.mirror"
 	line := func(words ...string) map[string]string {
 		return map[string]string{"mode": "deny", "waivers.privileged-container": "2026-03-03T00:00:00Z\t" + strings.Join(words, "\t")}
 	}
@@ -61,8 +69,13 @@ spec: {containers: [{name: a, image: a:1, securityContext: {privileged: true}}, 
 		{"a line that is none", object("shop"), map[string]string{"mode": "deny", "waivers.privileged-container": "9\n9\t\t\t"}, all},
 		{"updated after its end", updated(), line("", "", "", ""), all},
 		{"updated before its end", updated(), map[string]string{"mode": "deny", "waivers.privileged-container": "2026-03-21T00:00:00Z\t\t\t\t"}, ""},
+		{"by the API server itself", by("system:apiserver", "a"), deny, ""},
+		{"a static Pod", by("system:node:n1", mirror), deny, ""},
+		{"a node's Pod that is none", by("system:node:n1", "a"), deny, all},
+		{"who poses as a static Pod", by("jane", mirror), deny, all},
 		{"off", object("lab"), map[string]string{"mode": "deny"}, ""},
 		{"of the mode of another binding", object("kiosk"), map[string]string{"mode": "deny"}, ""},
+		{"by the API server itself, where it is warned of", func() *cel.Request { r := *object("kiosk"); r.Username = "system:apiserver"; return &r }(), map[string]string{"mode": "warn"}, all},
 		{"of the mode of this one", object("kiosk"), map[string]string{"mode": "warn"}, all},
 	} {
 		t.Run(c.name, func(t *testing.T) {

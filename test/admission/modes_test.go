@@ -57,14 +57,17 @@ func TestModesAtBothDoors(t *testing.T) {
 	for name, labels := range map[string]object{"lab-2": {"tier": "web"}, "fresh-web": {"tier": "web"}, "fresh-loose": {"loose": "yes"}, "fresh-plain": nil} {
 		calls["Namespace "+name] = call{path: "/api/v1/namespaces", body: object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": name, "labels": labels}}}
 	}
+	calls["by the API server itself"] = call{path: "/api/v1/namespaces/modes-web/pods", body: pod("mode", true), as: "system:apiserver"}
 	calls["a Namespace with a name that is drawn"] = call{path: "/api/v1/namespaces", body: object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"generateName": "lab-", "labels": object{"tier": "web"}}}}
 	wants["Namespace lab-2"], wants["Namespace fresh-web"], wants["Namespace fresh-loose"], wants["Namespace fresh-plain"] = "off", "deny", "audit", "warn"
 	wants["a Namespace with a name that is drawn"] = "off"
 
 	w.exportedWith(map[string]string{"seaworthy.yaml": modesHere})
+	wants["by the API server itself"] = "off"
 	for what, c := range calls {
 		w.becomes("the policies: "+what, c, "ValidatingAdmissionPolicy", wants[what])
 	}
+	wants["by the API server itself"] = "warn" // the webhook refuses it nothing, but tells
 	w.remove(w.made)
 	for what, c := range calls {
 		w.becomes("the policies are gone: "+what, c, "ValidatingAdmissionPolicy", "off")

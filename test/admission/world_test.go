@@ -288,6 +288,7 @@ type call struct {
 	body   object
 	dryRun bool
 	id     string // of the audit event
+	as     string // another user, who may do everything
 	patch  types.PatchType
 	params map[string]string
 }
@@ -313,6 +314,9 @@ func (w *world) do(c call) (object, []string, error) {
 	}
 	if c.id != "" {
 		r = r.SetHeader("Audit-Id", c.id)
+	}
+	if c.as != "" {
+		r = r.SetHeader("Impersonate-User", c.as).SetHeader("Impersonate-Group", "system:masters")
 	}
 	for k, v := range c.params {
 		r = r.Param(k, v)
