@@ -54,7 +54,7 @@ func TestNativePoliciesFollowTheServer(t *testing.T) {
 		return nil
 	})
 	for pod, id := range map[string]string{"early": early, "late": late} {
-		w.server.Ask(http.MethodPost, "/api/v1/waivers/"+id+"/revoke", object{}, nil)
+		w.server.Ask(http.MethodPost, "/api/v1/waivers/"+id+"/revoke", object{"note": "the motor is replaced"}, nil)
 		w.until("the policy refuses what is waived no more: "+pod, 2*time.Minute, func() error { return w.natively(jane, pod, true) })
 	}
 
