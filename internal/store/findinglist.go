@@ -84,7 +84,7 @@ func (f *FindingFilter) where(now time.Time) where {
 	}
 	amongOf(&w, column("status"), f.statuses())
 	severity, due, opened := "severity", "due_at", "opened_at"
-	if f.along || f.besides {
+	if f.besides || f.along && !f.Overdue { // what is overdue has an index by severity
 		severity = "(severity + 0)"
 	}
 	if f.many { // in another order than by time
