@@ -24,6 +24,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/frameworks"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/server"
+	"github.com/seaworthy-dev/seaworthy/internal/store/storetest"
 )
 
 // serve runs a real server whose connections a test can trouble, and gives a token.
@@ -33,7 +34,7 @@ func serve(t *testing.T, trouble func(http.Handler) http.Handler) (address, toke
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.Open(t.Context(), server.Config{Data: t.TempDir(), BaseURL: "http://seaworthy.example.com", Frameworks: known, Log: slog.New(slog.DiscardHandler)})
+	s, err := server.Open(t.Context(), server.Config{Data: storetest.Dir(t), BaseURL: "http://seaworthy.example.com", Frameworks: known, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

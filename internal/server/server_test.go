@@ -144,11 +144,11 @@ func TestServerOnAnEmptyMachine(t *testing.T) {
 
 // What goes wrong at the start is said in words that help.
 func TestStartsThatFail(t *testing.T) {
-	used := t.TempDir()
+	used := storetest.Dir(t)
 	if err := run(t, server.Config{Data: used}).stop(); err != nil {
 		t.Fatal(err)
 	}
-	other := t.TempDir()
+	other := storetest.Dir(t)
 	if err := run(t, server.Config{Data: other}).stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestStartsThatFail(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	gone := t.TempDir()
+	gone := storetest.Dir(t)
 	if err := run(t, server.Config{Data: gone}).stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestStartsThatFail(t *testing.T) {
 			}
 		})
 	}
-	r := run(t, server.Config{Data: t.TempDir()})
+	r := run(t, server.Config{Data: storetest.Dir(t)})
 	if _, err := server.Listen(t.Context(), strings.TrimPrefix(r.url, "http://")); err == nil || !strings.Contains(err.Error(), "--listen") {
 		t.Errorf("the second listener: %v", err)
 	}

@@ -51,7 +51,7 @@ func openOffice(t *testing.T, database string, change func(*server.Config)) *off
 	for i := range known {
 		known[i].Password = "open"
 	}
-	c := server.Config{Data: t.TempDir(), Database: database, SignOn: oidc.Config{
+	c := server.Config{Data: storetest.Dir(t), Database: database, SignOn: oidc.Config{
 		Issuer:   openid.Start(t, openid.Setup{ClientID: "seaworthy", ClientSecret: secret, RedirectURI: base + oidc.CallbackPath, People: known}),
 		ClientID: "seaworthy", ClientSecret: secret, Name: "Harbour ID",
 		Roles: map[string]seaworthy.Role{"staff": seaworthy.Engineer, "security": seaworthy.ComplianceManager},

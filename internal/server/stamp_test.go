@@ -51,7 +51,7 @@ func stamped(t *testing.T, database string, c timestamp.Config) *office {
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	o := &office{running: run(t, server.Config{Data: t.TempDir(), Database: database, Timestamps: c, Controls: controls, Frameworks: frameworks}), t: t}
+	o := &office{running: run(t, server.Config{Data: storetest.Dir(t), Database: database, Timestamps: c, Controls: controls, Frameworks: frameworks}), t: t}
 	t.Cleanup(func() {
 		if err := o.stop(); err != nil {
 			t.Error(err)

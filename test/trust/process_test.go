@@ -20,6 +20,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/server"
+	"github.com/seaworthy-dev/seaworthy/internal/store/storetest"
 	"github.com/seaworthy-dev/seaworthy/test/program"
 )
 
@@ -58,7 +59,7 @@ func serverProcess(t testing.TB, data, database, token string) *process {
 // newProcess prepares a data folder with a token that sends reports.
 func newProcess(t *testing.T, database string) *process {
 	t.Helper()
-	p := serverProcess(t, t.TempDir(), database, "")
+	p := serverProcess(t, storetest.Dir(t), database, "")
 	s, err := server.Open(t.Context(), server.Config{Data: p.data, Database: database, BaseURL: "http://" + p.address})
 	if err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func newWorld(t *testing.T, c server.Config) *world {
 		return w.now
 	}
 	if w.config.Data == "" {
-		w.config.Data = t.TempDir()
+		w.config.Data = storetest.Dir(t)
 	}
 	w.open()
 	return w

@@ -35,8 +35,7 @@ func EachConfig(t *testing.T, f func(t *testing.T, c store.Config)) {
 		if c.Database != "" {
 			c.Database = withTables(t)
 		} else {
-			c.Dir = t.TempDir()
-			copyTables(t, c.Dir)
+			c.Dir = Dir(t)
 		}
 		f(t, c)
 	})

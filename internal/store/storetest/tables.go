@@ -39,6 +39,15 @@ var made = sync.OnceValues(func() (data []byte, err error) {
 	return os.ReadFile(filepath.Join(dir, databaseFile))
 })
 
+// Dir gives a folder with a database that has its tables and nothing else, for a server's
+// data. It goes with the test.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	copyTables(t, dir)
+	return dir
+}
+
 // copyTables gives a folder a database with all tables, unless it has a database.
 func copyTables(t testing.TB, dir string) {
 	t.Helper()
