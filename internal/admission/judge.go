@@ -133,7 +133,7 @@ func (g *Guard) subjects(ctx context.Context, r *Review, d *Decision) ([]subject
 		return none("a connection writes no object")
 	case r.Subresource == "scale":
 		return g.scaled(ctx, r, d)
-	case r.Subresource != "" && (r.Subresource != "ephemeralcontainers" || r.Resource.String() != "pods"):
+	case r.Subresource != "" && (r.Resource.String() != "pods" || r.Subresource != "ephemeralcontainers" && r.Subresource != "resize"):
 		return none("the subresource " + r.Subresource + " holds nothing that a check judges")
 	case r.Operation == opUpdate && unchanged(r.OldObject, r.Object) && (!g.cfg.WholeUpdates || deleting(r.Object)):
 		return none("only bookkeeping changes")
@@ -142,6 +142,9 @@ func (g *Guard) subjects(ctx context.Context, r *Review, d *Decision) ([]subject
 		return none("it is judged through " + d.Owner.String())
 	}
 	s := subject{subresource: r.Subresource}
+	if r.Subresource == "resize" { // makes nothing worse but for who limits resources
+		s.wants = func(k *seaworthy.Check) bool { return k.Custom }
+	}
 	var err error
 	if s.object, err = g.decode(r, r.Object); err != nil {
 		return nil, fmt.Errorf("read the object: %w", err)

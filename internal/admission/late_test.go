@@ -90,3 +90,25 @@ func TestWhatWasFoundRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestResizes: a policy of the user's own that speaks of resizing a Pod is asked about it, and
+// nothing else is.
+func TestResizes(t *testing.T) {
+	policies := folder(t, map[string]string{"small.yaml": strings.Replace(
+		ownPolicy("small", "object.spec.containers.all(c, c.resources.limits.memory == '1Gi')"), "[pods]", "[pods/resize]", 1)})
+	g := guard(t, denying(), scan.Selection{Policies: []string{policies}, Only: []string{"custom", "privileged-container"}})
+	of := func(memory string) object {
+		c := container("app", memory == "4Gi")
+		c["resources"] = object{"limits": object{"memory": memory}}
+		return with(parse(t, bad), []any{c}, "spec", "containers")
+	}
+	for memory, want := range map[string]int{"1Gi": 0, "4Gi": 1} {
+		d := review(t, g, asked{operation: "UPDATE", subresource: "resize", object: of(memory), old: of("2Gi")})
+		if len(d.Verdicts) != want || d.Allowed != (want == 0) || d.NotJudged != "" {
+			t.Errorf("to %s: %+v", memory, d)
+		}
+	}
+	if c := g.Configuration(admission.Reach{}); !sends(c.Webhooks[0], admissionregistration.Update, "", "pods/resize") {
+		t.Errorf("the webhook is not sent what the policy is about: %+v", c.Webhooks[0].Rules)
+	}
+}
