@@ -134,21 +134,29 @@ func (s *Server) bypassed() func(context.Context) error {
 	}
 }
 
+// How far back is looked for what is undecided: it is soon decided, also where it came late,
+// but for what went on record before all servers stopped.
+const (
+	undecidedFor   = time.Hour
+	undecidedFirst = 24 * time.Hour
+)
+
 // undecided says of what came under a controller's name that nobody approved it, when
 // nothing has told in time whose work it is; also of what is later than a clock that was set
 // back.
 func (s *Server) undecided() func(context.Context) error {
 	var latest time.Time
+	lookback := undecidedFirst
 	return func(ctx context.Context) error {
 		now := s.store.Now()
-		if now.After(latest) {
+		if latest.Sub(now) <= clockStep {
 			latest = now
-		} else if latest.Sub(now) > clockStep {
-			if err := trail.Decided(ctx, trail.Config{Store: s.store}, latest); err != nil {
-				return err
-			}
 		}
-		return trail.Decided(ctx, trail.Config{Store: s.store}, now)
+		err := trail.Decided(ctx, trail.Config{Store: s.store}, now.Add(-lookback), latest)
+		if err == nil {
+			lookback = undecidedFor
+		}
+		return err
 	}
 }
 

@@ -19,6 +19,19 @@ func firstID(at time.Time) string {
 	return idEncoding.EncodeToString(b[:])
 }
 
+// Undecided lists changes that went on record from one moment on, made until another, and may
+// count as a controller's for the moment: who asks looks closer. Oldest first, beyond the one
+// of an id.
+func (s *Store) Undecided(ctx context.Context, since, until time.Time, after string, n int) ([]seaworthy.Change, error) {
+	w := where{}
+	w.add("id >= ?", max(firstID(since), after))
+	w.add("id <> ?", after)
+	w.add("approval = ?", string(seaworthy.MatchFolded))
+	w.add("at < ?", micros(until))
+	w.add("document LIKE ?", `%"matchWhy":"made under %`)
+	return changes.list(ctx, s, s.read, w, "ORDER BY id LIMIT "+w.arg(limit(n)))
+}
+
 // Unasked lists changes that were put on record from one moment up to another and of which
 // no webhook told, oldest first, beyond the one of an id.
 func (s *Store) Unasked(ctx context.Context, from, to time.Time, after string, n int) ([]seaworthy.Change, error) {

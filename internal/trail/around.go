@@ -259,23 +259,25 @@ func Know(ctx context.Context, c Config, who seaworthy.Principal, source seawort
 // settled is how long it is waited for what owns the work of a controller.
 const settled = BypassAfter
 
-// Decided says of what counted as a controller's for the moment that nobody approved it,
-// when nothing has told by then what owns it. What one owner makes it makes many times: it
-// is told once.
-func Decided(ctx context.Context, c Config, now time.Time) error {
-	page, err := c.Store.Changes(ctx, store.ChangeFilter{Approvals: []string{string(seaworthy.MatchFolded)}, From: now.Add(-causeFor), To: now.Add(-settled), Limit: lot})
-	if err != nil {
-		return err
-	}
-	for i := range slices.Backward(page.Items) {
-		if !changes.IsUndecided(&page.Items[i]) {
-			continue
-		}
-		if err := c.Store.Write(ctx, "system", func(tx *store.Tx) error { return decide(tx, c, page.Items[i].ID) }); err != nil {
+// Decided says of what went on record since a moment, and counted as a controller's for the
+// time being, that nobody approved it, when nothing has told by now what owns it. What one
+// owner makes it makes many times: it is told once.
+func Decided(ctx context.Context, c Config, since, now time.Time) error {
+	for after := ""; ; {
+		list, err := c.Store.Undecided(ctx, since, now.Add(-settled), after, lot)
+		if err != nil || len(list) == 0 {
 			return err
 		}
+		for i := range list {
+			after = list[i].ID
+			if !changes.IsUndecided(&list[i]) {
+				continue
+			}
+			if err := c.Store.Write(ctx, "system", func(tx *store.Tx) error { return decide(tx, c, after) }); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
 }
 
 func decide(tx *store.Tx, cfg Config, id string) error {

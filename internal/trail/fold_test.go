@@ -148,11 +148,11 @@ func TestWhoPosesIsNoNoise(t *testing.T) {
 		if len(got) != 4 || got[0].Match != seaworthy.MatchFolded || got[0].Unexplained() {
 			t.Fatalf("before it is known what owns them: %+v", got)
 		}
-		if err := trail.Decided(t.Context(), trail.Config{Store: s}, s.Now()); err != nil {
+		if err := trail.Decided(t.Context(), trail.Config{Store: s}, s.Now().Add(-time.Hour), s.Now()); err != nil {
 			t.Fatal(err)
 		}
 		take(t, s, unknown(3, "old:1"), unknown(4, "evil"))
-		if err := trail.Decided(t.Context(), trail.Config{Store: s}, s.Now()); err != nil {
+		if err := trail.Decided(t.Context(), trail.Config{Store: s}, s.Now().Add(-time.Hour), s.Now()); err != nil {
 			t.Fatal(err)
 		}
 		open := map[string]bool{}

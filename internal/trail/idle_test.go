@@ -105,7 +105,7 @@ func TestAnIdleClusterTellsNothing(t *testing.T) {
 				taken.New, taken.Folded, taken.Known = taken.New+got.New, taken.Folded+got.Folded, taken.Known+got.Known
 				observed += len(read.Observations)
 			}
-			if err := trail.Decided(t.Context(), c, at.Add(time.Minute)); err != nil {
+			if err := trail.Decided(t.Context(), c, s.Now().Add(-time.Hour), at.Add(time.Minute)); err != nil {
 				t.Fatal(err)
 			}
 		}
