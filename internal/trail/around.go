@@ -268,12 +268,13 @@ func Decided(ctx context.Context, c Config, since, now time.Time) error {
 		if err != nil || len(list) == 0 {
 			return err
 		}
+		after = list[len(list)-1].ID
+		slices.SortStableFunc(list, func(a, b seaworthy.Change) int { return a.At.Compare(b.At) }) // the first is told
 		for i := range list {
-			after = list[i].ID
 			if !changes.IsUndecided(&list[i]) {
 				continue
 			}
-			if err := c.Store.Write(ctx, "system", func(tx *store.Tx) error { return decide(tx, c, after) }); err != nil {
+			if err := c.Store.Write(ctx, "system", func(tx *store.Tx) error { return decide(tx, c, list[i].ID) }); err != nil {
 				return err
 			}
 		}
