@@ -3,10 +3,12 @@
 package ui_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
@@ -26,6 +28,16 @@ func trailOf(t *testing.T, s *uitest.Site) {
 		return "/changes/" + list.Items[0].ID
 	}
 	err := s.Store.Write(ctx, "system", func(tx *store.Tx) error {
+		c, err := tx.Change(strings.TrimPrefix(change("payments-api"), "/changes/"))
+		if err != nil {
+			return err
+		}
+		for i := range seaworthy.MaxPods + 3 {
+			c.Ran(seaworthy.ChangedPod{Name: fmt.Sprintf("payments-api-5c9-%02d", i), At: c.At.Add(time.Duration(i) * time.Second), Images: c.Images}, true)
+		}
+		if err := tx.PutChange(&c); err != nil {
+			return err
+		}
 		return tx.PutGap(&seaworthy.Gap{ID: tx.NewID(), SourceID: "prod-eu", Kind: store.GapWebhook, From: tx.At.AddDate(0, 0, -100), To: tx.At.AddDate(0, 0, -99), Reason: "the API server did not reach it"})
 	})
 	if err != nil {
@@ -47,6 +59,8 @@ func trailOf(t *testing.T, s *uitest.Site) {
 		{"changes are found by an image", "/changes?image=" + url.QueryEscape("mirror.example/x@"+digest), []string{change("payments-api")}, []string{change("payments-worker")}},
 		{"a digest is searched for everywhere", "/search?q=" + digest, []string{change("payments-api"), "/deployments/"}, nil},
 		{"a change says what it broke", change("payments-api"), []string{"newly failed", "0 failed before, 2 after", ticket, pull, "let through with a warning", "Nobody set it up"}, []string{">mended<"}},
+		{"a change names the pods that ran it", change("payments-api"), []string{"Pods that ran it", "payments-api-5c9-00", "payments-api-5c9-19", "and 3 pods made later"}, []string{"payments-api-5c9-20"}},
+		{"a change that made none names none", change("payments-worker"), nil, []string{"Pods that ran it"}},
 		{"a change says what it mended", change("payments-worker"), []string{"mended", "2 failed before, 0 after"}, []string{"newly failed"}},
 		{"gaps stand between the changes", "/changes", []string{"Changes may have gone unseen", "the API server did not reach it"}, nil},
 		{"a list of what stands in some way has no gaps", "/changes?match=out-of-band", nil, []string{"Changes may have gone unseen"}},
