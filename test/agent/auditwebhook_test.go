@@ -26,7 +26,6 @@ import (
 // a token: what only they show is on record, what a developer tries at the agent's own objects
 // too, and the silence of the stream is a gap that is noticed in time.
 func TestTheAuditWebhook(t *testing.T) {
-	inSoak(t)
 	t.Parallel()
 	w := enter(t, audited(auditSink))
 	r := w.agent("one")
@@ -60,7 +59,6 @@ func TestTheAuditWebhook(t *testing.T) {
 // TestTheAuditWebhookBesideTheLog has the agent follow the API server's log as well: nothing
 // is on record twice, and what the webhook lost is not lost.
 func TestTheAuditWebhookBesideTheLog(t *testing.T) {
-	inSoak(t)
 	t.Parallel()
 	w := enter(t, audited(auditBoth))
 	r := w.agent("one")

@@ -29,7 +29,6 @@ import (
 // no agent gets at it, and the log comes to the server in the shape of EKS, GKE and AKS, in
 // pieces, late, twice and out of order. What they put on record is the same.
 func TestManagedClusters(t *testing.T) {
-	inSoak(t)
 	t.Parallel()
 	w := enter(t)
 	w.ready(w.agent("direct"))
@@ -167,14 +166,6 @@ exec Pod/entered/exec by jane: failed, out-of-band, seen by [audit webhook], uns
 create Deployment/around by jane: persisted, out-of-band, seen by [audit watch], unseen by [webhook], ["bypassed admission"] []
 delete Deployment/web by jane: persisted, out-of-band, seen by [audit watch webhook], unseen by [], ["made and undone"] []
 `
-
-// inSoak leaves a test to `make soak`.
-func inSoak(t *testing.T) {
-	t.Helper()
-	if os.Getenv("SEAWORTHY_WRITES") == "" {
-		t.Skip("SKIPPED: `make soak` runs it, or whoever sets SEAWORTHY_WRITES to a number of writes such as 400")
-	}
-}
 
 // refused makes a request that must not succeed.
 func (u *user) refused(verb, path string, body any) {
