@@ -170,3 +170,27 @@ func TestALaterProgramCountsTheTrail(t *testing.T) {
 		}
 	})
 }
+
+// What the change trail shows is judged for a program that comes later too.
+func TestALaterProgramIsJudgedByTheTrail(t *testing.T) {
+	each(t, trailed(), func(c *company) {
+		c.cluster("prod-eu", seaworthy.Production)
+		c.cluster("prod-us", seaworthy.Production)
+		europe := c.programOf("Europe", "prod-eu")
+		c.agent("prod-eu", date("2026-01-01"))
+		c.at("2026-01-06T02:00")
+		const control, day = "approval", "2026-01-05"
+		if got := c.results(europe, control)[day]; got != "performed as expected" {
+			c.t.Fatalf("Europe: %q, want it performed: an agent watched", got)
+		}
+		c.now = date("2026-01-06T03:00")
+		america := c.programOf("America", "prod-us")
+		c.at("2026-01-06T03:01")
+		if got := c.results(america, control)[day]; got != "missed no data" {
+			c.t.Errorf("America: %q, want no data: nobody watched its cluster", got)
+		}
+		if got := c.results(europe, control)[day]; got != "performed as expected" {
+			c.t.Errorf("Europe after another program came: %q", got)
+		}
+	})
+}
