@@ -91,6 +91,7 @@ const (
 // agent over does not get rid of it by another one.
 func (b *beat) named() error {
 	own := b.said.Own
+	own.Namespace, own.Name, own.Identity = tidyText(own.Namespace), tidyText(own.Name), tidyText(own.Identity)
 	if own.Namespace == "" || own.Name == "" || max(len(own.Namespace), len(own.Name), len(own.Identity)/3) > maxOwnName {
 		return nil
 	}
@@ -98,10 +99,9 @@ func (b *beat) named() error {
 	if err != nil || slices.Contains(agent.Own, own) || len(agent.Own) >= maxOwn {
 		return err
 	}
-	if agent, err = b.tx.LockedAgent(b.agent); err != nil || slices.Contains(agent.Own, own) {
+	if agent, err = b.tx.LockedAgent(b.agent); err != nil || slices.Contains(agent.Own, own) || len(agent.Own) >= maxOwn {
 		return err
 	}
-	own.Namespace, own.Name, own.Identity = tidyText(own.Namespace), tidyText(own.Name), tidyText(own.Identity)
 	agent.Own = append(agent.Own, own)
 	return b.tx.PutAgent(&agent)
 }
