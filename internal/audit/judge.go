@@ -351,9 +351,14 @@ func (t *test) gaps() {
 			if g.SourceID != s.ID || !ofTrail(g.Kind) && !t.control.Checked() || t.control.Trail == seaworthy.TrailMonitoring {
 				continue
 			}
-			text := fmt.Sprintf("%s: %s since %s", s.Name, g.Kind, g.From.Format(time.RFC3339))
+			when := "since " + g.From.Format(time.RFC3339)
+			says := gapSays[g.Kind]
+			if over := !g.To.IsZero() && !g.To.After(t.seen.window.DueAt); over {
+				when, says = fmt.Sprintf("from %s to %s", g.From.Format(time.RFC3339), g.To.Format(time.RFC3339)), past(says)
+			}
+			text := fmt.Sprintf("%s: %s %s", s.Name, g.Kind, when)
 			if ofTrail(g.Kind) {
-				text = fmt.Sprintf("%s %s since %s", s.Name, gapSays[g.Kind], g.From.Format(time.RFC3339))
+				text = s.Name + " " + says + " " + when
 			}
 			if t.fails(g) {
 				t.deviations = append(t.deviations, text)

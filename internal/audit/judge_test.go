@@ -88,10 +88,10 @@ func TestContinuousControlsAreJudgedByDay(t *testing.T) {
 		}, seaworthy.Missed, seaworthy.ResultNoData, "prod-eu (none of its checks was evaluated)"},
 		{"a gap under a detective control", "vulnerability-scan", func(c *company) {
 			c.gap("prod-us", c.now.Add(-2*time.Hour), c.now)
-		}, seaworthy.Performed, seaworthy.ResultDeviation, "prod-us: silent since"},
+		}, seaworthy.Performed, seaworthy.ResultDeviation, "prod-us: silent from 2026-01-05T10:00:00Z to 2026-01-05T12:00:00Z"},
 		{"a gap under a preventive control", "pod-security", func(c *company) {
 			c.gap("prod-us", c.now.Add(-2*time.Hour), c.now)
-		}, seaworthy.Performed, seaworthy.ResultAsExpected, "prod-us: silent since"},
+		}, seaworthy.Performed, seaworthy.ResultAsExpected, "prod-us: silent from 2026-01-05T10:00:00Z to 2026-01-05T12:00:00Z"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestGapsOfTheTrailAreTold(t *testing.T) {
 		if o.State != seaworthy.Performed || o.Result != seaworthy.ResultAsExpected {
 			c.t.Errorf("the day: %s, %s (%s)", o.State, o.Result, o.Reason)
 		}
-		for _, want := range []string{"agents of which nothing is heard", "is not watched", "does not reach the admission webhook", "lacks audit events", "lacks messages of its agent"} {
+		for _, want := range []string{"agents of which nothing is heard", "was not watched from 2026-01-04T08:00:00Z to 2026-01-04T09:00:00Z", "did not reach the admission webhook", "lacked audit events", "lacked messages of its agent"} {
 			if !strings.Contains(o.Reason, want) {
 				c.t.Errorf("the day does not say %q: %q", want, o.Reason)
 			}

@@ -59,11 +59,12 @@ func (t *test) watchedOver() []seaworthy.DeclaredSource {
 func (t *test) monitoring() {
 	whole := span{t.seen.window.From, t.seen.window.DueAt}
 	t.performed, t.received = whole.to, whole.to
-	var seldom, late []string
+	var late []string
+	seldom := 0
 	for _, s := range t.watchedOver() {
 		_, reported := t.seen.runs[s.ID]
-		if !reported && (s.Every == 0 || s.Every > day || !s.Declared) {
-			seldom = append(seldom, s.Name)
+		if !reported && !daily(s) {
+			seldom++
 			continue
 		}
 		t.inScope++
@@ -83,11 +84,14 @@ func (t *test) monitoring() {
 	if len(late) > 0 {
 		t.notes = append(t.notes, "none on this day, nor overdue at its end: "+enumerate(late))
 	}
-	if len(seldom) > 0 {
-		t.notes = append(t.notes, "no report is expected each day of "+enumerate(seldom))
+	if seldom > 0 {
+		t.notes = append(t.notes, count(seldom, "source")+" of which no report is expected each day")
 	}
 	t.minding()
 }
+
+// daily tells whether a report of a source is expected on each day.
+func daily(s seaworthy.DeclaredSource) bool { return s.Declared && s.Every > 0 && s.Every <= day }
 
 // minding tells of the gaps of the window: unnoticed for too long or lasting too long they are
 // deviations, otherwise they were noticed and ended, as they are to be.
@@ -155,7 +159,7 @@ func (a *Audit) mindedEvidence(ctx context.Context, seen *observed) ([]seaworthy
 	var out []seaworthy.Evidence
 	for _, s := range (&test{seen: seen, sources: seen.sources}).watchedOver() {
 		v := seen.mindedOf(s)
-		if v.Run != "" && len(v.Gaps) == 0 {
+		if len(v.Gaps) == 0 && (v.Run != "" || !daily(s)) {
 			continue
 		}
 		text, err := json.MarshalIndent(v, "", "  ")

@@ -113,7 +113,7 @@ func TestMonitoringOfNothing(t *testing.T) {
 		_, err = c.ChangeProgram(c.t.Context(), manager, p[0])
 		c.must(err)
 		c.at("2026-01-05T02:00")
-		if o := c.judged("watching", "2026-01-04", performed, asIs, "no report is expected each day of seldom"); o.InScope != 0 {
+		if o := c.judged("watching", "2026-01-04", performed, asIs, "1 source of which no report is expected each day"); o.InScope != 0 {
 			c.t.Errorf("%+v", o)
 		}
 	})

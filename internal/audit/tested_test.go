@@ -145,10 +145,10 @@ func TestSessionsThatNothingSees(t *testing.T) {
 		c.change("prod", "asked", nil, "webhook")
 		c.gapOf(store.GapWebhook, "prod", date("2026-01-13T12:00"), date("2026-01-14T12:00"))
 		c.at("2026-01-19T02:00")
-		c.tested("sessions", "2026-01-12", deviates, "prod: its sessions were not observed from 2026-01-13T12:00:00Z to 2026-01-14T12:00:00Z", "there was no session")
+		c.tested("sessions", "2026-01-12", deviates, "prod: its sessions were not observed from 2026-01-13T12:00:00Z to 2026-01-14T12:00:00Z", "no session began")
 		c.asked("prod")
 		c.at("2026-01-26T02:00")
-		c.tested("sessions", "2026-01-19", asIs, "there was no session")
+		c.tested("sessions", "2026-01-19", asIs, "no session began")
 	})
 }
 

@@ -158,11 +158,11 @@ func TestBlindDaysOfTheTrail(t *testing.T) {
 		for _, control := range []string{"approval", "detection", "releases"} {
 			c.judged(control, "2026-01-02", missed, noData, "no change trail: prod (nothing observed its changes)")
 			c.judged(control, "2026-01-03", performed, asIs)
-			c.judged(control, "2026-01-04", performed, deviates, "not observed from 10:00:00 to 11:30:00", "prod is not watched since")
+			c.judged(control, "2026-01-04", performed, deviates, "not observed from 10:00:00 to 11:30:00", "prod was not watched from")
 			c.judged(control, "2026-01-05", performed, deviates, "from 22:00:00 to 00:00:00")
 			c.judged(control, "2026-01-06", missed, noData)
 			c.judged(control, "2026-01-07", performed, deviates, "from 00:00:00 to 01:00:00")
-			c.judged(control, "2026-01-08", performed, asIs, "prod is not watched since")
+			c.judged(control, "2026-01-08", performed, asIs, "prod was not watched from")
 			c.judged(control, "2026-01-09", performed, deviates, "not observed from 11:00:00 to 12:00:00")
 			c.judged(control, "2026-01-10", performed, asIs)
 		}

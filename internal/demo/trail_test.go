@@ -47,8 +47,18 @@ func (f *filled) trail(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{store.GapAgent, store.GapWebhook} {
-		if gaps, err := f.Store.Gaps(ctx, store.GapFilter{Kind: kind, Limit: 10}); err != nil || len(gaps.Items) != 1 || gaps.Items[0].To.IsZero() {
-			t.Errorf("gaps of kind %s: %v, %v; want one that ended", kind, gaps.Items, err)
+		gaps, err := f.Store.Gaps(ctx, store.GapFilter{Kind: kind, Limit: 10})
+		open := slices.ContainsFunc(gaps.Items, func(g seaworthy.Gap) bool { return g.To.IsZero() })
+		if err != nil || len(gaps.Items) == 0 || open {
+			t.Errorf("gaps of kind %s: %v, %v; want some, which ended", kind, gaps.Items, err)
+		}
+	}
+	for control, want := range map[string]bool{"production-session-review": true, "separation-of-duties": true, "control-monitoring": false} {
+		days, err := f.Store.AllOccurrences(ctx, store.OccurrenceFilter{Control: control})
+		tested := slices.ContainsFunc(days, func(o seaworthy.Occurrence) bool { return o.Tested != "" })
+		judged := slices.ContainsFunc(days, func(o seaworthy.Occurrence) bool { return o.PerformedBy == "system" && o.InScope > 0 })
+		if err != nil || tested != want || judged == want {
+			t.Errorf("%s: tested beside people %t, judged by machine %t, %v; want %t, %t", control, tested, judged, err, want, !want)
 		}
 	}
 	agents, err := f.Store.Agents(ctx, store.AgentFilter{Limit: 10})

@@ -20,12 +20,19 @@ import (
 type evidenceRow struct {
 	seaworthy.Evidence
 	From  string // by what or whom, from where
+	What  string // what people call its kind
 	Href  string
 	State string
 }
 
+// evidenceKinds are what people call kinds of evidence.
+var evidenceKinds = map[string]string{
+	seaworthy.EvidenceRun: "report", seaworthy.EvidenceTrail: "counted by machine", seaworthy.EvidenceUpload: "file", seaworthy.EvidenceLink: "link",
+	seaworthy.EvidenceAttestation: "attestation",
+}
+
 func (u *UI) evidenceRow(p page, names names, e seaworthy.Evidence) evidenceRow {
-	row := evidenceRow{Evidence: e, Href: p.To("/evidence/", e.ID), From: names.actor(e.Collector)}
+	row := evidenceRow{Evidence: e, Href: p.To("/evidence/", e.ID), From: names.actor(e.Collector), What: p0(evidenceKinds[e.Kind], e.Kind)}
 	if e.SourceID != "" {
 		row.From = names.source(e.SourceID)
 	} else if e.System != "" {
@@ -72,7 +79,7 @@ func (u *UI) evidenceList(w http.ResponseWriter, r *http.Request) error {
 		p.Next = p.Q.After(list[most-1].ID)
 	}
 	for _, k := range []struct{ value, text string }{
-		{seaworthy.EvidenceRun, "Reports"}, {seaworthy.EvidenceTrail, "Change trail"}, {seaworthy.EvidenceUpload, "Files"}, {seaworthy.EvidenceLink, "Links"}, {seaworthy.EvidenceAttestation, "Attestations"},
+		{seaworthy.EvidenceRun, "Reports"}, {seaworthy.EvidenceTrail, "Counted by machine"}, {seaworthy.EvidenceUpload, "Files"}, {seaworthy.EvidenceLink, "Links"}, {seaworthy.EvidenceAttestation, "Attestations"},
 	} {
 		p.Kinds = append(p.Kinds, plainToggle(p.Q, "kind", k.value, k.text))
 	}
