@@ -20,7 +20,10 @@ import (
 // Somebody with the database's password makes up a witness and keeps the self-check from
 // running: the pages go on to say what is not proved.
 func TestWhatIsNotProvedIsSaid(t *testing.T) {
-	s := uitest.New(t, func(c *ui.Config) { c.Witnesses = []string{"witness.example"} })
+	uitest.Each(t, whatIsNotProvedIsSaid, func(c *ui.Config) { c.Witnesses = []string{"witness.example"} })
+}
+
+func whatIsNotProvedIsSaid(t *testing.T, s *uitest.Site) {
 	private, _, err := note.GenerateKey(rand.Reader, "log.example")
 	if err != nil {
 		t.Fatal(err)

@@ -41,37 +41,42 @@ type world struct {
 	*uitest.Site
 	api    *api.API
 	triage *triage.Triage
+	signer note.Signer
 	mine   seaworthy.Program
 	theirs seaworthy.Program
 	// ids are of records of every kind, by kind.
 	ids map[string][]string
-	// text is in everything of the other side.
-	text string
 }
 
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	return newWorldWith(t, hidden)
+// each runs f in an empty world on each database that there is, and eachFilled in one with
+// records of every kind.
+func each(t *testing.T, f func(w *world)) {
+	uitest.Each(t, func(t *testing.T, s *uitest.Site) { f(newWorld(t, s)) })
 }
 
-// newWorldWith is newWorld with another text in everything of the other side.
-func newWorldWith(t *testing.T, text string) *world {
+func eachFilled(t *testing.T, f func(w *world)) {
+	each(t, func(w *world) {
+		w.fill()
+		_, err := w.Store.Checkpoint(w.T.Context(), w.signer)
+		w.must(err)
+		f(w)
+	})
+}
+
+func newWorld(t *testing.T, s *uitest.Site) *world {
 	t.Helper()
-	w := &world{T: t, Site: uitest.New(t), ids: map[string][]string{}, text: text}
+	w := &world{T: t, Site: s, ids: map[string][]string{}}
 	private, public, err := note.GenerateKey(nil, "seaworthy.example.com/test")
 	w.must(err)
-	signer, err := note.NewSigner(private)
+	w.signer, err = note.NewSigner(private)
 	w.must(err)
 	w.triage = triage.New(triage.Config{Store: w.Store})
 	w.api, err = api.New(api.Config{
-		Store: w.Store, Vault: w.Vault, Auth: w.Auth, Audit: w.Audit, Triage: w.triage, Trail: trail.Config{Store: w.Store, Key: []byte("key")}, LogKey: public, Signer: signer, Checks: w.Checks,
+		Store: w.Store, Vault: w.Vault, Auth: w.Auth, Audit: w.Audit, Triage: w.triage, Trail: trail.Config{Store: w.Store, Key: []byte("key")}, LogKey: public, Signer: w.signer, Checks: w.Checks,
 		PrivateLog: true,
 		Ingest: ingest.Config{Store: w.Store, Vault: w.Vault, TempDir: filepath.Join(t.TempDir()),
 			SLA: triage.SLA, Owners: triage.Owners, Waivers: triage.Waivers, Requested: triage.Requested},
 	})
-	w.must(err)
-	w.fill()
-	_, err = w.Store.Checkpoint(t.Context(), signer)
 	w.must(err)
 	return w
 }
@@ -96,7 +101,7 @@ func (w *world) fill() {
 		return tx.PutTeam(&other)
 	})
 	w.keep("team", ours.ID, other.ID)
-	for _, side := range []struct{ name, team string }{{"open", ours.ID}, {w.text, other.ID}} {
+	for _, side := range []struct{ name, team string }{{"open", ours.ID}, {hidden, other.ID}} {
 		w.write(func(tx *store.Tx) error {
 			return tx.PutSource(&seaworthy.DeclaredSource{ID: "src-" + side.team, Kind: seaworthy.KindCluster, Name: side.name + "-cluster", Declared: true,
 				Environment: seaworthy.Production, Team: side.team, Every: time.Hour, CreatedAt: tx.At})
@@ -108,7 +113,7 @@ func (w *world) fill() {
 		})
 		w.must(err)
 		w.keep("program", program.ID)
-		if side.name == w.text {
+		if side.name == hidden {
 			w.theirs = program
 		} else {
 			w.mine = program
@@ -123,7 +128,7 @@ func (w *world) fill() {
 	}
 	w.keep("user", w.Users[seaworthy.Owner].ID)
 	w.records("open", ours.ID, w.mine)
-	w.records(w.text, other.ID, w.theirs)
+	w.records(hidden, other.ID, w.theirs)
 }
 
 // records makes records of one side.
@@ -154,7 +159,7 @@ func (w *world) records(name, team string, program seaworthy.Program) {
 	waivers, err := w.triage.WaiveFindings(ctx, who, []string{first.ID}, triage.Terms{Owner: who.UserID, Reason: "reason of " + name, Expires: seaworthy.Date{Time: w.Now.AddDate(0, 1, 0)}})
 	w.must(err)
 	w.keep("waiver", waivers[0].ID)
-	if name == w.text { // so that there is something to revoke and to renew
+	if name == hidden { // so that there is something to revoke and to renew
 		meg := w.Users[seaworthy.ComplianceManager]
 		_, err = w.triage.Approve(ctx, seaworthy.Principal{Actor: "user:" + meg.ID, UserID: meg.ID, Role: meg.Role}, []string{waivers[0].ID}, triage.Decision{})
 		w.must(err)

@@ -61,8 +61,38 @@ func New(t testing.TB, configure ...func(*ui.Config)) *Site {
 // NewWith makes one that asks of accounts what rules say.
 func NewWith(t testing.TB, rules auth.Config, configure ...func(*ui.Config)) *Site {
 	t.Helper()
+	return on(t, store.Config{Dir: t.TempDir()}, rules, configure...)
+}
+
+// Each runs f with an empty site on each database that there is.
+func Each(t *testing.T, f func(t *testing.T, s *Site), configure ...func(*ui.Config)) {
+	t.Helper()
+	storetest.EachConfig(t, func(t *testing.T, c store.Config) { f(t, on(t, c, auth.Config{}, configure...)) })
+}
+
+// Fresh makes a site that nobody has set up yet, and gives the link for it.
+func Fresh(t testing.TB) (s *Site, link string) {
+	t.Helper()
+	s = fresh(t, store.Config{Dir: t.TempDir()}, auth.Config{})
+	link, err := s.Auth.SetupLink(t.Context())
+	s.must(err)
+	return s, link
+}
+
+func on(t testing.TB, c store.Config, rules auth.Config, configure ...func(*ui.Config)) *Site {
+	t.Helper()
+	s := fresh(t, c, rules, configure...)
+	link, err := s.Auth.SetupLink(t.Context())
+	s.must(err)
+	s.SetUp(link)
+	return s
+}
+
+func fresh(t testing.TB, c store.Config, rules auth.Config, configure ...func(*ui.Config)) *Site {
+	t.Helper()
 	s := &Site{T: t, Now: time.Date(2026, 7, 1, 6, 0, 0, 0, time.UTC), Users: map[seaworthy.Role]seaworthy.User{}, clients: map[seaworthy.Role]*http.Client{}}
-	s.Store = storetest.Open(t, store.Config{Dir: t.TempDir(), Now: func() time.Time { return s.Now }})
+	c.Now = func() time.Time { return s.Now }
+	s.Store = storetest.Open(t, c)
 	folder, err := vault.OpenFolder(filepath.Join(t.TempDir(), "blobs"))
 	s.must(err)
 	t.Cleanup(func() { _ = folder.Close() })
@@ -96,14 +126,13 @@ func NewWith(t testing.TB, rules auth.Config, configure ...func(*ui.Config)) *Si
 	catalogue.Checks = s.Checks
 	s.Audit = audit.New(s.Store, catalogue, s.Vault)
 	s.must(s.Audit.Seed(t.Context()))
-	c := ui.Config{Store: s.Store, Auth: s.Auth, Audit: s.Audit, Vault: s.Vault, Checks: s.Checks, Example: true, Sealer: audit.Sealer{Signer: s.Signer}, LogKey: s.LogKey, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	pages := ui.Config{Store: s.Store, Auth: s.Auth, Audit: s.Audit, Vault: s.Vault, Checks: s.Checks, Example: true, Sealer: audit.Sealer{Signer: s.Signer}, LogKey: s.LogKey, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	for _, f := range configure {
-		f(&c)
+		f(&pages)
 	}
-	s.UI, err = ui.New(c)
+	s.UI, err = ui.New(pages)
 	s.must(err)
 	handler = s.UI
-	s.setUp()
 	return s
 }
 
@@ -114,10 +143,9 @@ func (s *Site) must(err error) {
 	}
 }
 
-// setUp makes the owner as the first start does.
-func (s *Site) setUp() {
-	to, err := s.Auth.SetupLink(s.T.Context())
-	s.must(err)
+// SetUp makes the owner as the first start does, by its link.
+func (s *Site) SetUp(to string) {
+	s.T.Helper()
 	c := s.client()
 	s.Post(c, strings.TrimPrefix(to, s.URL), url.Values{"name": {"Maya Lindqvist"}, "email": {"maya@harbour.example"}, "password": {Password}, "again": {Password}})
 	s.clients[seaworthy.Owner] = c
@@ -317,6 +345,9 @@ func (s *Site) Pages() map[string]string {
 	s.must(err)
 	for _, o := range hostile.Items {
 		out["workload-hostile"] = "/workloads/" + o.ID
+	}
+	if _, err := s.Store.Source(ctx, "prod-eu"); err == nil {
+		out["source-watched"], out["source-gaps"] = "/sources/prod-eu", "/sources/prod-us"
 	}
 	waivers, err := s.Store.Waivers(ctx, store.WaiverFilter{States: []string{seaworthy.WaiverRequested}, Limit: 1})
 	s.must(err)
