@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/auth"
@@ -100,6 +101,9 @@ type codesPage struct {
 	page
 	Codes []string
 }
+
+// Text is what the button copies: a code on each line.
+func (p codesPage) Text() string { return strings.Join(p.Codes, "\n") }
 
 func (u *UI) confirmApp(w http.ResponseWriter, r *http.Request) error {
 	codes, err := u.Auth.ConfirmTOTP(w, r, r.PostFormValue("code"))

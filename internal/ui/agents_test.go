@@ -14,8 +14,9 @@ import (
 
 // A cluster's page tells how it stands with its agents; who may manage sources enrols,
 // withdraws and revokes there.
-func TestAgentsOnThePageOfTheirCluster(t *testing.T) {
-	s := uitest.New(t)
+func TestAgentsOnThePageOfTheirCluster(t *testing.T) { uitest.Each(t, agentsOnThePageOfTheirCluster) }
+
+func agentsOnThePageOfTheirCluster(t *testing.T, s *uitest.Site) {
 	s.Fill()
 	owner := s.Client(seaworthy.Owner)
 	post := func(path string) (int, string) {

@@ -14,8 +14,9 @@ import (
 )
 
 // Findings are narrowed by how long they are open, and by control and requirement at once.
-func TestFindingsByAgeAndControl(t *testing.T) {
-	s := uitest.New(t)
+func TestFindingsByAgeAndControl(t *testing.T) { uitest.Each(t, findingsByAgeAndControl) }
+
+func findingsByAgeAndControl(t *testing.T, s *uitest.Site) {
 	checks := map[int]string{0: "privileged-container", 10: "privileged-container", 40: "privileged-container", 100: "image-tag-mutable", 200: "privileged-container"}
 	err := s.Store.Write(t.Context(), "system", func(tx *store.Tx) error {
 		if err := tx.PutSource(&seaworthy.DeclaredSource{ID: "s1", Kind: seaworthy.KindCluster, Name: "prod", Environment: seaworthy.Production, Declared: true, CreatedAt: tx.At}); err != nil {

@@ -16,7 +16,10 @@ import (
 
 // What the form shows of a scope is what it takes: saved as it is, nothing changes.
 func TestTheScopeOfAControlIsShownAndChanged(t *testing.T) {
-	s := uitest.New(t)
+	uitest.Each(t, theScopeOfAControlIsShownAndChanged)
+}
+
+func theScopeOfAControlIsShownAndChanged(t *testing.T, s *uitest.Site) {
 	s.JoinAll()
 	err := s.Store.Write(t.Context(), "system", func(tx *store.Tx) error {
 		return tx.PutSource(&seaworthy.DeclaredSource{ID: "s1", Kind: seaworthy.KindCluster, Name: "prod/eu", Environment: seaworthy.Production, Declared: true, CreatedAt: tx.At})

@@ -15,8 +15,9 @@ import (
 )
 
 // An owner has words erased where they stand; nobody else is offered it, or may.
-func TestOwnersEraseWords(t *testing.T) {
-	s := uitest.New(t)
+func TestOwnersEraseWords(t *testing.T) { uitest.Each(t, ownersEraseWords) }
+
+func ownersEraseWords(t *testing.T, s *uitest.Site) {
 	s.JoinAll()
 	kim := s.Join(auth.NewUser{Email: "kim.doe@harbour.example", Name: "Kim Doe", Role: seaworthy.Viewer})
 	said, err := triage.New(triage.Config{Store: s.Store}).Comment(t.Context(), s.Owner(), seaworthy.OnControl, "access-review", "ask the landlady")

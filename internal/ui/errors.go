@@ -70,7 +70,7 @@ func (u *UI) fail(w http.ResponseWriter, r *http.Request, err error) {
 		http.Redirect(w, r, to+"?to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 		return
 	}
-	p := errorPage{page: u.page(r, errorTitles[code]), Status: code, Message: message, RequestID: requestID(w)}
+	p := errorPage{page: u.page(r, errorTitles[code]), Status: code, Message: sentence(message), RequestID: requestID(w)}
 	p.Q = query{path: "/"} // other programs are seen from the overview, for there may be nothing here
 	if r.Method != http.MethodGet {
 		p.Back = backTo(r)

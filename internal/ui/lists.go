@@ -103,6 +103,7 @@ type listPage struct {
 	List     seaworthy.Population
 	By       string
 	Filters  []string
+	Head     []string // of the columns of Rows
 	Rows     [][]string
 	More     bool
 	Samples  []sampleRow
@@ -123,7 +124,7 @@ func (u *UI) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := listPage{page: u.page(r, population.Name, link{"Frozen lists", "/lists"}), List: population}
+	p := listPage{page: u.page(r, population.Name, link{"Frozen lists", "/lists"}), List: population, Head: append([]string{"Row"}, population.Columns...)}
 	names, err := u.names(ctx)
 	if err != nil {
 		return err

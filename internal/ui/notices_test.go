@@ -16,8 +16,9 @@ import (
 
 // A person makes a destination, sees its key once, tries it, writes a rule, and removes
 // both; what was refused keeps what was entered, but for the secret.
-func TestNotificationsByHand(t *testing.T) {
-	s := uitest.New(t)
+func TestNotificationsByHand(t *testing.T) { uitest.Each(t, notificationsByHand) }
+
+func notificationsByHand(t *testing.T, s *uitest.Site) {
 	c := s.Client(seaworthy.Owner)
 	send := func(path string, form url.Values, code int, says string) string {
 		t.Helper()
@@ -76,8 +77,9 @@ func TestNotificationsByHand(t *testing.T) {
 }
 
 // A person orders and removes rules of changes.
-func TestChangeRulesByHand(t *testing.T) {
-	s := uitest.New(t)
+func TestChangeRulesByHand(t *testing.T) { uitest.Each(t, changeRulesByHand) }
+
+func changeRulesByHand(t *testing.T, s *uitest.Site) {
 	c := s.Client(seaworthy.Owner)
 	names := func() string {
 		rules, err := s.Store.ChangeRules(t.Context())

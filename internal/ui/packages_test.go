@@ -20,8 +20,9 @@ import (
 )
 
 // The button makes a package that verifies, and the page lists it as the verifier shows it.
-func TestPackagesFromThePage(t *testing.T) {
-	s := uitest.New(t)
+func TestPackagesFromThePage(t *testing.T) { uitest.Each(t, packagesFromThePage) }
+
+func packagesFromThePage(t *testing.T, s *uitest.Site) {
 	program, err := s.Audit.CreateProgram(t.Context(), s.Owner(), seaworthy.Program{
 		Name: "SOC 2 " + uitest.Hostile, Type: seaworthy.TypeII, From: s.Now.AddDate(0, -1, 0), To: s.Now.AddDate(0, 5, 0), Categories: []string{"security"},
 	})

@@ -18,8 +18,9 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/ui/uitest"
 )
 
-func TestPagesOfAnEmptySite(t *testing.T) {
-	s := uitest.New(t)
+func TestPagesOfAnEmptySite(t *testing.T) { uitest.Each(t, pagesOfAnEmptySite) }
+
+func pagesOfAnEmptySite(t *testing.T, s *uitest.Site) {
 	look(t, s)
 }
 
@@ -28,7 +29,10 @@ func TestPagesOfAFilledSite(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the pages were NOT looked at with data in them: -short")
 	}
-	s := uitest.New(t)
+	uitest.Each(t, pagesOfAFilledSite)
+}
+
+func pagesOfAFilledSite(t *testing.T, s *uitest.Site) {
 	s.Fill()
 	t.Run("pages", func(t *testing.T) { look(t, s) })
 	t.Run("forms", func(t *testing.T) { forms(t, s) })
@@ -277,8 +281,9 @@ func bound(t *testing.T, s *uitest.Site) {
 
 // TestRolesAndRoutes sends every role to every route: what a role may not do is refused,
 // and nothing is refused for another reason.
-func TestRolesAndRoutes(t *testing.T) {
-	s := uitest.New(t)
+func TestRolesAndRoutes(t *testing.T) { uitest.Each(t, rolesAndRoutes) }
+
+func rolesAndRoutes(t *testing.T, s *uitest.Site) {
 	s.JoinAll()
 	roles := append(slices.Clone(seaworthy.Roles), "")
 	for _, r := range s.UI.Routes() {

@@ -15,6 +15,9 @@ import (
 // said where.
 type outside struct{ Text, Href string }
 
+// Spelt tells whether the text is the address, but for how every address begins.
+func (o outside) Spelt() bool { return o.Text == o.Href || o.Text == pullText(o.Href) }
+
 // deploymentRow is a deployment as people look at it.
 type deploymentRow struct {
 	seaworthy.Deployment

@@ -79,6 +79,9 @@ func (p page) To(parts ...string) string {
 	return adding(b.String(), keep)
 }
 
+// Address is where the page is, with its filters: what is on paper has no address bar.
+func (p page) Address() string { return adding(p.Path, p.Q.values.Encode()) }
+
 // Kept is the part of the query that every link keeps, for scripts.
 func (p page) Kept() string { return p.keep }
 

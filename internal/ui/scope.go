@@ -122,7 +122,7 @@ func (s scope) teams(filter []string) []string {
 	case team == "":
 		return filter
 	case len(filter) > 0 && !slices.Contains(filter, team):
-		return []string{"\x00"} // no team is called so
+		return []string{"-"} // no team has this id; databases refuse NUL
 	}
 	return []string{team}
 }
