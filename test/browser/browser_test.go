@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,8 +75,9 @@ func TestLook(t *testing.T) {
 	s := uitest.New(t)
 	shoot(t, ctx, s, "empty-sign-in", "/sign-in")
 	signIn(t, ctx, s, seaworthy.Owner)
+	shoot(t, ctx, s, "no-program", "/requirements")
 	for name, path := range s.Pages() {
-		shoot(t, ctx, s, "empty-"+name, path)
+		glance(t, ctx, s, "empty-"+name, path)
 	}
 	s.Fill()
 	do(t, ctx, chromedp.Navigate(s.URL+"/static/"))
@@ -84,39 +86,7 @@ func TestLook(t *testing.T) {
 		shoot(t, ctx, s, name, path)
 	}
 	t.Run("keyboard", func(t *testing.T) { keyboard(t, ctx, s) })
-}
-
-// keyboard works on the list of findings as people do who do not reach for the mouse, and
-// narrows it without loading the page anew.
-func keyboard(t *testing.T, ctx context.Context, s *uitest.Site) {
-	do(t, ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.URL+"/findings"), chromedp.WaitVisible("[data-rows] tbody tr"))
-	for _, step := range []struct{ keys, want, expression string }{
-		{"j", "1", `document.querySelectorAll("tr.at").length`},
-		{"j", "1", `[...document.querySelectorAll("[data-rows] tbody tr")].indexOf(document.querySelector("tr.at"))`},
-		{"k", "0", `[...document.querySelectorAll("[data-rows] tbody tr")].indexOf(document.querySelector("tr.at"))`},
-		{"x", "true", `document.querySelector("tr.at input").checked`},
-		{"/", "true", `document.activeElement.matches("[data-search]")`},
-	} {
-		do(t, ctx, chromedp.KeyEvent(step.keys))
-		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`String(`+step.expression+`)`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got != step.want {
-			t.Errorf("after %q, %s = %s, want %s", step.keys, step.expression, got, step.want)
-		}
-	}
-	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`window.here = true`)); err != nil {
-		t.Fatal(err)
-	}
-	do(t, ctx, chromedp.Click(`.facets a[href*="severity=critical"]`), chromedp.WaitVisible(`.chip[href="/findings"]`))
-	got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.search + " " + String(window.here)`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != "?severity=critical true" {
-		t.Errorf("after a filter was chosen, address and mark are %q, want the filter in the address and no new page", got)
-	}
+	t.Run("paper", func(t *testing.T) { paper(t, ctx, s) })
 }
 
 // axe is the script that judges accessibility, or empty where it was not fetched.
@@ -161,50 +131,83 @@ func judge(t *testing.T, ctx context.Context, script, what string) {
 // shoot looks at a page at every size and in both themes.
 func shoot(t *testing.T, ctx context.Context, s *uitest.Site, name, path string) {
 	t.Helper()
-	dir, script := os.Getenv(Shots), axe(t)
-	if only := os.Getenv("SEAWORTHY_SHOTS_ONLY"); only != "" && !matches(only, name) {
+	if !chosen(name) {
 		return
 	}
 	for _, size := range screens {
 		do(t, ctx, chromedp.EmulateViewport(size.width, size.height), chromedp.Navigate(s.URL+path))
-		wide, err := chromedp.Run(ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if wide > size.width {
-			t.Errorf("%s on a %s is %d pixels wide, the screen is %d", path, size.name, wide, size.width)
-		}
-		for _, theme := range []string{"light", "dark"} {
-			// Without transitions, for a colour on its way is no colour of ours.
-			if _, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.styleSheets[0].insertRule("* { transition: none !important }");
-				document.documentElement.dataset.theme = "`+theme+`"`)); err != nil {
-				t.Fatal(err)
-			}
-			if size.name == "tablet" && theme == "dark" {
-				continue // between the two there is nothing of its own
-			}
-			if size.name == "desk" || theme == "light" { // colours are the same on a telephone
-				judge(t, ctx, script, fmt.Sprintf("%s, %s, %s", path, size.name, theme))
-			}
-			if dir == "" {
-				continue
-			}
-			data, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%s-%s.png", name, size.name, theme)), data, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
+		look(t, ctx, size, name, path)
 	}
 }
 
-func matches(list, name string) bool {
-	for _, one := range strings.Split(list, ",") {
-		if one == name {
-			return true
-		}
+// glance looks at a page on a desk in the light and on a telephone in the dark: what is
+// empty has little that could differ.
+func glance(t *testing.T, ctx context.Context, s *uitest.Site, name, path string) {
+	t.Helper()
+	if !chosen(name) {
+		return
 	}
-	return false
+	for theme, size := range map[string]screen{"light": screens[0], "dark": screens[2]} {
+		do(t, ctx, chromedp.EmulateViewport(size.width, size.height), chromedp.Navigate(s.URL+path))
+		look(t, ctx, size, name, path, theme)
+	}
+}
+
+// shootHere looks at the page that is open, for those that no address leads to.
+func shootHere(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	if !chosen(name) {
+		return
+	}
+	for _, size := range screens {
+		do(t, ctx, chromedp.EmulateViewport(size.width, size.height))
+		look(t, ctx, size, name, name)
+	}
+}
+
+// look looks at what is on the screen, in both themes or those that are named.
+func look(t *testing.T, ctx context.Context, size screen, name, what string, themes ...string) {
+	t.Helper()
+	wide, err := chromedp.Run(ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wide > size.width {
+		t.Errorf("%s on a %s is %d pixels wide, the screen is %d", what, size.name, wide, size.width)
+	}
+	if len(themes) == 0 {
+		themes = []string{"light", "dark"}
+	}
+	script := axe(t)
+	for _, theme := range themes {
+		// Without transitions, for a colour on its way is no colour of ours.
+		text(t, ctx, `document.styleSheets[0].insertRule("* { transition: none !important }"), document.documentElement.dataset.theme = "`+theme+`"`)
+		if size.name == "tablet" && theme == "dark" {
+			continue // between the two there is nothing of its own
+		}
+		judge(t, ctx, script, fmt.Sprintf("%s, %s, %s", what, size.name, theme))
+		keep(t, ctx, fmt.Sprintf("%s-%s-%s", name, size.name, theme))
+	}
+}
+
+// keep keeps a picture of the whole page, where a folder for pictures is named.
+func keep(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	dir := os.Getenv(Shots)
+	if dir == "" {
+		return
+	}
+	data, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// chosen tells whether a page is looked at: all are, unless some are named.
+func chosen(name string) bool {
+	only := os.Getenv("SEAWORTHY_SHOTS_ONLY")
+	return only == "" || slices.Contains(strings.Split(only, ","), name)
 }
