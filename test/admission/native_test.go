@@ -87,20 +87,25 @@ func (w *world) apply(change func(object) []object, args ...string) map[string]b
 	return found
 }
 
-// remove takes policies and bindings away, the bindings first, and waits until they do not
-// refuse what the next test makes.
+// remove takes policies and bindings away, the bindings first, and waits until they neither
+// refuse what the next test makes nor say anything of it.
 func (w *world) remove(made []string) {
 	for _, path := range slices.Backward(made) {
 		w.do(call{verb: "DELETE", path: path})
 	}
-	for range 300 {
-		_, _, err := w.do(call{path: pods, body: pod("probe", true), dryRun: true})
-		if err == nil || !strings.Contains(err.Error(), "ValidatingAdmissionPolicy") {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		w.tries++
+		id := fmt.Sprintf("removed-%d", w.tries)
+		_, _, err := w.do(call{path: pods, body: pod("probe", true), dryRun: true, id: id})
+		left := err != nil && strings.Contains(err.Error(), "ValidatingAdmissionPolicy")
+		for key := range annotationsOf(w.t, id) {
+			left = left || strings.HasPrefix(key, "seaworthy-")
+		}
+		if !left {
 			return
 		}
-		time.Sleep(200 * time.Millisecond)
 	}
-	w.t.Error("policies that were taken away refuse for a minute")
+	w.t.Errorf("policies that were taken away judge for %s", patience)
 }
 
 // keepParams keeps a policy that has a ConfigMap for its parameters and matches nothing that
