@@ -16,7 +16,9 @@ import (
 func TestNamesOfAgents(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.declare(seaworthy.DeclaredSource{ID: "s1", Kind: seaworthy.KindCluster, Name: "prod"})
-		if err := w.store.Write(t.Context(), "system", func(tx *store.Tx) error { return tx.PutAgent(&seaworthy.Agent{ID: "a1", SourceID: "s1", EnrolledAt: tx.At}) }); err != nil {
+		if err := w.store.Write(t.Context(), "system", func(tx *store.Tx) error {
+			return tx.PutAgent(&seaworthy.Agent{ID: "a1", SourceID: "s1", EnrolledAt: tx.At})
+		}); err != nil {
 			t.Fatal(err)
 		}
 		beat := func(name string) int {
