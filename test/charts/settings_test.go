@@ -45,7 +45,7 @@ func TestSettingsAreTheProgramsOwn(t *testing.T) {
 // look around does not read.
 func settings(t *testing.T, objects []*unstructured.Unstructured) string {
 	t.Helper()
-	return string(convert[corev1.Secret](t, one(t, objects, "Secret", "seaworthy-agent-settings")).Data[config.FileName])
+	return convert[corev1.Secret](t, one(t, objects, "Secret", "seaworthy-agent-settings")).StringData[config.FileName]
 }
 
 // Off is a word, though Helm takes it for a boolean.
