@@ -99,6 +99,7 @@ type Agent struct {
 	started time.Time
 	elapsed func() time.Duration
 	audited atomic.Int64 // when audit events last came to this replica, by elapsed; 0: never
+	seen    atomic.Uint64
 
 	places   *places
 	canaries canaries
@@ -285,8 +286,12 @@ func (a *Agent) converse(ctx context.Context, link *uplink.Uplink) error {
 	}
 }
 
+// Observed counts what the webhook, audit events and watching have shown.
+func (a *Agent) Observed() uint64 { return a.seen.Load() }
+
 // observe puts observations on disk and tells people of those that are remarkable.
 func (a *Agent) observe(list ...changes.Observation) {
+	a.seen.Add(uint64(len(list)))
 	for i := range list {
 		a.owned(&list[i])
 	}

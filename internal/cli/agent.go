@@ -106,12 +106,12 @@ func (p *program) agent(ctx context.Context, o *agentOptions) (err error) {
 	defer beside.Wait()
 	defer cancel()
 	limitMemory()
-	if os.Getenv("GOGC") == "" {
-		beside.Go(func() { footprint.Collect(ctx, heapGrowth, heapLeast) })
-	}
 	a, err := agent.New(o.Config)
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		beside.Go(func() { footprint.Collect(ctx, heapGrowth, heapLeast, a.Observed) })
 	}
 	return a.Run(ctx)
 }

@@ -12,17 +12,25 @@ import (
 // collectEvery is how often it is looked at what is held.
 const collectEvery = 2 * time.Second
 
+// A process is busy that does so many things a second, and may then let the heap grow by so
+// much more.
+const busyRate, busyMore = 100, 3
+
 // Collect has the garbage collector run when the heap has grown by so many percent of what
 // is held, but by so many bytes at least, until the context ends: where little is held,
-// collecting that again and again would take more time than the work does.
-func Collect(ctx context.Context, percent int, least uint64) {
+// collecting that again and again would take more time than the work does. done counts what
+// was done: while that is much, memory is cheaper than time.
+func Collect(ctx context.Context, percent int, least uint64, done func() uint64) {
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
+	before := done()
 	for last := 0; ; {
-		if now := growth(held(), percent, least); now != last {
+		n := done()
+		if now := growth(held(), percent, enough(least, n-before)); now != last {
 			debug.SetGCPercent(now)
 			last = now
 		}
+		before = n
 		select {
 		case <-ctx.Done():
 			return
@@ -31,12 +39,21 @@ func Collect(ctx context.Context, percent int, least uint64) {
 	}
 }
 
+// enough is by how much the heap may grow at least, with so many things done since the last
+// look.
+func enough(least, done uint64) uint64 {
+	if done > busyRate*uint64(collectEvery/time.Second) {
+		return least * busyMore
+	}
+	return least
+}
+
 // growth is by how many percent of what is held the heap may grow. It moves in steps: to
 // set it stops the program for a moment.
 func growth(held uint64, percent int, least uint64) int {
 	const step, most = 10, 400
-	enough := min(least*100/max(held, 1), most)
-	return max(percent, int(enough)/step*step)
+	needed := min(least*100/max(held, 1), most)
+	return max(percent, int(needed)/step*step)
 }
 
 // held is what the latest collection left.

@@ -18,6 +18,16 @@ func TestGrowthIsEnoughForLittleAndBoundedForMuch(t *testing.T) {
 	}
 }
 
+// TestMuchWorkMayTakeMoreMemory: only while much is done.
+func TestMuchWorkMayTakeMoreMemory(t *testing.T) {
+	const least = 32 << 20
+	for n, want := range map[uint64]uint64{0: least, busyRate: least, 10 * busyRate: busyMore * least} {
+		if got := enough(least, n); got != want {
+			t.Errorf("with %d things done it may grow by %d bytes, want %d", n, got, want)
+		}
+	}
+}
+
 // What the runtime tells is what stays after a collection.
 func TestHeld(t *testing.T) {
 	big := make([]byte, 64<<20)
