@@ -18,6 +18,8 @@ import (
 const (
 	// lostAfter is how long an instance may be away with messages waiting.
 	lostAfter = 10 * time.Minute
+	// onItsWay is by how much a heartbeat may be late, and with it what it says of times.
+	onItsWay = 10 * time.Second
 	// forgetAfter is how long after its last sign of life an instance is remembered.
 	forgetAfter = 90 * 24 * time.Hour
 )
@@ -193,7 +195,7 @@ func (b *beat) watched(since time.Time) error {
 // watched, and nobody did after it.
 func (b *beat) enrolledBefore() (time.Time, error) {
 	agent, err := b.tx.Agent(b.agent)
-	if err != nil || b.said.Started.IsZero() || !b.ours(b.said.Started).After(agent.EnrolledAt) {
+	if err != nil || b.said.Started.IsZero() || b.ours(b.said.Started).Before(agent.EnrolledAt.Add(onItsWay)) {
 		return time.Time{}, err
 	}
 	return agent.EnrolledAt, nil
