@@ -57,6 +57,7 @@ type Spool struct {
 	dir   string
 	limit int64
 
+	acking   sync.Mutex // held by whoever acknowledges
 	mu       sync.Mutex
 	segments []segment
 	last     *os.File   // the segment that is written to
@@ -354,32 +355,49 @@ func (r *reading) collect(f *os.File, seg segment, at position) (done bool, err 
 // Ack says that somebody else has everything up to a number. Segments that nobody needs
 // any more are removed.
 func (s *Spool) Ack(sequence uint64) error {
+	s.acking.Lock()
+	defer s.acking.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if sequence <= s.acked {
+	acked, next := s.acked, s.next
+	s.mu.Unlock()
+	if sequence <= acked {
 		return nil
 	}
-	if sequence >= s.next {
-		return fmt.Errorf("message %d was acknowledged, and there is none: the last one is %d", sequence, s.next-1)
+	if sequence >= next {
+		return fmt.Errorf("message %d was acknowledged, and there is none: the last one is %d", sequence, next-1)
 	}
+	// Whoever appends does not wait for the disk's journal.
 	if err := s.writeAcked(sequence); err != nil {
 		return err
 	}
+	s.mu.Lock()
 	s.acked = sequence
+	s.mu.Unlock()
 	return s.drop()
 }
 
 // drop removes segments whose messages all are somebody else's, but for the one that is
 // written to.
 func (s *Spool) drop() error {
-	for len(s.segments) > 1 && s.segments[0].first+s.segments[0].count <= s.acked+1 {
-		if err := os.Remove(s.path(s.segments[0].first)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for {
+		s.mu.Lock()
+		over := len(s.segments) > 1 && s.segments[0].first+s.segments[0].count <= s.acked+1
+		var first uint64
+		if over {
+			first = s.segments[0].first
+		}
+		s.mu.Unlock()
+		if !over {
+			return nil
+		}
+		if err := os.Remove(s.path(first)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove a segment: %w", err)
 		}
+		s.mu.Lock()
 		s.size -= s.segments[0].size
 		s.segments = s.segments[1:]
+		s.mu.Unlock()
 	}
-	return nil
 }
 
 const ackedFile = "acknowledged"

@@ -48,7 +48,7 @@ func TestIntake(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Audit, o.Token = address.Scheme+"://"+address.Host+"/audit", w.auditToken
-	o.Rate, o.Workers = 1000, 32
+	o.Rate, o.Workers = 1000, 200 // as many as an API server has writes on their way
 	o.Most = int(o.Rate * seconds(t))
 	o = w.numbered(o)
 	s := w.shares()

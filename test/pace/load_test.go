@@ -146,7 +146,7 @@ const (
 func templates() (asked, told [][]byte) {
 	for _, w := range reviews.Mix(mark) {
 		asked = append(asked, w.Review("review-"+mark))
-		told = append(told, w.Event("audit-"+mark, moment, "9"+mark))
+		told = append(told, w.Event("audit-"+mark, "review-"+mark, moment, "9"+mark))
 	}
 	return asked, told
 }

@@ -113,7 +113,13 @@ func enter(t *testing.T, audited bool) *world {
 // serve starts the server and declares the cluster.
 func (w *world) serve() {
 	w.t.Helper()
-	w.server = program.NewServer(w.t, filepath.Join(w.dir, "server"))
+	dir, err := os.MkdirTemp("/dev/shm", "seaworthy-") // it has a disk of its own too
+	if err != nil {
+		dir = w.dir
+	} else {
+		w.t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	}
+	w.server = program.NewServer(w.t, filepath.Join(dir, "server"))
 	w.server.Binary, w.server.Change = w.binary, elsewhere
 	w.server.Run()
 	w.source = w.server.Cluster("production")

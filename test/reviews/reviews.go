@@ -108,13 +108,13 @@ func (w *Write) Review(uid string) []byte {
 
 // Event is its audit event under that id, at a moment in RFC 3339, as the recommended policy
 // has it: a Secret without its values, everything else with what was answered. version is
-// what it led to.
-func (w *Write) Event(id, at, version string) []byte {
+// what it led to; review names the review by which the webhook was asked.
+func (w *Write) Event(id, review, at, version string) []byte {
 	e := object{
 		"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse", "auditID": id, "stage": "ResponseComplete",
 		"requestURI": "/" + w.Resource, "user": object{"username": "jane", "groups": []string{"developers", "system:authenticated"}},
 		"sourceIPs": []string{"10.0.0.7"}, "userAgent": "kubectl/v1.36.3", "requestReceivedTimestamp": at, "stageTimestamp": at,
-		"annotations": object{"authorization.k8s.io/decision": "allow"},
+		"annotations": object{"authorization.k8s.io/decision": "allow", "judge.seaworthy.dev/review." + review: "answered"},
 	}
 	ref := object{"resource": w.Resource, "apiGroup": w.Group, "apiVersion": w.Version, "name": w.Name, "namespace": w.Namespace}
 	if w.Subresource != "" {

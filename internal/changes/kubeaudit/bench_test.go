@@ -28,7 +28,7 @@ func BenchmarkRead(b *testing.B) {
 	var list [][]byte
 	for i := range 10 {
 		for _, w := range reviews.Mix(fmt.Sprintf("%08d", i)) {
-			list = append(list, w.Event(fmt.Sprint("audit-", i, len(list)), "2026-11-02T03:04:05.000000Z", "91234567"))
+			list = append(list, w.Event(fmt.Sprint("audit-", i, len(list)), fmt.Sprint("review-", i), "2026-11-02T03:04:05.000000Z", "91234567"))
 		}
 	}
 	n := len(list)
