@@ -171,7 +171,9 @@ func (a *Agent) one(ctx context.Context, path, name string) (map[string]any, err
 		Kind       string           `json:"kind"`
 		Items      []map[string]any `json:"items"`
 	}
-	_, err := a.cfg.Cluster.Do(ctx, kube.Call{Path: path, Params: map[string]string{"fieldSelector": "metadata.name=" + name}, Into: &list})
+	_, err := a.cfg.Cluster.Do(ctx, kube.Call{
+		Path: path, Params: map[string]string{"fieldSelector": "metadata.name=" + name}, Into: &list, Urgent: true, // a review waits for it
+	})
 	if err != nil {
 		return nil, fmt.Errorf("ask the API server for %s: %w", name, err)
 	}

@@ -27,6 +27,9 @@ type Call struct {
 	Into any
 	// AuditID, when given, is what the API server's audit events will call it.
 	AuditID string
+	// Urgent has it not wait for its turn among the requests by which the cluster is read:
+	// somebody else waits for what comes of it.
+	Urgent bool
 }
 
 // Do makes a request and gives the warnings of the API server beside the answer. Its
@@ -40,6 +43,9 @@ func (c *Cluster) Do(ctx context.Context, call Call) ([]string, error) {
 	r = r.AbsPath(call.Path).WarningHandler(heard)
 	for k, v := range call.Params {
 		r = r.Param(k, v)
+	}
+	if call.Urgent {
+		r = r.Throttle(nil)
 	}
 	if call.AuditID != "" {
 		r = r.SetHeader("Audit-Id", call.AuditID)
