@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -67,11 +68,13 @@ func (u *Uplink) send(ctx context.Context, name string) error {
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) bool {
+// sleep waits for between half of a pause and all of it: agents that lost their server at one
+// moment do not all come back to it at one moment, and nobody keeps step with what fails.
+func sleep(ctx context.Context, pause time.Duration) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(d):
+	case <-time.After(pause - rand.N(pause/2+1)):
 		return true
 	}
 }

@@ -240,12 +240,15 @@ func TestEveryObservationArrivesOnce(t *testing.T) {
 		}
 		return 0
 	})
-	r.mu.Lock()
-	r.drop = 5
-	r.mu.Unlock()
+	lose := func() { // few at a time: the pause after each is twice the one before
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.drop = 2
+	}
 	const rounds, writers, each = 4, 8, 50
 	instance := ""
 	for round := range rounds {
+		lose()
 		u := r.open(dir, nil)
 		if instance == "" {
 			instance = u.Instance()
@@ -272,6 +275,7 @@ func TestEveryObservationArrivesOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	lose()
 	r.run(r.open(dir, nil))
 	got := r.observed()
 	if len(got) != rounds*writers*each {
