@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy/internal/admission"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
+	"github.com/seaworthy-dev/seaworthy/test/processor"
 	"github.com/seaworthy-dev/seaworthy/test/reviews"
 )
 
@@ -38,47 +38,38 @@ func BenchmarkReview(b *testing.B) {
 	b.Run("mix", func(b *testing.B) {
 		took := make([]time.Duration, 0, b.N)
 		b.ReportAllocs()
-		cpu := processTime()
+		cpu := processor.Used()
 		for i := range b.N {
 			at := time.Now()
 			ask(bodies[i%ordinary])
 			took = append(took, time.Since(at))
 		}
-		b.ReportMetric(float64((processTime()-cpu).Microseconds())/float64(b.N), "cpu-µs/op")
+		b.ReportMetric(float64((processor.Used()-cpu).Microseconds())/float64(b.N), "cpu-µs/op")
 		slices.Sort(took)
 		b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
 	})
 	b.Run("parallel", func(b *testing.B) {
 		b.ReportAllocs()
-		cpu := processTime()
+		cpu := processor.Used()
 		b.RunParallel(func(pb *testing.PB) {
 			for i := 0; pb.Next(); i++ {
 				ask(bodies[i%ordinary])
 			}
 		})
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "reviews/s")
-		b.ReportMetric(float64((processTime()-cpu).Microseconds())/float64(b.N), "cpu-µs/op")
+		b.ReportMetric(float64((processor.Used()-cpu).Microseconds())/float64(b.N), "cpu-µs/op")
 	})
 	for i, name := range []string{"pod", "deployment", "update", "service", "secret", "role", "configmap", "scale", "exec", "big", "huge"} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(bodies[i])))
 			b.ReportAllocs()
-			cpu := processTime()
+			cpu := processor.Used()
 			for range b.N {
 				ask(bodies[i])
 			}
-			b.ReportMetric(float64((processTime()-cpu).Microseconds())/float64(b.N), "cpu-µs/op")
+			b.ReportMetric(float64((processor.Used()-cpu).Microseconds())/float64(b.N), "cpu-µs/op")
 		})
 	}
-}
-
-// processTime is the CPU time that this process has used.
-func processTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // everything runs all checks: those that need parameters have some.

@@ -5,24 +5,13 @@
 package audit_test
 
 import (
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/checks"
+	"github.com/seaworthy-dev/seaworthy/test/processor"
 )
-
-// processor is the time that this process has had of all processors: unlike the time of the
-// day, it tells how much is done where other work runs beside.
-func processor(t *testing.T) time.Duration {
-	t.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // TestReadinessIsFast counts half a year of the whole catalogue, with three clusters that
 // report every day.
@@ -62,10 +51,10 @@ func TestReadinessIsFast(t *testing.T) {
 		c.t.Logf("half a year judged in %s", time.Since(start))
 		best := time.Hour
 		for range 5 {
-			before := processor(c.t)
+			before := processor.Used()
 			r, err := c.Readiness(c.t.Context(), p.ID, c.now)
 			c.must(err)
-			best = min(best, processor(c.t)-before)
+			best = min(best, processor.Used()-before)
 			if got, _ := r.Control("pod-security-admission"); len(r.Requirements) != 36 || got.Tally.Performed < 178 {
 				c.t.Fatalf("%d requirements, want 33 of security and 3 of availability; %+v", len(r.Requirements), got)
 			}

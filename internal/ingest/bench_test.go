@@ -21,6 +21,7 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 	"github.com/seaworthy-dev/seaworthy/internal/store/storetest"
 	"github.com/seaworthy-dev/seaworthy/internal/vault"
+	"github.com/seaworthy-dev/seaworthy/test/processor"
 )
 
 // benchChecks are how many checks a generated report has.
@@ -83,7 +84,7 @@ func BenchmarkReport(b *testing.B) {
 		}{{"new", n}, {"unchanged", n}, {"half", n / 2}, {"back", n}, {"fixed", 0}} {
 			now = now.Add(time.Hour)
 			peak := watchMemory()
-			started, own, theirs := time.Now(), ownCPU(b), server()
+			started, own, theirs := time.Now(), processor.Used().Seconds(), server()
 			body := generated(step.findings, now)
 			run, err := ingest.Report(b.Context(), cfg, robot, "prod", body)
 			if err != nil {
@@ -93,7 +94,7 @@ func BenchmarkReport(b *testing.B) {
 			b.ReportMetric(time.Since(started).Seconds(), step.name+"-s")
 			b.ReportMetric(float64(peak())/1e6, step.name+"-MB")
 			b.Logf("%s: opened %d, regressed %d, fixed %d, unchanged %d in %.1f s, with %.1f CPU s and %.1f of the database server", step.name,
-				run.Opened, run.Regressed, run.Fixed, run.Unchanged, time.Since(started).Seconds(), ownCPU(b)-own, server()-theirs)
+				run.Opened, run.Regressed, run.Fixed, run.Unchanged, time.Since(started).Seconds(), processor.Used().Seconds()-own, server()-theirs)
 		}
 	}
 	b.Run("sqlite", func(b *testing.B) { run(b, store.Config{Dir: b.TempDir()}, func() float64 { return 0 }) })

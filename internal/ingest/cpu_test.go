@@ -11,18 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 )
-
-// ownCPU is the CPU time that this process took, in seconds.
-func ownCPU(tb testing.TB) float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		tb.Fatal(err)
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
-}
 
 // serverCPU gives a function that tells the CPU time, in seconds, of the processes of a
 // PostgreSQL server on this machine; 0 where the system does not tell.

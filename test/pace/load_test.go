@@ -18,9 +18,9 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"github.com/seaworthy-dev/seaworthy/test/processor"
 	"github.com/seaworthy-dev/seaworthy/test/reviews"
 )
 
@@ -61,7 +61,7 @@ func load() int {
 		return 2
 	}
 	l := &loader{order: o}
-	began, cpu := time.Now(), ownCPU()
+	began, cpu := time.Now(), processor.Used()
 	l.began = began
 	var err error
 	if o.Kubeconfig != "" {
@@ -69,20 +69,12 @@ func load() int {
 	} else {
 		err = l.replay()
 	}
-	l.out.All, l.out.CPU = time.Since(began), ownCPU()-cpu
+	l.out.All, l.out.CPU = time.Since(began), processor.Used()-cpu
 	if err = errors.Join(err, json.NewEncoder(os.Stdout).Encode(&l.out)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
 	return 0
-}
-
-func ownCPU() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // make asks a process of its own for load.

@@ -17,11 +17,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy/internal/store"
+	"github.com/seaworthy-dev/seaworthy/test/processor"
 )
 
 // browser is somebody who is signed in.
@@ -113,7 +113,7 @@ func (b *browser) ask(a address) row {
 	b.t.Helper()
 	r := row{address: a}
 	var took []time.Duration
-	before := processor()
+	before := processor.Used()
 	for range number(ofRequests, 30) {
 		b.site.write(func(tx *store.Tx) error {
 			return tx.Action("measure", a.path, nil)
@@ -126,7 +126,7 @@ func (b *browser) ask(a address) row {
 			break
 		}
 	}
-	r.cpu = (processor() - before) / time.Duration(len(took))
+	r.cpu = (processor.Used() - before) / time.Duration(len(took))
 	slices.Sort(took)
 	r.p50, r.p95, r.most = took[len(took)/2], took[len(took)*95/100], took[len(took)-1]
 	return r
@@ -166,14 +166,4 @@ func resident(t *testing.T) int {
 	_, rest, _ := strings.Cut(string(data), "VmRSS:")
 	kb, _ := strconv.Atoi(strings.Fields(rest)[0])
 	return kb / 1024
-}
-
-// processor is how long this process has kept processors busy. What waits for others'
-// work on the same machine is not part of it; nor is what PostgreSQL does.
-func processor() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

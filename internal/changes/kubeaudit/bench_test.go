@@ -7,20 +7,13 @@ package kubeaudit_test
 import (
 	"bytes"
 	"fmt"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/seaworthy-dev/seaworthy/internal/changes/kubeaudit"
 	"github.com/seaworthy-dev/seaworthy/internal/schema"
+	"github.com/seaworthy-dev/seaworthy/test/processor"
 	"github.com/seaworthy-dev/seaworthy/test/reviews"
 )
-
-func cpu() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // BenchmarkRead reads what an API server sends and what it writes to its log: the mix of
 // writes with which reviews are measured.
@@ -41,7 +34,7 @@ func BenchmarkRead(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.SetBytes(int64(len(c.text)))
 			b.ReportAllocs()
-			began := cpu()
+			began := processor.Used()
 			for b.Loop() {
 				r := kubeaudit.Reader{Kinds: schema.KindOf, Key: []byte("k")}
 				got, err := r.Read(bytes.NewReader(c.text))
@@ -49,7 +42,7 @@ func BenchmarkRead(b *testing.B) {
 					b.Fatal(err, got.Events, got.Problems)
 				}
 			}
-			b.ReportMetric(float64((cpu()-began).Microseconds())/float64(b.N*n), "cpu-µs/event")
+			b.ReportMetric(float64((processor.Used()-began).Microseconds())/float64(b.N*n), "cpu-µs/event")
 		})
 	}
 }
