@@ -170,14 +170,27 @@ func (m *auditing) mind(s *seaworthy.DeclaredSource) error {
 		_, err := m.tx.LockAuditStream(s.ID)
 		return err
 	}
-	from := v.EventAt
-	if from.IsZero() {
-		from = v.Since
+	if _, silent := silentSince(&v, until, m.tx.At); !silent {
+		return nil
 	}
-	if m.tx.At.Sub(from) <= until {
+	// Events that are being taken beside this are waited for.
+	v, err := m.tx.LockAuditStream(s.ID)
+	if err != nil {
+		return err
+	}
+	from, silent := silentSince(&v, until, m.tx.At)
+	if !silent {
 		return nil
 	}
 	g := seaworthy.Gap{ID: m.tx.NewID(), SourceID: s.ID, Kind: store.GapAudit, From: from, Reason: fmt.Sprintf("%s: silent for longer than %s", silentAudit, until)}
 	m.opened = append(m.opened, g)
 	return m.tx.PutGap(&g)
+}
+
+// silentSince tells whether a stream has been silent for longer than it may, and since when.
+func silentSince(v *store.AuditStream, until time.Duration, now time.Time) (from time.Time, silent bool) {
+	if from = v.EventAt; from.IsZero() {
+		from = v.Since
+	}
+	return from, now.Sub(from) > until
 }

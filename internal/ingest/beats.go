@@ -314,23 +314,39 @@ func (m *minding) mind(v *seaworthy.DeclaredSource) error {
 	if err := m.setBack(&live); err != nil {
 		return err
 	}
-	heard := enrolled
+	if g := m.silence(v.ID, enrolled, &live); g == nil || m.lasts(g) {
+		return nil
+	}
+	// A heartbeat that is being taken beside this is waited for: it may have come in time.
+	live, err := m.tx.LockLive(v.ID)
+	if err != nil {
+		return err
+	}
+	if g := m.silence(v.ID, enrolled, &live); g != nil {
+		return m.begin(g)
+	}
+	return nil
+}
+
+// silence is the gap of a source whose agents are silent or do not watch; nil where neither
+// is so.
+func (m *minding) silence(source string, enrolled time.Time, live *store.LiveSource) *seaworthy.Gap {
+	heard, watched := enrolled, enrolled
 	if live.BeatAt.After(heard) {
 		heard = live.BeatAt
 	}
-	if m.tx.At.Sub(heard) > seaworthy.HeartbeatSilence {
-		reason := "no agent of the cluster is heard of"
-		if !m.valid[v.ID] {
-			reason = "every agent of the cluster was revoked, and no other one is heard of"
-		}
-		return m.begin(v.ID, store.GapAgent, heard, reason+unobserved)
-	}
-	watched := enrolled
 	if !live.WatchedAt.IsZero() {
 		watched = live.WatchedAt
 	}
-	if m.tx.At.Sub(watched) > seaworthy.HeartbeatSilence {
-		return m.begin(v.ID, store.GapWatch, watched, nobodyWatches)
+	switch {
+	case m.tx.At.Sub(heard) > seaworthy.HeartbeatSilence:
+		reason := "no agent of the cluster is heard of"
+		if !m.valid[source] {
+			reason = "every agent of the cluster was revoked, and no other one is heard of"
+		}
+		return &seaworthy.Gap{SourceID: source, Kind: store.GapAgent, From: heard, Reason: reason + unobserved}
+	case m.tx.At.Sub(watched) > seaworthy.HeartbeatSilence:
+		return &seaworthy.Gap{SourceID: source, Kind: store.GapWatch, From: watched, Reason: nobodyWatches}
 	}
 	return nil
 }
@@ -353,13 +369,16 @@ func (m *minding) setBack(v *store.LiveSource) error {
 	return m.tx.PutLive(&locked)
 }
 
-func (m *minding) begin(source, kind string, from time.Time, reason string) error {
-	if _, lasts := m.open[source][kind]; lasts {
-		return nil
-	}
-	g := seaworthy.Gap{ID: m.tx.NewID(), SourceID: source, Kind: kind, From: from, Reason: reason}
-	m.opened = append(m.opened, g)
-	return m.tx.PutGap(&g)
+// lasts tells whether a gap is on record that lasts, of the same source and kind.
+func (m *minding) lasts(g *seaworthy.Gap) bool {
+	_, lasts := m.open[g.SourceID][g.Kind]
+	return lasts
+}
+
+func (m *minding) begin(g *seaworthy.Gap) error {
+	g.ID = m.tx.NewID()
+	m.opened = append(m.opened, *g)
+	return m.tx.PutGap(g)
 }
 
 // retire ends what lasts: nothing is expected of the source any more.

@@ -74,6 +74,14 @@ func Silences(ctx context.Context, s *store.Store) ([]seaworthy.Gap, error) {
 			if !silent || known {
 				continue
 			}
+			// A report that is being taken beside this is waited for.
+			state, err := tx.LockSource(v.ID)
+			if err != nil {
+				return err
+			}
+			if from, silent = silence(v, state.ReportedAt, tx.At); !silent {
+				continue
+			}
 			g := seaworthy.Gap{ID: tx.NewID(), SourceID: v.ID, Kind: store.GapSilent, From: from, Reason: "no report came when one was expected"}
 			if err := tx.PutGap(&g); err != nil {
 				return err

@@ -33,6 +33,12 @@ func (m *minding) lost() error {
 		if !over {
 			continue
 		}
+		if spoke, err := m.spoke(v); err != nil || spoke {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if err := m.lose(v, end); err != nil {
 			return err
 		}
@@ -42,6 +48,16 @@ func (m *minding) lost() error {
 		}
 	}
 	return nil
+}
+
+// spoke tells whether an instance was heard of while this transaction looked: a heartbeat that
+// is being taken beside it is waited for, and no other one comes before it ends.
+func (m *minding) spoke(v *store.AgentInstance) (bool, error) {
+	if _, err := m.tx.LockLive(v.SourceID); err != nil {
+		return false, err
+	}
+	now, err := m.tx.Instance(v.AgentID, v.Beat.Instance)
+	return err == nil && (now.Lost || !now.ReceivedAt.Equal(v.ReceivedAt)), err
 }
 
 // over tells whether an instance is not expected back, and until when it may have seen
