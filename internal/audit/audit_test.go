@@ -26,7 +26,7 @@ var (
 // company is a small programme under a clock that the test moves.
 type company struct {
 	*audit.Audit
-	t     *testing.T
+	t     testing.TB
 	store *store.Store
 	blobs *blobs
 	now   time.Time
@@ -75,17 +75,21 @@ func small() audit.Catalogue {
 // each runs f on both databases with a company that was seeded on 2026-01-01.
 func each(t *testing.T, catalogue audit.Catalogue, f func(*company)) {
 	t.Helper()
-	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
-		co := &company{t: t, now: date("2026-01-01"), blobs: newBlobs()}
-		c.Now = func() time.Time { return co.now }
-		co.store = storetest.Open(t, c)
-		co.Audit = audit.New(co.store, catalogue, co.blobs)
-		co.must(co.Seed(t.Context()))
-		f(co)
-	})
+	storetest.EachConfig(t, func(t *testing.T, c store.Config) { f(founded(t, catalogue, c)) })
 }
 
-func whole(t *testing.T) audit.Catalogue {
+// founded gives a company that was seeded on 2026-01-01.
+func founded(t testing.TB, catalogue audit.Catalogue, c store.Config) *company {
+	t.Helper()
+	co := &company{t: t, now: date("2026-01-01"), blobs: newBlobs()}
+	c.Now = func() time.Time { return co.now }
+	co.store = storetest.Open(t, c)
+	co.Audit = audit.New(co.store, catalogue, co.blobs)
+	co.must(co.Seed(t.Context()))
+	return co
+}
+
+func whole(t testing.TB) audit.Catalogue {
 	cs, err := controls.List()
 	if err != nil {
 		t.Fatal(err)

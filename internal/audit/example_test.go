@@ -60,7 +60,7 @@ func TestExamplesSayThatTheyAre(t *testing.T) {
 }
 
 // workbook is all text of a workbook.
-func workbook(t *testing.T, data []byte) string {
+func workbook(t testing.TB, data []byte) string {
 	t.Helper()
 	f, err := excelize.OpenReader(bytes.NewReader(data))
 	if err != nil {

@@ -40,7 +40,7 @@ func logKey(t testing.TB) (note.Signer, note.Verifier) {
 
 // sealed is a package in memory.
 type sealed struct {
-	t     *testing.T
+	t     testing.TB
 	data  []byte
 	files map[string]string
 }
@@ -53,7 +53,7 @@ func (c *company) pack(p seaworthy.Principal, r audit.PackageRequest, signer not
 	return unzip(c.t, b.Bytes())
 }
 
-func unzip(t *testing.T, data []byte) sealed {
+func unzip(t testing.TB, data []byte) sealed {
 	t.Helper()
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {

@@ -146,7 +146,7 @@ func (c *company) frozen(p seaworthy.Program, list string, filters map[string]st
 	return population, out
 }
 
-func has(t *testing.T, what string, row map[string]any, want map[string]any) {
+func has(t testing.TB, what string, row map[string]any, want map[string]any) {
 	t.Helper()
 	got := map[string]any{}
 	for k := range want {

@@ -47,7 +47,7 @@ func TestWorkbooksOpenInAnotherProgram(t *testing.T) {
 }
 
 // sameRows compares two tables, but for how a program spells yes and no.
-func sameRows(t *testing.T, name, got, want string) {
+func sameRows(t testing.TB, name, got, want string) {
 	t.Helper()
 	read := func(text string) [][]string {
 		all, err := csv.NewReader(strings.NewReader(text)).ReadAll()
