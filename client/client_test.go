@@ -203,7 +203,7 @@ func TestRefusalsAreNotRepeated(t *testing.T) {
 }
 
 func TestServerIsAway(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	_, _, err := newClient(t, "http://127.0.0.1:1", "swt_x").SendReport(ctx, "prod", spool(t, []byte("{}")))
 	var told *seaworthy.Error

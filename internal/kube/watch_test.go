@@ -58,7 +58,7 @@ func (s *seen) Gap(g seaworthy.AgentGap) {
 // wait waits for a line that begins so, after those before, and gives the lines until it.
 func (s *seen) wait(t *testing.T, want string) []string {
 	t.Helper()
-	end := time.After(20 * time.Second)
+	end := time.After(3 * time.Minute)
 	for {
 		s.mu.Lock()
 		i := slices.IndexFunc(s.lines, func(l string) bool { return strings.HasPrefix(l, want) })
@@ -131,7 +131,13 @@ func (s *watched) handle(w http.ResponseWriter, r *http.Request) bool {
 // watch starts a watch of a server with ConfigMaps, whose watches are fed by hand.
 func watch(t *testing.T, s *server) (*watched, *seen, *kube.Watch) {
 	t.Helper()
-	w := &watched{server: s, path: "/api/v1/configmaps", streams: make(chan *stream, 10)}
+	return watchBy(t, s, "/api/v1/configmaps")
+}
+
+// watchBy starts a watch of a server whose watches of one resource are fed by hand.
+func watchBy(t *testing.T, s *server, path string) (*watched, *seen, *kube.Watch) {
+	t.Helper()
+	w := &watched{server: s, path: path, streams: make(chan *stream, 10)}
 	s.answer = w.handle
 	out := newSeen()
 	watch := kube.NewWatch(open(t, s.start(), kube.Options{}), out, slog.New(slog.DiscardHandler))
@@ -270,9 +276,7 @@ func TestNewKindsAreFollowed(t *testing.T) {
 	})
 	server := configMaps(t)
 	server.resources["apiextensions.k8s.io/v1"] = []string{"!customresourcedefinitions:CustomResourceDefinition"}
-	w := &watched{server: server, path: "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", streams: make(chan *stream, 10)}
-	_, out, _ := watch(t, server)
-	server.answer = w.handle
+	w, out, _ := watchBy(t, server, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
 	out.wait(t, "synced")
 	s := <-w.streams
 	server.mu.Lock()

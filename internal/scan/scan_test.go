@@ -229,7 +229,7 @@ func TestEnds(t *testing.T) {
 	if _, err := scan.Run(t.Context(), cfg, in, &keep{}); !errors.Is(err, broken) {
 		t.Errorf("Run of a failing batch = %v", err)
 	}
-	for range 100 {
+	for range 6000 {
 		if runtime.NumGoroutine() <= before {
 			return
 		}

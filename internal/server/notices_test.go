@@ -84,7 +84,7 @@ func TestTwoServersTellOnce(t *testing.T) {
 		}
 		wait := func() {
 			t.Helper()
-			for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 				if pages, _ := receiver.of("/changes/"); pages == n {
 					return
 				}

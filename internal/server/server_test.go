@@ -23,6 +23,9 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/store/storetest"
 )
 
+// patience is how long something is waited for that takes a moment where nothing else runs.
+const patience = 3 * time.Minute
+
 // running is a server with its output.
 type running struct {
 	*server.Server
@@ -66,7 +69,7 @@ func runOn(t *testing.T, l net.Listener, c server.Config) *running {
 		case err := <-done:
 			r.said = out.String()
 			return errors.Join(err, s.Close())
-		case <-time.After(15 * time.Second):
+		case <-time.After(patience):
 			return errors.New("the server does not stop")
 		}
 	}
@@ -104,7 +107,7 @@ func TestServerOnAnEmptyMachine(t *testing.T) {
 		r.get(t, "/api/v1/programs", http.StatusUnauthorized)
 		r.get(t, "/sign-in", http.StatusOK)
 		r.get(t, "/api/v1/openapi.json", http.StatusOK)
-		deadline := time.Now().Add(10 * time.Second)
+		deadline := time.Now().Add(patience)
 		for _, err := r.Store().LastCheckpoint(t.Context()); err != nil && time.Now().Before(deadline); _, err = r.Store().LastCheckpoint(t.Context()) {
 			time.Sleep(20 * time.Millisecond)
 		}

@@ -22,7 +22,7 @@ import (
 
 func authority(t *testing.T, url string, roots *x509.CertPool) *timestamp.Authority {
 	t.Helper()
-	a, err := timestamp.New(timestamp.Config{URL: url, Plain: true, Private: true, Roots: roots, Timeout: 5 * time.Second})
+	a, err := timestamp.New(timestamp.Config{URL: url, Plain: true, Private: true, Roots: roots, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestATokenVerifiesAndSaysWhen(t *testing.T) {
 		t.Fatal(err)
 	}
 	at, err := timestamp.Check(response, note, trusted)
-	if err != nil || time.Since(at) > time.Minute {
+	if err != nil || time.Since(at) > time.Hour {
 		t.Errorf("Check = %v, %v", at, err)
 	}
 	// The authority's own certificate will do as well as its root's.
@@ -165,7 +165,7 @@ func TestAddressesThatAreNotAsked(t *testing.T) {
 	web := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
 	defer web.Close()
 	for _, url := range []string{web.URL, strings.Replace(web.URL, "127.0.0.1", "localhost", 1), "https://169.254.169.254/", "https://10.0.0.1/", "https://[::1]:1/", "https://[::ffff:127.0.0.1]:1/", "https://100.100.100.200/", "https://0.0.0.0:1/"} {
-		a, err := timestamp.New(timestamp.Config{URL: url, Timeout: 2 * time.Second})
+		a, err := timestamp.New(timestamp.Config{URL: url, Timeout: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}

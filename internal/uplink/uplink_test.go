@@ -184,7 +184,7 @@ func (r *receiver) run(u *Uplink) {
 	ctx, stop := context.WithCancel(r.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- u.Run(ctx) }()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(time.Millisecond) {
 		l := u.Link()
 		if l.Waiting[seaworthy.StreamChanges]+l.Waiting[seaworthy.StreamFindings] == 0 {
 			break
@@ -361,7 +361,7 @@ func TestAFullDiskIsAGap(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- u.Run(ctx) }()
-	for end := time.Now().Add(30 * time.Second); u.Link().Full && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); u.Link().Full && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		o := observation(1000)
 		o.After["large"] = large
 		u.Observe(o)

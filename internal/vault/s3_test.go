@@ -148,7 +148,7 @@ func TestStorageThatDiesIsAClearError(t *testing.T) {
 	if err := v.Check(t.Context(), kept); kindOf(err) != seaworthy.KindUnavailable {
 		t.Errorf("Check = %v, want that it cannot be read: it is not known to be missing", err)
 	}
-	if took := time.Since(started); took > time.Minute {
+	if took := time.Since(started); took > 5*time.Minute { // it does not hang
 		t.Errorf("it took %s to tell", took)
 	}
 	s.Run()
