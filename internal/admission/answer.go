@@ -226,6 +226,9 @@ func firstLine(s string) string {
 
 // clean makes one line of a text, without what terminals and headers do not bear.
 func clean(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0 { // as most are
+		return s
+	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -13,6 +13,8 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -136,34 +138,47 @@ func read(w http.ResponseWriter, r *http.Request) (*Review, int, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return nil, http.StatusUnsupportedMediaType, seaworthy.Invalid("the content type %q is not application/json", r.Header.Get("Content-Type"))
 	}
-	body, err := body(w, r)
+	buffer := buffers.Get().(*[]byte)
+	defer func() {
+		if cap(*buffer) <= keptBuffer {
+			buffers.Put(buffer)
+		}
+	}()
+	err := body(w, r, buffer)
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return nil, http.StatusRequestEntityTooLarge, seaworthy.Invalid("the review is larger than %d MB", maxBody>>20)
 	}
 	if err != nil {
 		return nil, http.StatusBadRequest, seaworthy.Invalid("read the review: %v", err)
 	}
-	review, err := ReadReview(body)
+	review, err := ReadReview(*buffer)
 	if err != nil {
 		return nil, http.StatusBadRequest, err
 	}
 	return review, 0, nil
 }
 
-// body reads what was sent, in one piece where its length was told.
-func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// buffers hold reviews while they are read: nothing of a review that was read is in there.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// keptBuffer is the largest that is used again.
+const keptBuffer = 1 << 20
+
+// body reads what was sent into a buffer, in one piece where its length was told.
+func body(w http.ResponseWriter, r *http.Request, into *[]byte) (err error) {
 	if r.ContentLength > maxBody {
-		return nil, &http.MaxBytesError{Limit: maxBody}
+		return &http.MaxBytesError{Limit: maxBody}
 	}
 	limited := http.MaxBytesReader(w, r.Body, maxBody)
 	if r.ContentLength <= 0 {
-		return io.ReadAll(limited)
+		*into, err = io.ReadAll(limited)
+		return err
 	}
-	b := make([]byte, r.ContentLength)
-	if _, err := io.ReadFull(limited, b); err != nil {
-		return nil, fmt.Errorf("after less than the %d bytes that were told: %w", r.ContentLength, err)
+	*into = slices.Grow((*into)[:0], int(r.ContentLength))[:r.ContentLength]
+	if _, err := io.ReadFull(limited, *into); err != nil {
+		return fmt.Errorf("after less than the %d bytes that were told: %w", r.ContentLength, err)
 	}
-	return b, nil
+	return nil
 }
 
 // answer is the decision as the API server reads it.

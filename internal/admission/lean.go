@@ -8,12 +8,15 @@ import "slices"
 // the objects themselves, and nothing that anybody here looks at.
 var boring = [...][]string{{"request"}, {"object", "oldObject"}, {"metadata"}, {"managedFields"}}
 
-// lean gives JSON without the field managers of a review's objects, and tells whether it is
-// nested deeper than [maxDepth]. What is no JSON stays so, for its reader to say.
+// lean gives JSON without the field managers of a review's objects, in the place of the
+// text that it is given, and tells whether it is nested deeper than [maxDepth]. What is no
+// JSON stays so, for its reader to say.
 func lean(b []byte) (out []byte, deep bool) {
 	// inside counts the steps of boring that lead to where we are; enter is where the next
-	// one begins.
+	// one begins; what is before kept is in out.
 	depth, inside, enter, kept := 0, 0, -1, 0
+	out = b[:0]
+scan:
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
 		case '{', '[':
@@ -29,7 +32,7 @@ func lean(b []byte) (out []byte, deep bool) {
 		case '"':
 			n := text(b[i+1:])
 			if n < 0 {
-				return b, false // it does not end
+				break scan // it does not end
 			}
 			name := b[i+1 : i+1+n]
 			i += n + 1
@@ -51,13 +54,10 @@ func lean(b []byte) (out []byte, deep bool) {
 				return b, true
 			}
 			if end > 0 {
-				out = append(append(out, b[kept:at]...), "null"...)
+				out = append(append(out, b[kept:at]...), "[]"...) // no list is shorter
 				kept, i = end, end-1
 			}
 		}
-	}
-	if kept == 0 {
-		return b, false
 	}
 	return append(out, b[kept:]...), false
 }

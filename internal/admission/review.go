@@ -83,8 +83,8 @@ const (
 
 var operations = []string{opCreate, opUpdate, opDelete, opConnect}
 
-// ReadReview reads an AdmissionReview of version v1. What it says of a malformed one is
-// for whoever set the webhook up.
+// ReadReview reads an AdmissionReview of version v1, and writes over the text as it goes.
+// What it says of a malformed one is for whoever set the webhook up.
 func ReadReview(body []byte) (*Review, error) {
 	body, deep := lean(body)
 	if deep {

@@ -179,7 +179,7 @@ func TestPopulationsOfTheTrail(t *testing.T) {
 		account := strings.Join(frozen.Account, "\n")
 		for _, want := range []string{
 			"11 rows; seen by admission webhook 4, in audit events 6, by watch 8; by all three 3; by one alone: webhook 1, audit events 2, watch 4",
-			"verified 1, claimed 0, of either late 0; out of band 10, of which explained by another 1; not required by a rule 0",
+			"verified 1, claimed 0, of either late 0; out of band 10, of which explained by another 1; not required 0",
 			"cluster prod (production): 10 rows; webhook saw 4; audit saw 6; watch saw 7",
 			"cluster stage (staging): 1 rows; webhook told of none: not observed; audit told of none: not observed; watch saw 1",
 			"deployments that touch the time: 2, of which 1 with changes in it (1) and 1 without any; rows that no deployment claims: 10",

@@ -92,9 +92,10 @@ func (a *Audit) judgeForPrograms(ctx context.Context, s *state) error {
 		}
 	}
 	slices.Sort(machine)
+	judged := slices.DeleteFunc(slices.Clone(s.sources), func(v seaworthy.DeclaredSource) bool { return !inProduction(v) })
 	for _, p := range s.programs {
 		if len(machine) == 0 || !slices.ContainsFunc(s.programs, func(q seaworthy.Program) bool {
-			return q.From.Before(p.To) && q.To.After(p.From) && looks(p, s.sources) != looks(q, s.sources)
+			return q.From.Before(p.To) && q.To.After(p.From) && looks(p, judged) != looks(q, judged)
 		}) {
 			continue
 		}
@@ -152,22 +153,42 @@ func (s *state) mayDiffer(w seaworthy.Window) bool {
 	}
 	for _, v := range s.sources {
 		gone := !v.RetiredAt.IsZero() && v.RetiredAt.Before(w.From)
-		if v.Kind == seaworthy.KindCluster && v.Environment == seaworthy.Production && v.CreatedAt.Before(w.DueAt.Add(created)) && !gone {
+		if inProduction(v) && v.CreatedAt.Before(w.DueAt.Add(created)) && !gone {
 			o.sources = append(o.sources, v)
 		}
 	}
 	return o.differ()
 }
 
+// inProduction tells whether the reports of a source show operation.
+func inProduction(v seaworthy.DeclaredSource) bool {
+	return v.Kind == seaworthy.KindCluster && v.Environment == seaworthy.Production
+}
+
+// addApartIn adds them for one window, for all programs at once: none is without a result in
+// between. What a program counted so far stays what it is, with its evidence.
 func (a *Audit) addApartIn(ctx context.Context, s *state, seen *observed, p seaworthy.Program, list []seaworthy.Occurrence) error {
-	var before, judged []seaworthy.Occurrence
+	var out verdicts
 	for _, o := range list {
 		if !a.byMachine(s.version(o), o) {
 			continue
 		}
-		programs := seen.programs // all at once: none is without a result in between
-		if o.ProgramID == seaworthy.OfNoProgram {
-			programs = []seaworthy.Program{p}
+		programs := []seaworthy.Program{p}
+		if o.ProgramID != seaworthy.OfNoProgram {
+			programs = nil
+			for _, q := range seen.programs {
+				same, err := a.counted(ctx, seen, q, o)
+				if err != nil {
+					return err
+				}
+				if !same {
+					programs = append(programs, q)
+					continue
+				}
+				own := o
+				own.ID, own.ProgramID = "", q.ID
+				out.copy(own, o.ID)
+			}
 		}
 		own, err := a.apart(ctx, s, seen, o, programs)
 		if err != nil {
@@ -175,7 +196,38 @@ func (a *Audit) addApartIn(ctx context.Context, s *state, seen *observed, p seaw
 		}
 		of := o
 		of.ProgramID = seaworthy.OfNoProgram
-		before, judged = append(append(before, own...), o), append(append(judged, own...), of)
+		for _, v := range own {
+			out.add(v, v)
+		}
+		out.add(o, of)
 	}
-	return a.keep(ctx, s, seen, before, judged)
+	return a.keep(ctx, s, seen, out)
 }
+
+// counted tells whether a program looked at the same when an occurrence of all programs was
+// judged as it does now. Then the result is its own, whatever has become known since.
+func (a *Audit) counted(ctx context.Context, seen *observed, p seaworthy.Program, o seaworthy.Occurrence) (bool, error) {
+	if p.CreatedAt.After(o.UpdatedAt) {
+		return false, nil
+	}
+	then, err := a.store.ProgramAsOf(ctx, p.ID, o.UpdatedAt)
+	if err != nil {
+		return false, err
+	}
+	return then.HasOccurrence(o) && looks(then, seen.sources) == looks(p, seen.sources), nil
+}
+
+// verdicts are occurrences as they were and as they are to be. Where one is a copy of
+// another, like is that one's id.
+type verdicts []struct {
+	before, now seaworthy.Occurrence
+	like        string
+}
+
+func (v *verdicts) add(before, now seaworthy.Occurrence) {
+	*v = append(*v, struct {
+		before, now seaworthy.Occurrence
+		like        string
+	}{before, now, ""})
+}
+

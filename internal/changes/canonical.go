@@ -72,3 +72,25 @@ func appendAny(b []byte, value any) []byte {
 	}
 	return append(b, text...)
 }
+
+// AppendJSON appends the observation as [json.Marshal] writes it. Its objects are most of
+// it, and are written without reflection.
+func (o *Observation) AppendJSON(b []byte) ([]byte, error) {
+	bare := *o
+	bare.Before, bare.After, bare.Owner = nil, nil, nil
+	head, err := json.Marshal(&bare)
+	if err != nil {
+		return nil, fmt.Errorf("write an observation: %w", err)
+	}
+	b = append(b, head[:len(head)-1]...)
+	if len(o.Before) > 0 {
+		b = appendJSON(append(b, `,"before":`...), o.Before)
+	}
+	if len(o.After) > 0 {
+		b = appendJSON(append(b, `,"after":`...), o.After)
+	}
+	if o.Owner != nil {
+		b = appendAny(append(b, `,"owner":`...), o.Owner)
+	}
+	return append(b, '}'), nil
+}

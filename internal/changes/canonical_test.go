@@ -9,6 +9,7 @@ import (
 
 	k8sjson "k8s.io/apimachinery/pkg/util/json"
 
+	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/test/reviews"
 )
 
@@ -59,6 +60,40 @@ func BenchmarkDigest(b *testing.B) {
 	for b.Loop() {
 		if Digest(review.Request.Object) == "" {
 			b.Fatal("no object was digested")
+		}
+	}
+}
+
+// TestAppendJSON writes observations as encoding/json does.
+func TestAppendJSON(t *testing.T) {
+	object := map[string]any{"kind": "Pod", "spec": map[string]any{"n": int64(3), "f": 1.5, "text": "<a>\n", "list": []any{true, nil}}}
+	for name, o := range map[string]Observation{
+		"nothing":       {},
+		"of a review":   {Sighting: seaworthy.Sighting{By: seaworthy.SeenByWebhook, ID: "<1>", Judged: []seaworthy.Judgement{{Check: "c", Items: []string{"a"}}}}, Before: object, After: object},
+		"of an owner":   {Verb: seaworthy.VerbCreate, After: object, Owner: &Owner{UID: "u1"}},
+		"empty objects": {Before: map[string]any{}, After: map[string]any{}},
+	} {
+		want, err := json.Marshal(&o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := o.AppendJSON([]byte("x"))
+		if err != nil || string(got) != "x"+string(want) {
+			t.Errorf("%s: %s (%v), want x%s", name, got, err, want)
+		}
+	}
+}
+
+func BenchmarkAppendJSON(b *testing.B) {
+	object := map[string]any{}
+	for _, w := range reviews.Mix("1") {
+		object[w.Name] = w.Object
+	}
+	o := Observation{Before: object, After: object}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := o.AppendJSON(nil); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

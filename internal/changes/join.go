@@ -133,7 +133,7 @@ func tells(o *Observation, c *seaworthy.Change) bool {
 	case apart && !oneVersion(a, b):
 		return false
 	case linked: // but what it asked for did not come of it: it was asked again
-		return c.Outcome != seaworthy.OutcomeFailed || o.Outcome != seaworthy.OutcomePersisted
+		return c.Outcome != seaworthy.OutcomeFailed || c.Missing() || o.Outcome != seaworthy.OutcomePersisted
 	}
 	within := Window
 	if o.Verb != seaworthy.VerbDelete && !told(a.ResourceVersion, b.ResourceVersion) && !told(a.Previous, b.Previous) && !told(a.Content, b.Content) {
@@ -212,6 +212,10 @@ func Merge(c *seaworthy.Change, o *Observation) {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.By, b.By), cmp.Compare(a.ID, b.ID))
 	})
 	c.At = c.Sightings[0].At
+	if c.Missing() { // which any place that tells of it knows better
+		c.Outcome = seaworthy.OutcomeUnknown
+		c.Unseen = slices.DeleteFunc(slices.Clone(c.Unseen), func(by string) bool { return by == seaworthy.SeenByWatch })
+	}
 	if c.Outcome == "" || c.Outcome == seaworthy.OutcomeUnknown {
 		c.Outcome = o.Outcome
 	}

@@ -45,8 +45,16 @@ const Leeway = time.Minute
 
 // Match sets how a change stands to approvals, from what is known now: the rules of its
 // cluster and the deployments that are registered there. who gives the user behind a name
-// by which a git host knows people; nil: nobody knows.
+// by which a git host knows people; nil: nobody knows. What nothing came of changed nothing,
+// and nobody had to approve it.
 func Match(c *seaworthy.Change, rules []seaworthy.ChangeRule, deployments []seaworthy.Deployment, who func(name string) string) {
+	match(c, rules, deployments, who)
+	if c.Match == seaworthy.MatchOutOfBand && c.Nothing() {
+		c.Match, c.MatchID, c.MatchWhy, c.Late = seaworthy.MatchExempt, "", "nothing came of it that anybody had to approve", false
+	}
+}
+
+func match(c *seaworthy.Change, rules []seaworthy.ChangeRule, deployments []seaworthy.Deployment, who func(name string) string) {
 	if c.Verb == seaworthy.VerbRead {
 		c.Match, c.MatchID, c.MatchWhy, c.Late = seaworthy.MatchExempt, "", "reads need no approval", false
 		return

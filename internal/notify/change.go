@@ -78,7 +78,7 @@ func ChangeTitle(c *seaworthy.Change, source string, kind seaworthy.NoticeKind) 
 	if verb == "" {
 		verb = "did " + c.Verb + " to"
 	}
-	if c.Outcome == seaworthy.OutcomeDenied || c.Outcome == seaworthy.OutcomeFailed {
+	if c.Nothing() {
 		verb = "tried, without success, and would have " + verb
 	}
 	what := who + " " + verb + " " + c.Object.String() + " in " + source

@@ -163,7 +163,7 @@ func (t *trailRows) seen() string {
 
 func (t *trailRows) standing() string {
 	out := t.matches[seaworthy.MatchOutOfBand]
-	text := fmt.Sprintf("approvals: verified %d, claimed %d, of either late %d; out of band %d, of which explained by another %d; not required by a rule %d",
+	text := fmt.Sprintf("approvals: verified %d, claimed %d, of either late %d; out of band %d, of which explained by another %d; not required %d",
 		t.matches[seaworthy.MatchVerified], t.matches[seaworthy.MatchClaimed], t.late, out, t.explained, t.matches[seaworthy.MatchExempt])
 	for _, o := range slices.Sorted(maps.Keys(t.outcomes)) {
 		text += fmt.Sprintf("; %s %d", o, t.outcomes[o])

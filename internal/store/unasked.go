@@ -42,3 +42,16 @@ func (s *Store) Unasked(ctx context.Context, from, to time.Time, after string, n
 	w.add("NOT EXISTS (SELECT 1 FROM change_sightings b WHERE b.change_id = changes.id AND b.seen_by = ?)", seaworthy.SeenByWebhook)
 	return changes.list(ctx, s, s.read, w, "ORDER BY id LIMIT "+w.arg(limit(n)))
 }
+
+// Unconfirmed lists changes that were put on record from one moment up to another and of which
+// the webhook alone told, so that what came of them is not known: oldest first, beyond the one
+// of an id.
+func (s *Store) Unconfirmed(ctx context.Context, from, to time.Time, after string, n int) ([]seaworthy.Change, error) {
+	w := where{}
+	w.add("id >= ?", max(firstID(from), after))
+	w.add("id <> ?", after)
+	w.add("id < ?", firstID(to))
+	w.add("NOT EXISTS (SELECT 1 FROM change_sightings b WHERE b.change_id = changes.id AND b.seen_by <> ?)", seaworthy.SeenByWebhook)
+	w.add("document LIKE ?", `%"outcome":"unknown"%`)
+	return changes.list(ctx, s, s.read, w, "ORDER BY id LIMIT "+w.arg(limit(n)))
+}

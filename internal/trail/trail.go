@@ -168,8 +168,8 @@ func (t *taking) one(o *changes.Observation) error {
 		return err
 	}
 	for _, i := range changes.Refuted(o, of.Changes) {
-		of.Changes[i].Outcome = seaworthy.OutcomeFailed
 		of.touched[i] = true
+		t.nothing(&of.Changes[i])
 	}
 	e := of.Enter(t.source.ID, o, around)
 	t.learn(o, of, e)
@@ -230,8 +230,22 @@ func (t *taking) judge(o *changes.Observation, of *object, e changes.Entry, caus
 		flag(&of.Changes[k], seaworthy.FlagReverted)
 		of.touched[k] = true
 	}
+	t.match(c)
+}
+
+// match holds a change against rules and deployments.
+func (t *taking) match(c *seaworthy.Change) {
 	changes.Match(c, t.rules, t.deployments, t.people.id)
 	t.people.resolve(c, t.deployments)
+}
+
+// nothing notes that nothing came of a request: then it is no change that anybody had to
+// approve.
+func (t *taking) nothing(c *seaworthy.Change) {
+	c.Outcome = seaworthy.OutcomeFailed
+	if c.Match != seaworthy.MatchFolded {
+		t.match(c)
+	}
 }
 
 func flag(c *seaworthy.Change, f seaworthy.Flag) {

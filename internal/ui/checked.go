@@ -50,8 +50,7 @@ func (u *UI) checkedAround(ctx context.Context, p page, c, before, after *seawor
 	default:
 		out.Tracked = true
 	}
-	out.Written = slices.Contains([]string{seaworthy.VerbCreate, seaworthy.VerbUpdate, seaworthy.VerbDelete}, c.Verb) &&
-		c.Outcome != seaworthy.OutcomeDenied && c.Outcome != seaworthy.OutcomeFailed
+	out.Written = slices.Contains([]string{seaworthy.VerbCreate, seaworthy.VerbUpdate, seaworthy.VerbDelete}, c.Verb) && !c.Nothing()
 	if !out.Written || !out.Tracked {
 		return out, nil
 	}

@@ -93,7 +93,9 @@ func never(c *seaworthy.Change, by string) string {
 	switch {
 	case by == seaworthy.SeenByWatch && session:
 		return "A watch shows objects, and neither sessions nor reads."
-	case by == seaworthy.SeenByWatch && (c.Outcome == seaworthy.OutcomeDenied || c.Outcome == seaworthy.OutcomeFailed):
+	case by == seaworthy.SeenByWatch && c.Missing():
+		return "It was there to show what persists, and shows nothing of it: so nothing came of the request."
+	case by == seaworthy.SeenByWatch && c.Nothing():
 		return "Nothing persisted, so there is nothing to see."
 	case by == seaworthy.SeenByWebhook && c.Verb == seaworthy.VerbRead:
 		return "No webhook is asked about reads."

@@ -30,7 +30,7 @@ var did = map[string]string{
 
 func (u *UI) trailRow(p page, n names, c seaworthy.Change) trailRow {
 	row := trailRow{Change: c, Source: n.source(c.SourceID), Person: n.user(c.Actor.Person), What: p0(did[c.Verb], c.Verb), Href: p.To("/changes/", c.ID), Open: c.Unexplained()}
-	row.Attempt = c.Outcome == seaworthy.OutcomeDenied || c.Outcome == seaworthy.OutcomeFailed
+	row.Attempt = c.Nothing()
 	row.Who = p0(c.Actor.Username, "unknown")
 	if parts := strings.Split(c.Actor.Username, ":"); len(parts) == 4 && parts[1] == "serviceaccount" {
 		row.Who, row.Account = parts[3], "service account in "+parts[2]

@@ -49,7 +49,7 @@ func (u *UI) trailOf(ctx context.Context, p *workloadPage, n names, o *store.Cou
 		}
 	}
 	ran := slices.DeleteFunc(slices.Clone(mine), func(c seaworthy.Change) bool {
-		return c.Outcome == seaworthy.OutcomeDenied || c.Outcome == seaworthy.OutcomeFailed || len(c.Images) == 0
+		return c.Nothing() || len(c.Images) == 0
 	})
 	images := imagesIn(o.Excerpt)
 	if len(ran) > 0 {

@@ -81,10 +81,10 @@ func (u *Uplink) Observe(list ...changes.Observation) {
 
 // text is an observation as it is sent. One that is too large says what changed by digests.
 func text(o changes.Observation) ([]byte, error) {
-	out, err := json.Marshal(&o)
+	out, err := o.AppendJSON(nil)
 	if err == nil && len(out) > mostBytes {
 		o.Before, o.After = nil, nil
-		out, err = json.Marshal(&o)
+		out, err = o.AppendJSON(nil)
 	}
 	return out, err
 }

@@ -210,7 +210,7 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	down := w.down
 	w.mu.Unlock()
-	review, readErr := admission.ReadReview(body)
+	review, readErr := admission.ReadReview(bytes.Clone(body)) // it writes over it
 	if err := cmp.Or(err, readErr); err != nil || down {
 		http.Error(rw, fmt.Sprint("not now: ", err), http.StatusServiceUnavailable)
 		return

@@ -93,7 +93,7 @@ func (b *browser) pages() []address {
 		}
 	}
 	for route := range missing {
-		b.t.Logf("%s is not measured: no page leads to one of it", route)
+		b.t.Errorf("%s is not measured: no page leads to one of it", route)
 	}
 	slices.SortFunc(out, func(a, b address) int { return strings.Compare(a.path, b.path) })
 	return out
@@ -131,12 +131,14 @@ func (b *browser) values() map[string]string {
 	c := b.site.company
 	c.lives[3] = make([]life, 8*60+1)
 	f, _, _ := c.finding(3, 8*60)
+	d := release(3, 1)
 	return map[string]string{
 		"source": sourceID(3), "namespace": space(80), "team": teamID(7), "check": b.site.company.checks[20].ID, "control": "workload-isolation", "assignee": "user-07",
 		"kind": "Ingress", "object": f.ObjectID, "waiver": waiverID(3, 2), "text": "ledger-web-9", "overdue": "true", "program": b.site.program.ID,
 		"opened-from": "2026-07-01T00:00:00Z", "opened-to": "2026-02-01T00:00:00Z", "limit": "1000", "name": "ledger", "from": "2026-06-01T00:00:00Z", "to": "2026-06-08T00:00:00Z",
 		"subject": f.ID, "verb": "delete", "actor": "system", "page": "findings", "fingerprint": f.Fingerprint, "as-of": "2026-04-01T00:00:00Z", "days": "90", "due-from": "2026-06-01T00:00:00Z", "due-to": "2026-06-08T00:00:00Z", "until": "2026-08-01T00:00:00Z",
 		"destination": b.first("/api/v1/destinations"), "occurrence": b.first("/api/v1/occurrences"), "sample": b.first(b.fill("/api/v1/populations/{id}/samples")),
+		"image": d.Images[0], "commit": d.Commit[:12], "ticket": d.Ticket, "pullRequest": d.PullURL,
 	}
 }
 
@@ -166,7 +168,7 @@ func (b *browser) lists() []address {
 		}
 		path := b.fill(route)
 		if path == "" {
-			b.t.Logf("%s is not measured: there is nothing to ask for", route)
+			b.t.Errorf("%s is not measured: there is nothing to ask for", route)
 			continue
 		}
 		out = append(out, address{route, path})

@@ -36,6 +36,7 @@ func (s *site) load() {
 		s.signedIn()
 		s.trail()
 		s.notices()
+		s.agents()
 		return
 	}
 	started := time.Now()
@@ -58,6 +59,7 @@ func (s *site) load() {
 	s.afterwards()
 	s.trail()
 	s.notices()
+	s.agents()
 	s.must(os.WriteFile(done, nil, 0o600))
 	s.t.Logf("loaded in %s", time.Since(started).Round(time.Second))
 }

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trail
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/changes"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
+)
+
+// shown are the kinds of Kubernetes itself that every agent watches, by group. Of others it is
+// not known here whether a watch would show them.
+var shown = map[string][]string{
+	"": {
+		"ConfigMap", "LimitRange", "Namespace", "Node", "PersistentVolume", "PersistentVolumeClaim", "Pod", "ReplicationController",
+		"ResourceQuota", "Secret", "Service", "ServiceAccount",
+	},
+	"apps":                      {"DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"},
+	"autoscaling":               {"HorizontalPodAutoscaler"},
+	"batch":                     {"CronJob", "Job"},
+	"networking.k8s.io":         {"Ingress", "IngressClass", "NetworkPolicy"},
+	"policy":                    {"PodDisruptionBudget"},
+	"rbac.authorization.k8s.io": {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"},
+	"scheduling.k8s.io":         {"PriorityClass"},
+	"storage.k8s.io":            {"StorageClass"},
+}
+
+// Missing says of requests that went on record from one moment up to another, and of which the
+// webhook alone told, that nothing came of them, where the watch was there to show what
+// persists and shows nothing: the API server refused them later. Whatever place tells of one
+// after all knows better. Where nothing was there to show it, that stays unknown; so does
+// what came of a deletion, which may take days, and of sessions.
+func Missing(ctx context.Context, c Config, from, to time.Time) error {
+	for after := ""; ; {
+		list, err := c.Store.Unconfirmed(ctx, from, to, after, lot)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		after = list[len(list)-1].ID
+		watches := map[string]*watch{}
+		for i := range list {
+			one := &list[i]
+			w := watches[one.SourceID]
+			if w == nil {
+				if w, err = watchOf(ctx, c.Store, one.SourceID); err != nil {
+					return err
+				}
+				watches[one.SourceID] = w
+			}
+			if !unconfirmed(one) || !w.shows(one) {
+				continue
+			}
+			if err := c.Store.Write(ctx, "system", func(tx *store.Tx) error { return miss(tx, c, one.SourceID, one.ID) }); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// unconfirmed tells whether a watch would show what came of a request, and none did yet.
+func unconfirmed(c *seaworthy.Change) bool {
+	return c.Outcome == seaworthy.OutcomeUnknown && (c.Verb == seaworthy.VerbCreate || c.Verb == seaworthy.VerbUpdate) && c.Object.Subresource == "" &&
+		slices.Contains(shown[c.Object.Group()], c.Object.Kind) &&
+		!slices.ContainsFunc(c.Sightings, func(s seaworthy.Sighting) bool { return s.By != seaworthy.SeenByWebhook })
+}
+
+// watch is when a cluster was watched, as far as is known.
+type watch struct {
+	beats []store.AgentInstance
+	gaps  []seaworthy.Gap
+}
+
+func watchOf(ctx context.Context, s *store.Store, source string) (*watch, error) {
+	beats, err := s.AgentInstances(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	w := &watch{beats: beats}
+	for _, kind := range [...]string{store.GapWatch, store.GapAgent, store.GapMessages} {
+		page, err := s.Gaps(ctx, store.GapFilter{Source: source, Kind: kind, From: s.Now().Add(-maxPast), Limit: lot})
+		if err != nil {
+			return nil, err
+		}
+		w.gaps = append(w.gaps, page.Items...)
+	}
+	return w, nil
+}
+
+// shows tells whether the watch was there before and after a request, whether it shows such
+// objects, and whether all that it saw until then has arrived. All times are of agents'
+// clocks.
+func (w *watch) shows(c *seaworthy.Change) bool {
+	from, to := c.At.Add(-changes.Window), c.At.Add(changes.Window)
+	if slices.ContainsFunc(w.gaps, func(g seaworthy.Gap) bool { return !g.From.After(to) && (g.To.IsZero() || !g.To.Before(from)) }) {
+		return false
+	}
+	return slices.ContainsFunc(w.beats, func(i store.AgentInstance) bool {
+		b := &i.Beat
+		_, kind := b.Unlisted[c.Object.Kind]
+		_, version := b.Unlisted[c.Object.APIVersion]
+		return b.Leader && !b.Watching.IsZero() && b.Watching.Before(from) && b.At.After(to) && !kind && !version &&
+			b.Places[seaworthy.SeenByWatch].State == seaworthy.PlaceWorks && b.Waiting[seaworthy.StreamChanges] == 0
+	})
+}
+
+// miss notes that nothing came of one request, unless something tells of it by now. A write of
+// the same object that no webhook told of may be it in another form.
+func miss(tx *store.Tx, cfg Config, source, id string) (err error) {
+	if err := tx.Taking(source); err != nil {
+		return err
+	}
+	c, err := tx.Change(id)
+	if err != nil || !unconfirmed(&c) {
+		return err
+	}
+	t := &taking{c: cfg, tx: tx, objects: map[string]*object{}}
+	of, err := t.object(&c.Object.Object)
+	if err != nil {
+		return err
+	}
+	for _, list := range [...][]seaworthy.Change{of.Changes, of.Folded} {
+		if slices.ContainsFunc(list, func(o seaworthy.Change) bool {
+			return o.ID != c.ID && o.Verb == c.Verb && !seen(&o, seaworthy.SeenByWebhook) && !o.Nothing() && o.At.Sub(c.At).Abs() <= changes.Window
+		}) {
+			return nil
+		}
+	}
+	if t.rules, err = tx.ChangeRules(); err != nil {
+		return err
+	}
+	if t.deployments, err = tx.DeploymentsDuring(source, c.At.Add(-changes.Leeway), c.At.Add(changes.Leeway)); err != nil {
+		return err
+	}
+	if t.people, err = peopleOf(tx, source); err != nil {
+		return err
+	}
+	c.Unseen = append(c.Unseen, seaworthy.SeenByWatch)
+	t.nothing(&c)
+	return tx.PutChange(&c)
+}
