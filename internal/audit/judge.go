@@ -176,7 +176,7 @@ func (o *observed) inScope(source, namespace string) bool {
 
 // judgeWindow judges the occurrences of one window and keeps what shows it.
 func (a *Audit) judgeWindow(ctx context.Context, s *state, seen *observed, list []seaworthy.Occurrence) error {
-	var before, judged []seaworthy.Occurrence
+	var out []verdict
 	for _, o := range list {
 		now := o
 		of := seen.of(o.ProgramID)
@@ -192,16 +192,25 @@ func (a *Audit) judgeWindow(ctx context.Context, s *state, seen *observed, list 
 				return err
 			}
 			now.ProgramID = seaworthy.OfNoProgram
-			before, judged = append(before, own...), append(judged, own...)
+			for _, v := range own {
+				out = append(out, verdict{before: v, now: v})
+			}
 		}
-		before, judged = append(before, o), append(judged, now)
+		out = append(out, verdict{before: o, now: now})
 	}
-	return a.keep(ctx, s, seen, before, judged)
+	return a.keep(ctx, s, seen, out)
+}
+
+// verdict is an occurrence as it was and as it came to be. Where its result was not judged
+// but is that of another occurrence, like is the id of that one.
+type verdict struct {
+	before, now seaworthy.Occurrence
+	like        string
 }
 
 // keep writes what occurrences came to, unless somebody else changed them in between, and
 // what shows it.
-func (a *Audit) keep(ctx context.Context, s *state, seen *observed, before, judged []seaworthy.Occurrence) error {
+func (a *Audit) keep(ctx context.Context, s *state, seen *observed, list []verdict) error {
 	runs, err := a.runsOf(ctx, seen)
 	if err != nil {
 		return err
@@ -214,25 +223,37 @@ func (a *Audit) keep(ctx context.Context, s *state, seen *observed, before, judg
 	if err != nil {
 		return err
 	}
+	shown, err := a.evidenceLike(ctx, list)
+	if err != nil {
+		return err
+	}
 	return a.store.Write(ctx, "system", func(tx *store.Tx) error {
 		var kept []seaworthy.Occurrence
-		for i, o := range judged {
-			changed, err := changedSince(tx, before[i])
+		copies := map[string][]string{} // ids by the id of what they are like
+		for _, v := range list {
+			changed, err := changedSince(tx, v.before)
 			if err != nil {
 				return err
 			}
-			if changed || o == before[i] && o.ID != "" {
+			o := v.now
+			if changed || o == v.before && o.ID != "" {
 				continue
 			}
-			was := before[i]
+			was := v.before
 			was.ProgramID = o.ProgramID
 			shown := o.ID != "" && o == was // before, by the same reports
 			if err := tx.PutOccurrence(&o, lateAt(s.version(o), o.DueAt)); err != nil {
 				return err
 			}
-			if !shown {
+			switch {
+			case v.like != "":
+				copies[v.like] = append(copies[v.like], o.ID)
+			case !shown:
 				kept = append(kept, o)
 			}
+		}
+		if err := keepLike(tx, shown, copies); err != nil {
+			return err
 		}
 		if err := a.keepTrail(tx, s, seen, trails, kept); err != nil {
 			return err

@@ -168,66 +168,56 @@ func inProduction(v seaworthy.DeclaredSource) bool {
 // addApartIn adds them for one window, for all programs at once: none is without a result in
 // between. What a program counted so far stays what it is, with its evidence.
 func (a *Audit) addApartIn(ctx context.Context, s *state, seen *observed, p seaworthy.Program, list []seaworthy.Occurrence) error {
-	var out verdicts
+	var out []verdict
 	for _, o := range list {
 		if !a.byMachine(s.version(o), o) {
 			continue
 		}
-		programs := []seaworthy.Program{p}
+		anew := []seaworthy.Program{p}
 		if o.ProgramID != seaworthy.OfNoProgram {
-			programs = nil
-			for _, q := range seen.programs {
-				same, err := a.counted(ctx, seen, q, o)
-				if err != nil {
-					return err
-				}
-				if !same {
-					programs = append(programs, q)
-					continue
-				}
+			counted, others, err := a.counted(ctx, seen, o)
+			if err != nil {
+				return err
+			}
+			for _, q := range counted {
 				own := o
 				own.ID, own.ProgramID = "", q.ID
-				out.copy(own, o.ID)
+				out = append(out, verdict{before: own, now: own, like: o.ID})
 			}
+			anew = others
 		}
-		own, err := a.apart(ctx, s, seen, o, programs)
+		own, err := a.apart(ctx, s, seen, o, anew)
 		if err != nil {
 			return err
 		}
+		for _, v := range own {
+			out = append(out, verdict{before: v, now: v})
+		}
 		of := o
 		of.ProgramID = seaworthy.OfNoProgram
-		for _, v := range own {
-			out.add(v, v)
-		}
-		out.add(o, of)
+		out = append(out, verdict{before: o, now: of})
 	}
 	return a.keep(ctx, s, seen, out)
 }
 
-// counted tells whether a program looked at the same when an occurrence of all programs was
-// judged as it does now. Then the result is its own, whatever has become known since.
-func (a *Audit) counted(ctx context.Context, seen *observed, p seaworthy.Program, o seaworthy.Occurrence) (bool, error) {
-	if p.CreatedAt.After(o.UpdatedAt) {
-		return false, nil
+// counted sorts the programs of a window: those for which an occurrence was judged, since
+// they looked at the same then as they do now, and the others. For the first its result
+// stands, whatever has become known since.
+func (a *Audit) counted(ctx context.Context, seen *observed, o seaworthy.Occurrence) (counted, others []seaworthy.Program, err error) {
+	for _, p := range seen.programs {
+		if !p.CreatedAt.Before(o.UpdatedAt) {
+			others = append(others, p)
+			continue
+		}
+		then, err := a.store.ProgramAsOf(ctx, p.ID, o.UpdatedAt)
+		if err != nil {
+			return nil, nil, err
+		}
+		if then.HasOccurrence(o) && looks(then, seen.sources) == looks(p, seen.sources) {
+			counted = append(counted, p)
+		} else {
+			others = append(others, p)
+		}
 	}
-	then, err := a.store.ProgramAsOf(ctx, p.ID, o.UpdatedAt)
-	if err != nil {
-		return false, err
-	}
-	return then.HasOccurrence(o) && looks(then, seen.sources) == looks(p, seen.sources), nil
+	return counted, others, nil
 }
-
-// verdicts are occurrences as they were and as they are to be. Where one is a copy of
-// another, like is that one's id.
-type verdicts []struct {
-	before, now seaworthy.Occurrence
-	like        string
-}
-
-func (v *verdicts) add(before, now seaworthy.Occurrence) {
-	*v = append(*v, struct {
-		before, now seaworthy.Occurrence
-		like        string
-	}{before, now, ""})
-}
-

@@ -194,3 +194,73 @@ func TestALaterProgramIsJudgedByTheTrail(t *testing.T) {
 		}
 	})
 }
+
+// What a program counted before another one came stays as it is, with its evidence, even
+// where something else would come of it by now.
+func TestALaterProgramLeavesResultsAsTheyAre(t *testing.T) {
+	each(t, small(), func(c *company) {
+		c.cluster("prod-eu", seaworthy.Production)
+		c.cluster("prod-us", seaworthy.Production)
+		europe := c.programOf("Europe", "prod-eu")
+		c.now = date("2026-01-05T12:00")
+		c.report("prod-eu")
+		c.at("2026-01-06T02:00")
+		const control, day = "pod-security", "2026-01-05"
+		was := c.dayOf(control, day)
+		showed, err := c.store.EvidenceList(c.t.Context(), store.EvidenceFilter{Occurrence: was.ID})
+		c.must(err)
+		if len(showed) != 1 || c.results(europe, control)[day] != "performed as expected" {
+			c.t.Fatalf("%+v with %d pieces of evidence, want it performed by one report", was, len(showed))
+		}
+		// By a report of the same day that came later it would deviate: that was judged.
+		c.now = date("2026-01-06T02:30")
+		c.report("prod-eu", status("no-privileged", seaworthy.StatusError), func(r *seaworthy.Run) { r.FinishedAt = date("2026-01-05T18:00") })
+		c.at("2026-01-06T02:40")
+		america := c.programOf("America", "prod-us", "prod-eu")
+		c.at("2026-01-06T03:00")
+		if got := c.results(america, control)[day]; got != "missed no data" {
+			c.t.Errorf("America: %q, want no data of its second cluster", got)
+		}
+		list, err := c.store.AllOccurrences(c.t.Context(), store.OccurrenceFilter{Control: control, Program: europe.ID})
+		c.must(err)
+		for _, o := range list {
+			if o.From.Format("2006-01-02") != day {
+				continue
+			}
+			want := was
+			want.ID, want.ProgramID, want.UpdatedAt = o.ID, europe.ID, o.UpdatedAt
+			if o != want {
+				c.t.Errorf("Europe:\n%+v, it was\n%+v", o, want)
+			}
+			shows, err := c.store.EvidenceList(c.t.Context(), store.EvidenceFilter{Occurrence: o.ID})
+			c.must(err)
+			if len(shows) != 1 || shows[0].RunID != showed[0].RunID || shows[0].Digest != showed[0].Digest {
+				c.t.Errorf("it is shown by %+v, was by %+v", shows, showed)
+			}
+		}
+	})
+}
+
+// Programs that look at the same production clusters share results, whatever else is in
+// their scopes.
+func TestProgramsThatDifferBesideProductionShareResults(t *testing.T) {
+	each(t, small(), func(c *company) {
+		c.cluster("prod-eu", seaworthy.Production)
+		c.cluster("staging", seaworthy.Staging)
+		one := c.programOf("One", "prod-eu")
+		c.now = date("2026-01-05T12:00")
+		c.report("prod-eu")
+		c.at("2026-01-06T02:00")
+		was := c.dayOf("pod-security", "2026-01-05")
+		two := c.programOf("Two", "prod-eu", "staging")
+		c.at("2026-01-06T03:00")
+		if got := c.dayOf("pod-security", "2026-01-05"); got != was {
+			c.t.Errorf("%+v, it was %+v", got, was)
+		}
+		for _, p := range []seaworthy.Program{one, two} {
+			if got := c.results(p, "pod-security")["2026-01-05"]; got != "performed as expected" {
+				c.t.Errorf("%s: %q", p.Name, got)
+			}
+		}
+	})
+}

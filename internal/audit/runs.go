@@ -64,6 +64,53 @@ func (a *Audit) keepRuns(tx *store.Tx, s *state, seen *observed, runs []seaworth
 	return nil
 }
 
+// evidenceLike reads the evidence of the occurrences whose results others take over, each
+// piece once.
+func (a *Audit) evidenceLike(ctx context.Context, list []verdict) ([]seaworthy.Evidence, error) {
+	var out []seaworthy.Evidence
+	asked, have := map[string]bool{"": true}, map[string]bool{}
+	for _, v := range list {
+		if asked[v.like] {
+			continue
+		}
+		asked[v.like] = true
+		for f := (store.EvidenceFilter{Occurrence: v.like, Limit: 1000}); ; {
+			page, err := a.store.EvidenceList(ctx, f)
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range page {
+				if !have[e.ID] && e.ErasedAt.IsZero() {
+					have[e.ID], out = true, append(out, e)
+				}
+			}
+			if len(page) < f.Limit {
+				break
+			}
+			f.Before = page[len(page)-1].ID
+		}
+	}
+	return out, nil
+}
+
+// keepLike adds evidence once more, for the copies of the occurrences that it is of.
+func keepLike(tx *store.Tx, list []seaworthy.Evidence, copies map[string][]string) error {
+	for _, e := range list {
+		of := e.Occurrences
+		e.Controls, e.Occurrences = nil, nil
+		for _, id := range of {
+			e.Occurrences = append(e.Occurrences, copies[id]...)
+		}
+		if len(e.Occurrences) == 0 {
+			continue
+		}
+		if err := tx.AddEvidence(&e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // saysSomething tells whether a run judged any check of a control.
 func saysSomething(run seaworthy.Run, c seaworthy.TrackedControl) bool {
 	return slices.ContainsFunc(run.Checks, func(r seaworthy.CheckResult) bool {
