@@ -3,6 +3,7 @@
 package uplink
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -79,14 +80,20 @@ func (u *Uplink) Observe(list ...changes.Observation) {
 	}
 }
 
+// drafts are texts of observations, to be written over.
+var drafts = sync.Pool{New: func() any { return new([]byte) }}
+
 // text is an observation as it is sent. One that is too large says what changed by digests.
 func text(o changes.Observation) ([]byte, error) {
-	out, err := o.AppendJSON(nil)
-	if err == nil && len(out) > mostBytes {
+	draft := drafts.Get().(*[]byte)
+	out, err := o.AppendJSON((*draft)[:0])
+	if err == nil && len(out) > mostBytes { // too large to be kept for the next one, too
 		o.Before, o.After = nil, nil
-		out, err = o.AppendJSON(nil)
+		return o.AppendJSON(nil)
 	}
-	return out, err
+	*draft = out
+	defer drafts.Put(draft)
+	return bytes.Clone(out), err
 }
 
 // observations writes a lot, or notes from when on the trail misses something.
