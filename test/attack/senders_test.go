@@ -8,7 +8,9 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"time"
@@ -17,7 +19,9 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/auth"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
+	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
 // sends is a world into which somebody writes texts wherever there is room for some.
@@ -218,4 +222,22 @@ func into[T any](s *sends, body string) (v T) {
 	d := json.NewDecoder(bytes.NewReader([]byte(body)))
 	s.must(d.Decode(&v))
 	return v
+}
+
+// factors gives the owner a passkey with a name, and has somebody come from a provider of
+// single sign-on that says whatever it likes of them: neither goes through the API.
+func (s *sends) factors(number int) {
+	s.T.Helper()
+	s.write(func(tx *store.Tx) error {
+		return tx.PutCredential(store.Credential{
+			UserID: s.Users[seaworthy.Owner].ID, Kind: "passkey", ID: fmt.Sprint("passkey-", number), Name: s.at("passkey.name"), Secret: []byte("{}"), Created: tx.At,
+		})
+	})
+	r := httptest.NewRequest(http.MethodGet, s.URL+"/", http.NoBody).WithContext(s.T.Context())
+	r.Header.Set("User-Agent", s.at("external.browser"))
+	_, err := s.Auth.SignInExternal(httptest.NewRecorder(), r, auth.External{
+		Issuer: "https://id.example.com/" + s.at("external.issuer"), Subject: s.at("external.subject"), Email: fmt.Sprintf("from-elsewhere-%d@harbour.example", number), Verified: true,
+		Name: s.at("external.name"), Managed: true, Role: seaworthy.Viewer,
+	}, auth.ExternalPolicy{Create: true, TrustSecondFactor: true})
+	s.must(err)
 }

@@ -282,3 +282,12 @@ func (t *tour) hidden() (lines []string) {
 	slices.Sort(lines)
 	return lines
 }
+
+// mustShow fails where fields came out nowhere: then nobody knows what would become of them.
+func (t *tour) mustShow(names ...string) {
+	for _, name := range names {
+		if n, known := t.marks.numbers[name]; !known || !t.shown[n] {
+			t.Errorf("%s came out nowhere", name)
+		}
+	}
+}
