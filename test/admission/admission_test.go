@@ -4,7 +4,7 @@ package admission
 
 import (
 	"bytes"
-	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"os"
@@ -212,9 +212,10 @@ func TestSightingsAreWhatPersists(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(told) != 1 {
+			if len(told) == 0 || len(told) > 1 && what == "creation" {
 				t.Fatalf("%s of %s: the trail was told %d times", what, path, len(told))
 			}
+			told = told[len(told)-1:] // the server asks again when its cache was behind
 			if got, want := told[0].Object.Content, changes.Digest(changes.Redact(stored, key)); got != want {
 				t.Errorf("%s of %s: the webhook saw %s\nand stored is %s\n%v\n%v", what, path, got, want, told[0].After, changes.Redact(stored, key))
 			}
@@ -295,17 +296,8 @@ func TestCertificatesTakeOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bundle := base64.StdEncoding.EncodeToString(slices.Concat(w.pairs.Authorities(), next.Authorities()))
-	patch := fmt.Appendf(nil, `[{"op":"replace","path":"/webhooks/0/clientConfig/caBundle","value":%q},{"op":"replace","path":"/webhooks/1/clientConfig/caBundle","value":%[1]q}]`, bundle)
-	hooks := w.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
-	if _, err := hooks.Patch(t.Context(), "seaworthy", types.JSONPatchType, patch, metav1.PatchOptions{}); err != nil {
-		t.Fatal(err)
-	}
 	probe := call{path: pods, body: pod("rotated", true), dryRun: true}
-	for range 30 { // the authorities have to reach the API server before they are needed
-		w.refused(probe, "privileged-container")
-		time.Sleep(100 * time.Millisecond)
-	}
+	w.trust(probe, w.pairs, next)
 	w.pairs = next
 	w.cert.Set(next)
 	w.server.SetKeepAlivesEnabled(false) // each request is a new connection
@@ -317,6 +309,34 @@ func TestCertificatesTakeOver(t *testing.T) {
 	if w.handshakes.Load() == before {
 		t.Error("the API server never met the new certificate")
 	}
+}
+
+// trust has the API server trust these authorities, and waits until it does: by the path on
+// which it asks for what is refused it shows which configuration it goes by.
+func (w *world) trust(probe call, pairs ...admission.Pairs) {
+	w.t.Helper()
+	var all []byte
+	for _, p := range pairs {
+		all = append(all, p.Authorities()...)
+	}
+	w.tries++
+	path := fmt.Sprintf("/trust-%d", w.tries)
+	var patch []object
+	for i := range 2 {
+		at := fmt.Sprintf("/webhooks/%d/clientConfig/", i)
+		patch = append(patch, object{"op": "replace", "path": at + "caBundle", "value": all}, object{"op": "replace", "path": at + "url", "value": strings.TrimSuffix(w.url, "/") + path})
+	}
+	raw, err := json.Marshal(patch)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Patch(w.t.Context(), "seaworthy", types.JSONPatchType, raw, metav1.PatchOptions{}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until("the API server goes by the new configuration", func() bool {
+		w.refused(probe, "privileged-container")
+		return w.path.Load() == path
+	})
 }
 
 // TestCertificatesOfFiles: the door shows the certificate of files that something else
@@ -346,25 +366,8 @@ func TestCertificatesOfFiles(t *testing.T) {
 		return p
 	}
 	probe := call{path: pods, body: pod("files", true), dryRun: true}
-	trust := func(p ...admission.Pairs) {
-		t.Helper()
-		var all []byte
-		for _, one := range p {
-			all = append(all, one.Authorities()...)
-		}
-		bundle := base64.StdEncoding.EncodeToString(all)
-		patch := fmt.Appendf(nil, `[{"op":"replace","path":"/webhooks/0/clientConfig/caBundle","value":%q},{"op":"replace","path":"/webhooks/1/clientConfig/caBundle","value":%[1]q}]`, bundle)
-		if _, err := w.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Patch(t.Context(), "seaworthy", types.JSONPatchType, patch, metav1.PatchOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		for range 30 { // it has to reach the API server before it is needed
-			w.refused(probe, "privileged-container")
-			time.Sleep(100 * time.Millisecond)
-		}
-	}
 	first, second := fresh(), fresh()
-	own := w.pairs
-	trust(own, first, second)
+	w.trust(probe, w.pairs, first, second)
 	write(first)
 	files, err := admission.FromFiles(cert, key, nil)
 	if err != nil {
@@ -374,7 +377,7 @@ func TestCertificatesOfFiles(t *testing.T) {
 		t.Helper()
 		w.server.SetKeepAlivesEnabled(false)
 		defer w.server.SetKeepAlivesEnabled(true)
-		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 			w.refused(probe, "privileged-container")
 			if got := w.shown.Load(); got != nil && bytes.Equal(got.Certificate[0], leaf(t, want)) {
 				return

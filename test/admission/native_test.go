@@ -130,22 +130,49 @@ func (w *world) keepParams() {
 	}
 }
 
+// settled waits until the API server goes by every policy and binding that was made: it takes
+// up all that it knows of at once, and learns of them one after the other, of the one that is
+// made here last.
+func (w *world) settled() {
+	w.t.Helper()
+	w.tries++
+	name := fmt.Sprintf("settled-%d", w.tries)
+	for _, made := range []struct {
+		resource string
+		body     object
+	}{
+		{"validatingadmissionpolicies", object{"kind": "ValidatingAdmissionPolicy", "spec": object{
+			"matchConstraints": object{"resourceRules": []any{object{"apiGroups": []any{""}, "apiVersions": []any{"v1"}, "operations": []any{"CREATE"}, "resources": []any{"pods"}}}},
+			"auditAnnotations": []any{object{"key": "seen", "valueExpression": "'yes'"}},
+		}}},
+		{"validatingadmissionpolicybindings", object{"kind": "ValidatingAdmissionPolicyBinding", "spec": object{"policyName": name, "validationActions": []any{"Audit"}}}},
+	} {
+		path := registration + made.resource
+		made.body["apiVersion"], made.body["metadata"] = "admissionregistration.k8s.io/v1", object{"name": name}
+		w.must(call{path: path, body: made.body})
+		defer w.do(call{verb: "DELETE", path: path + "/" + name})
+	}
+	w.until("the API server goes by the newest policy", func() bool {
+		w.tries++
+		id := fmt.Sprintf("settling-%d", w.tries)
+		w.do(call{path: pods, body: pod("probe", false), dryRun: true, id: id})
+		return annotationsOf(w.t, id)[name+"/seen"] == "yes"
+	})
+}
+
 // awaitPolicies waits until the API server judges by the policies: it takes them up all
 // at once, and the one here that needs parameters last.
 func (w *world) awaitPolicies() {
 	w.t.Helper()
+	w.settled()
 	probe := pod("probe", true)
-	for i := 0; i < 600; i++ {
-		id := fmt.Sprintf("probe-%d", i)
+	w.until("the server judges by the policies", func() bool {
+		w.tries++
+		id := fmt.Sprintf("probe-%d", w.tries)
 		w.must(call{path: pods, body: probe, dryRun: true, id: id})
-		native := annotations(w.t)[id]
-		if native["seaworthy-privileged-container/offending"] != "" && native["seaworthy-image-registry-not-allowed/offending"] != "" && native["seaworthy-image-registry-blocked/offending"] != "" {
-			time.Sleep(2 * time.Second)
-			return
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	w.t.Fatal("the server does not judge by the policies")
+		native := annotationsOf(w.t, id)
+		return native["seaworthy-privileged-container/offending"] != "" && native["seaworthy-image-registry-not-allowed/offending"] != "" && native["seaworthy-image-registry-blocked/offending"] != ""
+	})
 }
 
 // place is where an object is created.

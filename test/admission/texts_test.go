@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/yaml"
@@ -81,6 +80,7 @@ type said struct {
 // await waits until every policy is taken up: the last of its bindings is.
 func (x *texts) await() {
 	x.t.Helper()
+	x.settled()
 	probe := pod("probe", true)
 	probe["metadata"].(object)["labels"] = object{asks: "privileged-container.deny"}
 	x.until("the policies refuse", func() bool { return nativelyRefused(x.world, call{path: pods, body: probe, dryRun: true}) })
@@ -89,7 +89,6 @@ func (x *texts) await() {
 		_, warned, _ := x.do(call{path: pods, body: probe, dryRun: true})
 		return len(warned) > 0
 	})
-	time.Sleep(2 * time.Second)
 }
 
 // ask has both doors judge an object by one check, in both modes, and tells whether the API

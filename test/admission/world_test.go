@@ -89,6 +89,7 @@ type world struct {
 	server *http.Server
 	// handshakes counts the certificates that were handed out.
 	handshakes atomic.Int64
+	path       atomic.Value // of the webhook, as it was last asked
 	// serving is what shows certificates, shown the one that it showed last.
 	serving atomic.Pointer[admission.Certificate]
 	shown   atomic.Pointer[tls.Certificate]
@@ -206,6 +207,7 @@ func restClient(t *testing.T, config *rest.Config) rest.Interface {
 
 // serve notes what is asked and lets the door answer.
 func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
+	w.path.Store(r.URL.Path)
 	body, err := io.ReadAll(r.Body)
 	w.mu.Lock()
 	down := w.down
@@ -226,12 +228,13 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 // install applies the configuration of a guard and waits until the API server asks.
 func (w *world) install(g *admission.Guard) {
 	w.t.Helper()
-	c := g.Configuration(admission.Reach{Trail: true, Client: admissionregistration.WebhookClientConfig{URL: &w.url, CABundle: w.pairs.Authorities()}})
+	const slow = 30 // seconds: what comes of a machine where much else runs is not what is tried here
+	c := g.Configuration(admission.Reach{Trail: true, Timeout: slow, Client: admissionregistration.WebhookClientConfig{URL: &w.url, CABundle: w.pairs.Authorities()}})
 	hooks := w.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
 	if _, err := hooks.Create(w.t.Context(), c, metav1.CreateOptions{}); err != nil {
 		w.t.Fatal(err)
 	}
-	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		asked := w.asked(func() {
 			w.do(call{path: "/api/v1/namespaces/shop/configmaps", dryRun: true, body: object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "probe"}}})
 		})
@@ -394,7 +397,7 @@ func annotations(t *testing.T) map[string]map[string]string {
 // answer.
 func annotationsOf(t *testing.T, id string) map[string]string {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if found, ok := annotations(t)[id]; ok {
 			return found
 		}
