@@ -180,7 +180,7 @@ const (
 	MatchVerified  Match = "verified"     // the git host says that someone else approved
 	MatchClaimed   Match = "claimed"      // a deployment, a revision or an annotation says so
 	MatchOutOfBand Match = "out-of-band"  // nothing says so, or something contradicts it
-	MatchExempt    Match = "not required" // a rule of the cluster says that it needs none
+	MatchExempt    Match = "not required" // a rule of the cluster says so, or nothing came of it
 	MatchFolded    Match = "controller"   // the cluster's own work: no spec and no RBAC written
 )
 
@@ -199,7 +199,8 @@ type Change struct {
 	EditsLeftOut int        `json:"editsLeftOut,omitempty"`
 	Sightings    []Sighting `json:"sightings"`
 	// Unseen names the places that should have seen it and did not: a change that the
-	// webhook did not see has bypassed admission.
+	// webhook did not see has bypassed admission, one that the watch did not see came to
+	// nothing.
 	Unseen []string `json:"unseen,omitempty"`
 	// Images are those that the object runs after the change.
 	Images []string `json:"images,omitempty"`
@@ -256,7 +257,16 @@ func (c *Change) Ran(p ChangedPod, first bool) {
 
 // Unexplained tells whether somebody has to say why it was made.
 func (c *Change) Unexplained() bool {
-	return c.Match == MatchOutOfBand && c.Explained == nil && c.Outcome != OutcomeDenied && c.Outcome != OutcomeFailed
+	return c.Match == MatchOutOfBand && c.Explained == nil && !c.Nothing()
+}
+
+// Nothing tells whether nothing came of it: it was denied, or did not persist.
+func (c *Change) Nothing() bool { return c.Outcome == OutcomeDenied || c.Outcome == OutcomeFailed }
+
+// Missing tells whether it counts as failed because the watch, which was there to show what
+// persists, does not show it.
+func (c *Change) Missing() bool {
+	return c.Outcome == OutcomeFailed && slices.Contains(c.Unseen, SeenByWatch)
 }
 
 // Session tells whether somebody acted inside a pod or through it.

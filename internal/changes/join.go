@@ -123,7 +123,7 @@ func tells(o *Observation, c *seaworthy.Change) bool {
 		return true // an object goes once, even if it takes days and two events
 	case seenBy(c, o.By) || o.Actor.Username != "" && c.Actor.Username != "" && o.Actor.Username != c.Actor.Username:
 		return false
-	case (o.Outcome == seaworthy.OutcomeDenied) != (c.Outcome == seaworthy.OutcomeDenied) && certain(o.Outcome) && certain(c.Outcome):
+	case (o.Outcome == seaworthy.OutcomeDenied) != (c.Outcome == seaworthy.OutcomeDenied) && certain(o.Outcome) && certain(c.Outcome) && !c.Missing():
 		return false
 	case o.Verb != seaworthy.VerbDelete && !oneVersion(a, b) && (unlike(a.ResourceVersion, b.ResourceVersion) || !o.Relisted && !relisted(c) && unlike(a.Previous, b.Previous) || unlike(a.Content, b.Content)):
 		return false

@@ -108,8 +108,13 @@ const bypassLookback = time.Hour
 // there says when its webhook was to be asked only when it is back.
 const bypassAgain = 5 * time.Minute
 
+// missingAgain is how much later what came of a request is looked at for the last time: what
+// the watch saw may have waited for the server.
+const missingAgain = time.Hour
+
 // bypassed marks the changes about which no webhook was asked, each once the webhook had
-// time to tell of it.
+// time to tell of it; and of those that the webhook alone told of it says that nothing came of
+// them, where the watch would have shown it.
 func (s *Server) bypassed() func(context.Context) error {
 	var done time.Time
 	return func(ctx context.Context) error {
@@ -124,6 +129,11 @@ func (s *Server) bypassed() func(context.Context) error {
 			done = now.Add(-bypassLookback)
 		}
 		to := now.Add(-trail.BypassAfter)
+		for _, ago := range [...]time.Duration{0, bypassAgain, missingAgain} {
+			if err := trail.Missing(ctx, trail.Config{Store: s.store}, done.Add(-agentRound-ago), to.Add(-ago)); err != nil {
+				return err
+			}
+		}
 		for _, ago := range [...]time.Duration{0, bypassAgain} {
 			if err := trail.Bypassed(ctx, trail.Config{Store: s.store}, done.Add(-agentRound-ago), to.Add(-ago)); err != nil {
 				return err

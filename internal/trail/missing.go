@@ -117,7 +117,7 @@ func miss(tx *store.Tx, cfg Config, source, id string) (err error) {
 	if err != nil || !unconfirmed(&c) {
 		return err
 	}
-	t := &taking{c: cfg, tx: tx, objects: map[string]*object{}}
+	t := &taking{c: cfg, tx: tx, source: seaworthy.DeclaredSource{ID: source}, objects: map[string]*object{}}
 	of, err := t.object(&c.Object.Object)
 	if err != nil {
 		return err
