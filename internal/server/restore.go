@@ -71,12 +71,17 @@ func (s *Server) emptyData() error {
 // has is refused.
 func (s *Server) unpack(ctx context.Context, t *tar.Reader) (m Manifest, err error) {
 	bad := func(err error) error { return seaworthy.Invalid("this is no whole backup: %v", err) }
-	head, err := t.Next()
-	if err != nil || head.Name != backupManifest {
-		return m, bad(errors.Join(errors.New("it does not begin with "+backupManifest), err))
+	switch head, err := t.Next(); {
+	case err != nil:
+		return m, bad(fmt.Errorf("it does not begin with %s: %w", backupManifest, err))
+	case head.Name != backupManifest:
+		return m, bad(fmt.Errorf("it begins with %q instead of %s", head.Name, backupManifest))
 	}
-	if err := json.NewDecoder(io.LimitReader(t, 1<<20)).Decode(&m); err != nil || m.Format != backupFormat {
-		return m, bad(errors.Join(fmt.Errorf("its format is %q", m.Format), err))
+	if err := json.NewDecoder(io.LimitReader(t, 1<<20)).Decode(&m); err != nil {
+		return m, bad(fmt.Errorf("read %s: %w", backupManifest, err))
+	}
+	if m.Format != backupFormat {
+		return m, bad(fmt.Errorf("its format is %q, want %q", m.Format, backupFormat))
 	}
 	if (m.Engine == "SQLite") != (s.config.Database == "") {
 		return m, seaworthy.Invalid("the backup is of a server on %s; restore its database first and name it with --database, or leave --database out for SQLite", m.Engine)
