@@ -74,6 +74,7 @@ func TestAnAdministratorActsUnseen(t *testing.T) {
 		}
 		return nil
 	})
+	leaving := time.Now().Add(-time.Minute)
 	kept := jane.must(http.MethodGet, hooks+"/"+name, nil)
 	jane.must(http.MethodDelete, hooks+"/"+name, nil)
 	jane.must(http.MethodPatch, workloads+"/"+name, scaled(0))
@@ -94,7 +95,7 @@ func TestAnAdministratorActsUnseen(t *testing.T) {
 	}
 	jane.must(http.MethodPatch, deployments+"/web", scaled(7))
 	jane.must(http.MethodPatch, deployments+"/web", scaled(2))
-	w.noticed(w.begun(store.GapAgent, began.Add(-time.Minute))) // outside of the cluster
+	w.noticed(w.begun(store.GapAgent, leaving)) // outside of the cluster
 	ended := time.Now()
 	delete(kept["metadata"].(object), "resourceVersion")
 	delete(kept["metadata"].(object), "uid")
@@ -107,7 +108,7 @@ func TestAnAdministratorActsUnseen(t *testing.T) {
 			if err := w.covered([]blind{{place, began, ended, "the agent was scaled to zero"}}); err != nil {
 				return err
 			}
-			if g := w.gap(place, "", began.Add(-time.Minute)); g == nil || g.Reason == "" {
+			if g := w.gap(place, "", leaving); g == nil || g.Reason == "" {
 				return fmt.Errorf("nothing is said of the %s:\n%s", place, listed(w.gaps()))
 			}
 		}

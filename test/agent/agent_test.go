@@ -33,7 +33,7 @@ func TestUndoneWithinAMinute(t *testing.T) {
 			return fmt.Errorf("%d changes", len(list))
 		}
 		for _, c := range list {
-			if s := sighted(&c); !strings.Contains(s, "webhook") || !strings.Contains(s, "watch") || !strings.Contains(s, "audit") || len(c.Sightings) != 3 {
+			if s := sighted(&c); !strings.Contains(s, "webhook") || strings.Count(s, "watch") != 1 || strings.Count(s, "audit") != 1 { // the webhook may be asked again
 				return fmt.Errorf("%s was seen by %s", c.Verb, s)
 			}
 		}

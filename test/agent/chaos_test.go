@@ -15,17 +15,20 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
+// ofSoak names the variable of writesOf.
+const ofSoak = "SEAWORTHY_WRITES"
+
 // writesOf is how many writes a test makes: SEAWORTHY_WRITES, which `make soak` sets to what
 // a busy cluster sees in an hour, or as many as there is time for with every change.
 func writesOf(t *testing.T, n int) int {
 	t.Helper()
-	text := os.Getenv("SEAWORTHY_WRITES")
+	text := os.Getenv(ofSoak)
 	if text == "" {
 		return n
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 100 {
-		t.Fatalf("SEAWORTHY_WRITES is %q, not a number from 100 on", text)
+		t.Fatalf("%s is %q, not a number from 100 on", ofSoak, text)
 	}
 	return n
 }

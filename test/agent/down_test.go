@@ -70,7 +70,10 @@ func TestTheWebhookIsDown(t *testing.T) {
 	others := slices.DeleteFunc(w.gaps(), func(g seaworthy.Gap) bool {
 		return g.Kind == store.GapWebhook || !g.To.IsZero() && g.To.Before(began) // the agent may have taken its time to begin
 	})
-	if len(others) > 0 {
+	const much = 10 * time.Second // of standing still, in which neither a Lease is renewed nor a watch kept
+	if stood := w.stalls.total(); len(others) > 0 && stood > much {
+		t.Logf("the machine stood still for %s, and on record is:\n%s", stood, listed(others))
+	} else if len(others) > 0 {
 		t.Errorf("the agent watched all the time, and on record is:\n%s", listed(others))
 	}
 	w.intact()

@@ -229,6 +229,9 @@ func (w *world) trailOf(source string) (string, error) {
 	list, err := w.tryChanges(url.Values{"source": {source}, "namespace": {"shop"}})
 	var b strings.Builder
 	for _, c := range list {
+		if begunAgain(&c) {
+			continue
+		}
 		actor := c.Actor.Username
 		if c.Actor.Impersonator != "" {
 			actor += " that is " + c.Actor.Impersonator
@@ -241,6 +244,9 @@ func (w *world) trailOf(source string) (string, error) {
 			paths = append(paths, e.Path)
 		}
 		slices.Sort(by)
+		if again := slices.Index(by, seaworthy.SeenByWebhook); again >= 0 { // the API server may have begun again, and asked again
+			by = by[:again+1]
+		}
 		slices.Sort(c.Flags)
 		slices.Sort(paths)
 		if c.Verb != seaworthy.VerbUpdate {

@@ -83,7 +83,7 @@ func oneReview(c *seaworthy.Change, past bool) error {
 		}
 		return nil
 	}
-	if hook := by[seaworthy.SeenByWebhook]; audit.Unasked || !slices.Equal(audit.Reviews, hook.Reviews) || !slices.Equal(hook.Reviews, []string{hook.ID}) {
+	if hook := by[seaworthy.SeenByWebhook]; audit.Unasked || !slices.Contains(audit.Reviews, hook.ID) || !slices.Equal(hook.Reviews, []string{hook.ID}) {
 		return fmt.Errorf("the webhook and the audit event do not name the same review: %+v", c.Sightings)
 	}
 	return nil

@@ -162,7 +162,7 @@ func (o *written) during(at time.Time) bool {
 func (x *writer) recorded() ([]seaworthy.Change, error) {
 	list, err := x.w.tryChanges(url.Values{"source": {x.w.source.ID}, "namespace": {"shop"}})
 	return slices.DeleteFunc(list, func(c seaworthy.Change) bool {
-		return !strings.HasPrefix(c.Object.Name, "c") || !slices.ContainsFunc(x.all, func(o written) bool { return o.kind == c.Object.Kind })
+		return begunAgain(&c) || !strings.HasPrefix(c.Object.Name, "c") || !slices.ContainsFunc(x.all, func(o written) bool { return o.kind == c.Object.Kind })
 	}), err
 }
 

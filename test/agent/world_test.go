@@ -137,15 +137,21 @@ func (w *world) tryChanges(query url.Values) ([]seaworthy.Change, error) {
 	return out, nil
 }
 
-// of gives the changes of one object.
+// of gives the changes of one object, but for reviews that the API server had begun a request
+// with before another write came first, so that it began again: nothing came of these.
 func (w *world) of(kind, namespace, name string) []seaworthy.Change {
 	all, err := w.tryChanges(url.Values{"kind": {kind}, "namespace": {namespace}, "name": {name}})
 	if err != nil {
 		return nil
 	}
 	return slices.DeleteFunc(all, func(c seaworthy.Change) bool {
-		return c.Object.Kind != kind || c.Object.Namespace != namespace || c.Object.Name != name
+		return c.Object.Kind != kind || c.Object.Namespace != namespace || c.Object.Name != name || begunAgain(&c)
 	})
+}
+
+// begunAgain tells whether a change on record is nothing but a review that came to nothing.
+func begunAgain(c *seaworthy.Change) bool {
+	return c.Outcome == seaworthy.OutcomeFailed && !slices.ContainsFunc(c.Sightings, func(s seaworthy.Sighting) bool { return s.By != seaworthy.SeenByWebhook })
 }
 
 func (w *world) gaps() []seaworthy.Gap {
@@ -182,7 +188,7 @@ func (w *world) begun(kind string, after time.Time) (out *seaworthy.Gap) {
 
 // patience is how many times longer than on a machine of its own something may take where
 // other tests run beside it.
-const patience = 3
+const patience = 5
 
 // until waits for something to hold.
 func (w *world) until(what string, most time.Duration, f func() error) {
