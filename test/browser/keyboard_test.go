@@ -23,7 +23,7 @@ func press(t *testing.T, ctx context.Context, key, expression, want string) {
 func until(t *testing.T, ctx context.Context, when, expression, want string) {
 	t.Helper()
 	got := ""
-	for range 300 {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); {
 		// While a page goes, there is nothing to ask.
 		if v, err := chromedp.Run(ctx, chromedp.Evaluate[string](`String(`+expression+`)`)); err == nil {
 			if got = v; got == want {

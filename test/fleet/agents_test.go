@@ -188,6 +188,9 @@ func (a *agent) live(ctx context.Context, p pace) error {
 	for {
 		select {
 		case <-ctx.Done():
+			if a.made == 0 { // the machine was too slow to come to it
+				a.change()
+			}
 			return nil
 		case <-a.wanted:
 			a.asked++

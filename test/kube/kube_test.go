@@ -143,7 +143,7 @@ func apply(t *testing.T, config *rest.Config, text []byte) {
 // wait tries until it works: a new resource is not served at once.
 func wait(t *testing.T, try func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	for {
 		err := try()

@@ -83,7 +83,7 @@ func enforce(t *testing.T, config *rest.Config, sources []checks.Source, subject
 		verb: "POST", path: place(kschema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, home), dryRun: true, groups: []string{"sentinel"},
 		body: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "probe"}},
 	}
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		_, denied, err := s.apply(t.Context(), probe)
 		if denied["sentinel"] == "awake" {
 			return e

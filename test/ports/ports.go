@@ -4,9 +4,11 @@
 package ports
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"strconv"
 )
 
@@ -17,7 +19,8 @@ const (
 	highest = 32_000
 )
 
-// Free finds n different ports of the loopback address that nothing listens on at this moment.
+// Free finds n different ports of the loopback address that nothing listens on, and that no
+// other test is given until this process ends.
 func Free(n int) ([]string, error) {
 	const tries = 1000
 	out := make([]string, 0, n)
@@ -27,12 +30,31 @@ func Free(n int) ([]string, error) {
 			return out, nil
 		}
 		port := strconv.Itoa(lowest + rand.IntN(highest-lowest))
-		var l net.Listener
-		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err != nil {
-			continue
+		if err = reserve(net.JoinHostPort("127.0.0.1", port)); err == nil {
+			out = append(out, port)
 		}
-		defer l.Close() // held until all are found, so that they differ
-		out = append(out, port)
 	}
 	return nil, fmt.Errorf("find a free port: %w", err)
+}
+
+// reserve takes an address from all who find ports like this: a server that has not started
+// yet, or is away for a moment, holds its port no more than anybody. The sign of it is the
+// port of the same number for datagrams, which no server of tests needs.
+func reserve(address string) error {
+	sign, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		err = l.Close()
+	}
+	if err != nil {
+		return errors.Join(err, sign.Close())
+	}
+	go func() { // for as long as the process lives
+		_, _, _ = sign.ReadFrom(make([]byte, 1))
+		runtime.KeepAlive(sign)
+	}()
+	return nil
 }

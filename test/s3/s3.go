@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy/test/beside"
+	"github.com/seaworthy-dev/seaworthy/test/ports"
 )
 
 // Storage is what is built.
@@ -48,14 +49,11 @@ func Start(t testing.TB) *Server {
 	path := Storage.Need(t)
 	t.Setenv("AWS_ACCESS_KEY_ID", key)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", secret)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := ports.Free(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{t: t, path: path, host: listener.Addr().String(), top: t.TempDir(), out: &bytes.Buffer{}}
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	s := &Server{t: t, path: path, host: net.JoinHostPort("127.0.0.1", free[0]), top: t.TempDir(), out: &bytes.Buffer{}}
 	s.Address = "s3+http://" + s.host + "/evidence?region=us-east-1"
 	s.Dir = filepath.Join(s.top, "objects")
 	for _, dir := range []string{s.meta(), filepath.Join(s.Dir, "evidence")} {
@@ -80,7 +78,7 @@ func (s *Server) Run() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatalf("start the object storage: %v", err)
 	}
-	for give := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for give := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		conn, err := net.Dial("tcp", s.host)
 		if err == nil {
 			_ = conn.Close()

@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// patience is how long something is waited for that takes a moment where nothing else runs.
+const patience = 3 * time.Minute
+
 // process is a server in a process of its own.
 type process struct {
 	*program.Process
@@ -101,7 +104,7 @@ func (p *process) kill() {
 	p.killed++
 }
 
-var client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
+var client = &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 
 func (p *process) get(path string) (int, string) {
 	resp, err := client.Get("http://" + p.address + path)

@@ -262,10 +262,11 @@ func TestDatabaseGoneAndBack(t *testing.T) {
 		}
 		g.set(false)
 		p.start()
+		began := time.Now().Truncate(time.Hour)
 		send := func(n, want int) {
 			t.Helper()
-			body := report(t, "prod", time.Now().Truncate(time.Hour).Add(time.Duration(n-100)*time.Minute), 3, n)
-			give := time.Now().Add(20 * time.Second)
+			body := report(t, "prod", began.Add(time.Duration(n-100)*time.Minute), 3, n)
+			give := time.Now().Add(patience)
 			for {
 				_, status, said := p.send("prod", body)
 				if status == want {
@@ -326,7 +327,7 @@ func TestDatabaseThatComesAndGoes(t *testing.T) {
 		}
 		for range times {
 			before := a.count()
-			for give := time.Now().Add(time.Minute); a.count() < before+3; time.Sleep(5 * time.Millisecond) {
+			for give := time.Now().Add(patience); a.count() < before+3; time.Sleep(5 * time.Millisecond) {
 				if time.Now().After(give) {
 					t.Fatalf("with its database back the server takes no reports\n%s", p.Printed())
 				}
