@@ -23,14 +23,23 @@ const (
 	maxPause  = time.Minute
 	sendBytes = 8 << 20 // of one request, before it is compressed
 	syncEvery = time.Second
+	// gather is the time between requests while messages keep coming: each costs either side
+	// more than a message does. One that comes alone goes at once.
+	gather = 100 * time.Millisecond
 )
 
 // send sends a stream of this instance for as long as the context lasts.
 func (u *Uplink) send(ctx context.Context, name string) error {
-	pause := u.cfg.Pause
+	pause, last := u.cfg.Pause, time.Time{}
 	for {
 		b := u.current()
 		s := b.stream(name)
+		if wait := gather - time.Since(last); wait > 0 {
+			if n, _ := s.spool.Waiting(); n < client.MaxMessages && !sleep(ctx, wait) {
+				return ctx.Err()
+			}
+		}
+		last = time.Now()
 		more, err := u.some(ctx, b, s)
 		switch {
 		case ctx.Err() != nil:
