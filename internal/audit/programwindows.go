@@ -94,6 +94,9 @@ func (a *Audit) judgeForPrograms(ctx context.Context, s *state) error {
 	slices.Sort(machine)
 	judged := slices.DeleteFunc(slices.Clone(s.sources), func(v seaworthy.DeclaredSource) bool { return !inProduction(v) })
 	for _, p := range s.programs {
+		if err := a.judgeUnlooked(ctx, s, p, machine, judged); err != nil {
+			return err
+		}
 		if len(machine) == 0 || !slices.ContainsFunc(s.programs, func(q seaworthy.Program) bool {
 			return q.From.Before(p.To) && q.To.After(p.From) && looks(p, judged) != looks(q, judged)
 		}) {
@@ -103,22 +106,45 @@ func (a *Audit) judgeForPrograms(ctx context.Context, s *state) error {
 		if err != nil {
 			return err
 		}
-		if err := a.addApart(ctx, s, p, list); err != nil {
+		if err := a.addApart(ctx, s, p, list, false); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// addApart adds what a program alone counts to occurrences that were judged.
-func (a *Audit) addApart(ctx context.Context, s *state, p seaworthy.Program, list []seaworthy.Occurrence) error {
+// judgeUnlooked gives a program results of its own for windows that were judged over all
+// production clusters, since no program looked at their time yet.
+func (a *Audit) judgeUnlooked(ctx context.Context, s *state, p seaworthy.Program, machine []string, judged []seaworthy.DeclaredSource) error {
+	everything := seaworthy.Program{}
+	for _, v := range judged {
+		everything.Scope = append(everything.Scope, seaworthy.ScopeItem{Kind: v.Kind, Source: v.ID, In: true})
+	}
+	if len(machine) == 0 || !p.Open() || !p.CreatedAt.After(p.From) || looks(p, judged) == looks(everything, judged) {
+		return nil
+	}
+	until := p.To
+	if p.CreatedAt.Before(until) {
+		until = p.CreatedAt
+	}
+	list, err := a.store.NotOfProgram(ctx, p.ID, machine, p.From, until)
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(o seaworthy.Occurrence) bool { return o.ProgramID != "" || !o.UpdatedAt.Before(p.CreatedAt) })
+	return a.addApart(ctx, s, p, list, true)
+}
+
+// addApart adds what a program alone counts to occurrences that were judged: where programs
+// of the time differ or, unlooked, where none was there when they were.
+func (a *Audit) addApart(ctx context.Context, s *state, p seaworthy.Program, list []seaworthy.Occurrence, unlooked bool) error {
 	for len(list) > 0 {
 		w := list[0].Window()
 		n := 1
 		for n < len(list) && list[n].Window() == w {
 			n++
 		}
-		if !s.mayDiffer(w) {
+		if !unlooked && !s.mayDiffer(w) {
 			list = list[n:]
 			continue
 		}
@@ -129,7 +155,15 @@ func (a *Audit) addApart(ctx context.Context, s *state, p seaworthy.Program, lis
 		if err := a.lookFurther(ctx, s, seen, list[:n]); err != nil {
 			return err
 		}
-		if seen.of(p.ID) != nil && seen.differ() {
+		apart := seen.differ()
+		if unlooked {
+			counted, _, err := a.counted(ctx, seen, list[0])
+			if err != nil {
+				return err
+			}
+			apart = len(counted) == 0
+		}
+		if seen.of(p.ID) != nil && apart {
 			if err := a.addApartIn(ctx, s, seen, p, list[:n]); err != nil {
 				return err
 			}

@@ -264,3 +264,42 @@ func TestProgramsThatDifferBesideProductionShareResults(t *testing.T) {
 		}
 	})
 }
+
+// What was judged over everything, since no program looked at the time yet, is judged for the
+// program that comes to look at it.
+func TestAProgramThatFollowsCountsWhatItLooksAt(t *testing.T) {
+	each(t, small(), func(c *company) {
+		c.cluster("prod-eu", seaworthy.Production)
+		c.cluster("prod-us", seaworthy.Production)
+		first := seaworthy.Program{Name: "First", Type: seaworthy.TypeII, From: date("2026-01-01"), To: date("2026-02-01"), Categories: []string{"security"},
+			Scope: []seaworthy.ScopeItem{{Kind: seaworthy.KindCluster, Source: "prod-eu", In: true}}}
+		_, err := c.CreateProgram(c.t.Context(), manager, first)
+		c.must(err)
+		c.now = date("2026-02-05T12:00")
+		c.report("prod-eu")
+		c.report("prod-us", status("no-privileged", seaworthy.StatusError))
+		c.at("2026-02-06T02:00")
+		const control, day = "pod-security", "2026-02-05"
+		if got := c.dayOf(control, day); got.Result != seaworthy.ResultDeviation || got.ProgramID != "" {
+			c.t.Fatalf("before any program of the time: %+v, want a deviation of all together", got)
+		}
+		second := first
+		second.Name = "Second"
+		second.From, second.To = date("2026-02-01"), date("2026-08-01")
+		c.now = date("2026-02-06T03:00")
+		second, err = c.CreateProgram(c.t.Context(), manager, second)
+		c.must(err)
+		c.at("2026-02-06T03:01")
+		if got := c.results(second, control)[day]; got != "performed as expected" {
+			c.t.Errorf("the program that followed: %q, want it performed: of its cluster there is no deviation", got)
+		}
+		size, _, err := c.store.LogHead(c.t.Context())
+		c.must(err)
+		c.must(c.Advance(c.t.Context()))
+		again, _, err := c.store.LogHead(c.t.Context())
+		c.must(err)
+		if size != again {
+			c.t.Errorf("the log grew from %d to %d entries when nothing had changed", size, again)
+		}
+	})
+}
