@@ -5,8 +5,8 @@
 //
 // A [Guard] holds the checks, their parameters and modes and the approved waivers. It
 // never changes: who learns of something new makes another and hands it to the [Door],
-// which answers the API server. Nothing is asked of a server or a database while a
-// request waits.
+// which answers the API server. While a request waits nothing is asked of the product's
+// server or a database, and of the API server only what a watch has not shown yet.
 //
 // On update only what the change makes worse counts, item by item, so that whatever was
 // bad before does not stand in the way of something else. Objects that a controller makes
@@ -72,9 +72,10 @@ type Config struct {
 	// LookupNamespace gives a Namespace by its name. Without it nothing but names is
 	// known, and what looks at labels of namespaces cannot be evaluated.
 	LookupNamespace func(ctx context.Context, name string) (map[string]any, error)
-	// LookupParent gives the object of which a scale is set; nil, or nil without an
-	// error: it is not known, and only the number of replicas is judged.
-	LookupParent func(ctx context.Context, resource, namespace, name string) (map[string]any, error)
+	// LookupParent gives the object of which a scale is set, in the version that the request
+	// met; nil, or nil without an error: it is not known, and only the number of replicas is
+	// judged.
+	LookupParent func(ctx context.Context, resource, namespace, name, version string) (map[string]any, error)
 	// Signatures verifies the images of what is written; nil: nobody asks for signatures.
 	Signatures Signatures
 	// Link gives the address of a check's page; nil: none is shown.

@@ -5,6 +5,7 @@ package admission_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -129,16 +130,21 @@ func TestControllersOfTheUser(t *testing.T) {
 func TestScale(t *testing.T) {
 	deployment := reviews.Workload("Deployment", "web", 1)
 	scale := func(n int64) object {
-		return object{"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": object{"name": "web", "namespace": "shop"}, "spec": object{"replicas": n}}
+		return object{"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": object{"name": "web", "namespace": "shop", "resourceVersion": "41"}, "spec": object{"replicas": n}}
 	}
 	none := scale(0)
 	delete(none["spec"].(object), "replicas") // as the API server writes it
 	to := func(from, to object) asked {
 		return asked{operation: "UPDATE", resource: "deployments.apps/v1", kind: "autoscaling/v1/Scale", subresource: "scale", object: to, old: from}
 	}
-	known := func(context.Context, string, string, string) (map[string]any, error) { return deployment, nil }
-	gone := func(context.Context, string, string, string) (map[string]any, error) { return nil, nil }
-	broken := func(context.Context, string, string, string) (map[string]any, error) {
+	known := func(_ context.Context, _, _, _, version string) (map[string]any, error) {
+		if version != "41" {
+			return nil, fmt.Errorf("version %q is asked for", version)
+		}
+		return deployment, nil
+	}
+	gone := func(context.Context, string, string, string, string) (map[string]any, error) { return nil, nil }
+	broken := func(context.Context, string, string, string, string) (map[string]any, error) {
 		return nil, errors.New("no cache")
 	}
 	single, anti := "single-replica: spec.replicas", "anti-affinity-missing: spec.template.spec.affinity.podAntiAffinity"
@@ -146,7 +152,7 @@ func TestScale(t *testing.T) {
 	other.resource = "replicasets.apps/v1"
 	for name, test := range map[string]struct {
 		asked
-		parent  func(context.Context, string, string, string) (map[string]any, error)
+		parent  func(context.Context, string, string, string, string) (map[string]any, error)
 		want    []string
 		partly  bool
 		allowed bool

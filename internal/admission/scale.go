@@ -29,7 +29,7 @@ func (g *Guard) scaled(ctx context.Context, r *Review, d *Decision) ([]subject, 
 	}
 	var parent map[string]any
 	if g.cfg.LookupParent != nil {
-		if parent, err = g.cfg.LookupParent(ctx, r.Resource.String(), r.Namespace, r.Name); err != nil {
+		if parent, err = g.cfg.LookupParent(ctx, r.Resource.String(), r.Namespace, r.Name, version(r.OldObject)); err != nil {
 			return nil, fmt.Errorf("look up what is scaled: %w", err)
 		}
 	}
@@ -74,6 +74,13 @@ func (g *Guard) ownScale(r *Review) ([]subject, error) {
 		*x.to = o
 	}
 	return []subject{s}, nil
+}
+
+// version is that of the object whose scale it is.
+func version(scale map[string]any) string {
+	meta, _ := scale["metadata"].(map[string]any)
+	s, _ := meta["resourceVersion"].(string)
+	return s
 }
 
 // replicas reads a scale, in which none is left out.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	kschema "k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/admission"
 	"github.com/seaworthy-dev/seaworthy/internal/kube"
@@ -192,11 +194,19 @@ var parents = map[string]string{
 	"rollouts.argoproj.io": "/apis/argoproj.io/v1alpha1/namespaces/%s/rollouts",
 }
 
-// lookupParent gives the workload whose scale is set, as it is now.
-func (a *Agent) lookupParent(ctx context.Context, resource, namespace, name string) (map[string]any, error) {
+// lookupParent gives the workload whose scale is set: from what is watched, where that is
+// the version that is scaled, else as it is now.
+func (a *Agent) lookupParent(ctx context.Context, resource, namespace, name, version string) (map[string]any, error) {
 	path, ok := parents[resource]
 	if !ok {
 		return nil, nil
+	}
+	if l := a.live.Load(); l != nil && version != "" {
+		if object, ok := l.Object(kschema.ParseGroupResource(resource).WithVersion(""), namespace, name); ok {
+			if meta, _ := object["metadata"].(map[string]any); meta["resourceVersion"] == version {
+				return object, nil
+			}
+		}
 	}
 	return a.one(ctx, fmt.Sprintf(path, url.PathEscape(namespace)), name)
 }
