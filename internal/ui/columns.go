@@ -12,8 +12,9 @@ import (
 )
 
 // column is a heading by which a table may be sorted. Sorted is what the table is by it:
-// ascending, descending or, empty, neither.
-type column struct{ Text, Class, Href, Sorted string }
+// ascending, descending or, empty, neither. Paper is the heading in print, where it is
+// another one.
+type column struct{ Text, Class, Href, Sorted, Paper string }
 
 // by is the column of a sort, which is kept in the address; a second click turns it round.
 func (q query) by(key, text, class string) column {

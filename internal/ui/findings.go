@@ -163,9 +163,11 @@ func (u *UI) findings(w http.ResponseWriter, r *http.Request) error {
 	if err := u.facets(ctx, &p, names, counts); err != nil {
 		return err
 	}
+	age := oneWay(p.Q, "age", "Age", "ascending")
+	age.Paper = "Opened" // where an age would tell nothing
 	p.Columns = []column{
 		oneWay(p.Q, "", "Severity", "descending"), {Text: "Finding"}, {Text: "Object"}, {Text: "Source", Class: "from"}, {Text: "Owner"},
-		oneWay(p.Q, "age", "Age", "ascending"), oneWay(p.Q, "due", "Due", "ascending"),
+		age, oneWay(p.Q, "due", "Due", "ascending"),
 	}
 	p.Grouped = p.grouped()
 	if p.Views, err = u.views(ctx, p.page, names, "findings"); err != nil {

@@ -46,12 +46,20 @@ func (u *UI) funcs() template.FuncMap {
 	}
 }
 
-// ago is a time as people say it, with the exact moment on hover.
+// ago is a time as people say it, with the exact moment on hover and on paper.
 func ago(t, now time.Time) template.HTML {
 	if t.IsZero() {
 		return `<span class="soft">never</span>`
 	}
-	return timeTag(t, relative(t, now))
+	return fromNow(t, relative(t, now))
+}
+
+// fromNow writes a time as it lies to the present. What is printed is read at another one:
+// on paper stands the moment itself.
+func fromNow(t time.Time, text string) template.HTML {
+	t = t.UTC()
+	return template.HTML(`<time class="ago" datetime="` + t.Format(time.RFC3339) + `" title="` + t.Format("Mon 2 Jan 2006 15:04:05 UTC") +
+		`" data-at="` + t.Format("2\u00a0Jan\u00a02006 15:04\u00a0UTC") + `" data-day="` + t.Format("2\u00a0Jan\u00a02006") + `"><span>` + text + `</span></time>`)
 }
 
 // timeTag writes text that this package made; nothing of it comes from outside.
@@ -67,9 +75,9 @@ func age(t, now time.Time) template.HTML {
 	}
 	d := now.Sub(t)
 	if d < 0 {
-		return timeTag(t, "in "+brief(-d))
+		return fromNow(t, "in "+brief(-d))
 	}
-	return timeTag(t, brief(d))
+	return fromNow(t, brief(d))
 }
 
 // brief is a duration in its largest unit, shortened.

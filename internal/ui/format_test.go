@@ -5,6 +5,7 @@ package ui
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"html/template"
 	"strings"
 	"testing"
 	"time"
@@ -151,5 +152,19 @@ func TestVendoredFilesAreThePublishedOnes(t *testing.T) {
 		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != want {
 			t.Errorf("static/%s has the SHA-256 %x, want %s", name, sum, want)
 		}
+	}
+}
+
+// Times from the present have the moment itself for paper, where nobody knows the present.
+func TestTimesForPaper(t *testing.T) {
+	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	then := now.Add(-26 * time.Hour).In(time.FixedZone("", 2*60*60))
+	for want, got := range map[string]template.HTML{"1 day ago": ago(then, now), "1 d": age(then, now)} {
+		if !strings.Contains(string(got), `<span>`+want+`</span>`) || !strings.Contains(string(got), "data-at=\"30\u00a0Jun\u00a02026 10:00\u00a0UTC\"") {
+			t.Errorf("%s, want %q and for paper 30 Jun 2026 10:00 UTC", got, want)
+		}
+	}
+	if got := ago(time.Time{}, now); strings.Contains(string(got), "data-at") {
+		t.Errorf("no time at all: %s", got)
 	}
 }

@@ -133,7 +133,7 @@ func (u *UI) showAgain(w http.ResponseWriter, r *http.Request, rt route, v *visi
 	if !errors.As(err, &known) || (known.Kind != seaworthy.KindInvalid && known.Kind != seaworthy.KindConflict) {
 		return false
 	}
-	v.problem, v.form = known.Error(), r.PostForm
+	v.problem, v.form = sentence(known.Error()), r.PostForm
 	if err := rt.again(w, r); err != nil {
 		u.fail(w, r, fmt.Errorf("show the form again: %w", err))
 	}

@@ -41,6 +41,7 @@ const amiss = `(() => {
 		const after = getComputedStyle(a, "::after").content, bare = (u) => u.replace(/^https?:\/\//, "").replace(/\/$/, "");
 		if (seen(a) && !after.includes(a.getAttribute("href")) && !bare(a.textContent.trim()).includes(bare(a.getAttribute("href")))) out.push("does not say where it leads: " + name(a));
 	}
+	for (const e of document.querySelectorAll("main .ago")) if (seen(e) && (seen(e.firstElementChild) || !(e.closest(".overview") ? /\s\d{4}/ : /\s\d{4} \d\d:\d\d\sUTC/).test(getComputedStyle(e, "::after").content))) out.push("tells a time from the present: " + name(e));
 	return [...new Set(out)].slice(0, 12);
 })()`
 
