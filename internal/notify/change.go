@@ -97,6 +97,17 @@ func ChangeTitle(c *seaworthy.Change, source string, kind seaworthy.NoticeKind) 
 	return what
 }
 
+// WhoMatters tells whether people who were told of a change by nobody known are told who it
+// was, once that is: of what the trail itself is made of.
+func WhoMatters(c *seaworthy.Change) bool {
+	return slices.Contains(KindsOfChange(c), seaworthy.NoticeOwnConfig)
+}
+
+// WhoTitle says in one sentence who made a change that was told of before.
+func WhoTitle(c *seaworthy.Change, source string) string {
+	return "It is known now who it was: " + ChangeTitle(c, source, seaworthy.NoticeOwnConfig)
+}
+
 // mostPaths is how many edits a notice names.
 const mostPaths = 8
 

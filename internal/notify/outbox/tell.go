@@ -72,7 +72,17 @@ type draft struct {
 	// after gives the kinds anew when those of kinds were all told: a gap that is known can
 	// still end.
 	after []seaworthy.NoticeKind
+	// unnamed: nobody knows yet who did it; named is the title that says who did it, where
+	// that is known. Who was told the one is told the other.
+	unnamed bool
+	named   string
 }
+
+// What is told of who did something, beside the kinds of notices.
+const (
+	byNobody   seaworthy.NoticeKind = "by nobody known"
+	bySomebody seaworthy.NoticeKind = "by somebody"
+)
 
 func (t *telling) entry(l store.Logged) error {
 	switch l.Kind {
@@ -121,7 +131,7 @@ func key(k seaworthy.NoticeKind, of string) string { return string(k) + "/" + of
 func (t *telling) write() error {
 	var keys []string
 	for i := range t.drafts {
-		for _, k := range slices.Concat(t.drafts[i].kinds, t.drafts[i].after) {
+		for _, k := range slices.Concat(t.drafts[i].kinds, t.drafts[i].after, []seaworthy.NoticeKind{byNobody, bySomebody}) {
 			keys = append(keys, key(k, t.drafts[i].of))
 		}
 	}
@@ -148,11 +158,22 @@ func (d *draft) notice(told map[string]bool) (store.OutgoingNotice, bool) {
 	} else {
 		keys = slices.Concat(keys, d.after) // what is told at once with its end has no end of its own
 	}
-	if len(kinds) == 0 {
-		return store.OutgoingNotice{}, false
-	}
 	n := store.OutgoingNotice{Notice: d.Notice}
-	n.Kind, n.Also, n.Title = kinds[0], kinds[1:], d.title(kinds[0])
+	owed := d.named != "" && told[key(byNobody, d.of)] && !told[key(bySomebody, d.of)]
+	switch {
+	case len(kinds) > 0:
+		n.Kind, n.Also, n.Title = kinds[0], kinds[1:], d.title(kinds[0])
+	case owed:
+		n.Kind, n.Also, n.Title = d.kinds[0], d.kinds[1:], d.named
+	default:
+		return n, false
+	}
+	switch {
+	case owed:
+		keys = append(slices.Clone(keys), bySomebody)
+	case d.unnamed:
+		keys = append(slices.Clone(keys), byNobody)
+	}
 	for _, k := range keys {
 		if !told[key(k, d.of)] {
 			n.Keys = append(n.Keys, key(k, d.of))

@@ -22,10 +22,16 @@ func (t *telling) change(c *seaworthy.Change) error {
 	}
 	n, _ := notify.OfChange(c, of.SourceName)
 	n.SourceID, n.SourceName, n.Team, n.Path = of.SourceID, of.SourceName, of.Team, "/changes/"+c.ID
-	t.drafts = append(t.drafts, draft{
+	d := draft{
 		of: c.ID, kinds: n.Kinds(), Notice: n,
 		title: func(k seaworthy.NoticeKind) string { return notify.ChangeTitle(c, n.SourceName, k) },
-	})
+	}
+	if notify.WhoMatters(c) {
+		if d.unnamed = c.Actor.Username == ""; !d.unnamed {
+			d.named = notify.WhoTitle(c, n.SourceName)
+		}
+	}
+	t.drafts = append(t.drafts, d)
 	return nil
 }
 
