@@ -103,6 +103,7 @@ type Agent struct {
 
 	places   *places
 	canaries canaries
+	unread   unread
 	metrics  *metrics
 	teller   *teller
 	uplink   atomic.Pointer[uplink.Uplink] // nil until the agent is enrolled

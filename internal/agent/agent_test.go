@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/admission"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
 	"github.com/seaworthy-dev/seaworthy/internal/notify"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
@@ -249,6 +251,46 @@ func TestOnlyTheWatch(t *testing.T) {
 	a.teller.judgeDue()
 	if got := a.titles(); len(got) != 0 {
 		t.Errorf("told: %q", got)
+	}
+}
+
+// TestWhoItWas has the watch alone show that somebody touched the trail itself while the webhook
+// is away, and an audit event say who it was: that is told too, once.
+func TestWhoItWas(t *testing.T) {
+	c := noon()
+	a := testAgent(t, c, &people{})
+	of := func(by, who string) *changes.Observation {
+		object := func(version, n string) map[string]any {
+			return map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "seaworthy-agent-key", "namespace": "seaworthy", "uid": "u", "resourceVersion": version}, "data": map[string]any{"n": n}}
+		}
+		o := &changes.Observation{
+			Sighting: seaworthy.Sighting{By: by, ID: by, At: c.time()}, Verb: seaworthy.VerbUpdate, Outcome: seaworthy.OutcomePersisted,
+			Before: object("1", "a"), After: object("2", "b"), Actor: seaworthy.Actor{Username: who},
+		}
+		o.Describe()
+		return o
+	}
+	a.cfg.Admission = &admission.Config{}
+	a.places.proven(seaworthy.SeenByWebhook, 0)
+	c.forward(time.Second)
+	a.places.fails(seaworthy.SeenByWebhook, "it was removed")
+	c.forward(time.Second)
+	a.teller.see(of(seaworthy.SeenByWatch, ""))
+	c.forward(claimsTake)
+	a.teller.judgeDue()
+	const it = "changed seaworthy/Secret/seaworthy-agent-key in production, which the change trail itself is made of"
+	want := []string{"trail-configuration: Somebody unknown " + it}
+	told := func() []string { // but for the gap
+		return slices.DeleteFunc(a.titles(), func(s string) bool { return strings.HasPrefix(s, "gap") })
+	}
+	if got := told(); !slices.Equal(got, want) {
+		t.Fatalf("told: %q, want %q", got, want)
+	}
+	want = append(want, "trail-configuration: It is known now who it was: jane "+it)
+	a.teller.see(of(seaworthy.SeenByAudit, "jane"))
+	a.teller.judgeDue()
+	if got := told(); !slices.Equal(got, want) {
+		t.Errorf("told: %q, want %q", got, want)
 	}
 }
 

@@ -42,6 +42,7 @@ func (a *Agent) takeAudit(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := a.events(text); err != nil {
 		a.log.Warn("audit events cannot be read", "error", err)
+		a.notRead(spoiled(err)) // the API server does not send them again
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	}
 }
@@ -59,6 +60,8 @@ func (a *Agent) events(text []byte) error {
 	for _, p := range result.Problems {
 		a.log.Warn("an audit event cannot be read", "event", p.Object, "error", p.Message)
 	}
+	a.unread.heard(result.Latest)
+	a.notRead(result.Unread)
 	a.metrics.auditEvents.Add(float64(result.Events))
 	if result.Events > 0 {
 		a.audited.Store(int64(a.elapsed()))
@@ -87,6 +90,7 @@ func (a *Agent) watchAudit(ctx context.Context) error {
 // came after, or everything.
 func (a *Agent) judgeAudit() {
 	now := a.elapsed()
+	a.tellUnread()
 	for _, v := range a.canaries.lost(now) {
 		a.places.missed(seaworthy.SeenByAudit, v.from, v.to, "audit events of the agent's own requests did not come, though later ones did")
 	}

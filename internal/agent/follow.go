@@ -193,6 +193,7 @@ func (f *follower) lines(name string) (bool, error) {
 		for line := range bytes.Lines(text[:end]) {
 			if err := f.a.events(line); err != nil {
 				f.a.log.Warn("a line of the audit log cannot be read", "error", err)
+				f.a.notRead(spoiled(err))
 			}
 		}
 	}

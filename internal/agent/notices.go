@@ -66,6 +66,7 @@ type told struct {
 	key, id string
 	at      time.Duration // when it is judged whether somebody claims it, by a clock that nobody sets
 	kinds   []seaworthy.NoticeKind
+	unnamed bool // it was told without who did it
 	// what it was made of, while it is not known whether its owner says so
 	seen *changes.Observation
 }
@@ -323,7 +324,13 @@ func (t *teller) remarkable(c *seaworthy.Change, of *told, judged bool) {
 		return
 	}
 	fresh := slices.DeleteFunc(n.Kinds(), func(k seaworthy.NoticeKind) bool { return slices.Contains(of.kinds, k) })
+	who := of.unnamed && c.Actor.Username != "" && notify.WhoMatters(c)
+	of.unnamed = (of.unnamed || len(fresh) > 0) && c.Actor.Username == ""
 	if len(fresh) == 0 {
+		if who {
+			n.Title = notify.WhoTitle(c, t.name())
+			t.tell(n)
+		}
 		return
 	}
 	of.kinds = append(of.kinds, fresh...)
@@ -354,6 +361,21 @@ func (t *teller) gap(g seaworthy.AgentGap) {
 		n.Details = append(n.Details, seaworthy.NoticeDetail{Name: "Until", Value: g.To.UTC().Format(time.DateTime) + " UTC"})
 	}
 	t.tell(n)
+}
+
+// missed tells that something went unseen for a while that is over.
+func (t *teller) missed(g seaworthy.AgentGap) {
+	if len(t.boxes) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	moment := func(at time.Time) string { return at.UTC().Format(time.DateTime) + " UTC" }
+	t.tell(seaworthy.Notice{
+		Kind: seaworthy.NoticeGap, At: g.From, Title: "What happened in " + t.name() + " may have gone unseen by its " + g.Place,
+		Details: []seaworthy.NoticeDetail{{Name: "Why", Value: g.Reason}, {Name: "Since", Value: moment(g.From)}, {Name: "Until", Value: moment(g.To)}},
+		Thread:  "gap/" + t.name() + "/" + g.Place + "/" + g.From.UTC().Format(time.RFC3339),
+	})
 }
 
 // ownConfiguration tells of what the agent found changed of its own.

@@ -102,6 +102,9 @@ func (a *API) sendAuditEvents(ctx context.Context, in *struct{ OfSource }) (*one
 	if err := ingest.Audited(ctx, a.Store, who(ctx), source.ID, ingest.AuditEvents{First: read.First, Latest: read.Latest}); err != nil {
 		return nil, err
 	}
+	if err := ingest.Unread(ctx, a.Store, who(ctx), source.ID, read.Unread); err != nil {
+		return nil, err
+	}
 	out := auditTaken{taken, read.Events, read.Passed, read.Problems}
 	if out.Problems == nil {
 		out.Problems = []seaworthy.Problem{}

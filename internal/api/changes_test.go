@@ -4,6 +4,7 @@ package api_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,16 @@ func TestAuditEventsThatAreNone(t *testing.T) {
 	w.do(pipeline, http.MethodPost, events, []byte(`{"some":"thing"}`)).want(http.StatusOK, &taken)
 	if len(taken.Problems) != 1 || !strings.Contains(taken.Problems[0].Message, "no audit event") {
 		t.Errorf("problems %+v", taken.Problems)
+	}
+	// In the midst of events that can be read it is a gap, of which the next list tells.
+	at := w.now.UTC().Format(time.RFC3339)
+	w.do(pipeline, http.MethodPost, events, []byte(`{"kind":"EventList","items":[`+event("7", "cart:2", at)+`,{"auditID":"b","stage":5},`+event("8", "cart:3", at)+`]}`)).want(http.StatusOK, nil)
+	var gaps struct{ Items []seaworthy.Gap }
+	w.do(w.as(seaworthy.ComplianceManager), http.MethodGet, "/api/v1/gaps?kind=audit", nil).want(http.StatusOK, &gaps)
+	if !slices.ContainsFunc(gaps.Items, func(g seaworthy.Gap) bool {
+		return strings.Contains(g.Reason, "1 records of audit events could not be read")
+	}) {
+		t.Errorf("gaps %+v", gaps.Items)
 	}
 	other := w.token(auth.NewToken{Role: seaworthy.Reporter, Source: w.declare("staging", "").ID})
 	if a := w.do(other, http.MethodPost, events, []byte("{}")); a.Code != http.StatusForbidden {

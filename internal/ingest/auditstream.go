@@ -4,11 +4,14 @@ package ingest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/changes/kubeaudit"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
@@ -76,6 +79,30 @@ func endSilence(tx *store.Tx, source string, first time.Time) error {
 		}
 	}
 	return nil
+}
+
+// Unread puts on record that audit events of a source could not be read: those between two
+// that could, of which either may not be known. The same again is the same gap.
+func Unread(ctx context.Context, s *store.Store, who seaworthy.Principal, source string, u *kubeaudit.Unread) error {
+	if u == nil {
+		return nil
+	}
+	return s.Write(ctx, who.Actor, func(tx *store.Tx) error {
+		about := []time.Time{u.From, u.To}
+		if u.From.IsZero() && u.To.IsZero() { // then only the hour tells it from others
+			about[0] = tx.At.Truncate(time.Hour)
+		}
+		sum := sha256.Sum256(fmt.Appendf(nil, "unread\n%s\n%s\n%d\n%s", source, about, u.Records, u.Why))
+		g := seaworthy.Gap{ID: hex.EncodeToString(sum[:12]), SourceID: source, Kind: store.GapAudit, Reason: tidyText(u.String())}
+		switch _, err := tx.Gap(g.ID); {
+		case err == nil:
+			return nil
+		case !isNotFound(err):
+			return fmt.Errorf("read a gap: %w", err)
+		}
+		g.From, g.To = u.Between(tx.At)
+		return tx.PutGap(&g)
+	})
 }
 
 // AuditSilences opens a gap for each cluster whose audit events are expected and have been

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seaworthy-dev/seaworthy"
+	"github.com/seaworthy-dev/seaworthy/internal/changes/kubeaudit"
 	"github.com/seaworthy-dev/seaworthy/internal/ingest"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
@@ -103,6 +104,39 @@ func TestSilenceOfAnAuditStream(t *testing.T) {
 		w.now = w.now.Add(24 * time.Hour)
 		if again := w.auditGaps("s1"); len(again) != 4 {
 			t.Fatalf("%d gaps of a stream that nobody expects", len(again))
+		}
+	})
+}
+
+// Events in the midst of others that could not be read are a gap, one however often they come.
+func TestUnreadAuditEvents(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.declare(seaworthy.DeclaredSource{ID: "s1", Kind: seaworthy.KindCluster, Name: "prod", AuditSilence: -1})
+		unread := func(u *kubeaudit.Unread) []seaworthy.Gap {
+			t.Helper()
+			if err := ingest.Unread(t.Context(), w.store, forwarder, "s1", u); err != nil {
+				t.Fatal(err)
+			}
+			return w.auditGaps("s1")
+		}
+		if got := unread(nil); len(got) != 0 {
+			t.Errorf("gaps %+v of nothing", got)
+		}
+		u := &kubeaudit.Unread{From: w.now.Add(-time.Minute), To: w.now.Add(-50 * time.Second), Records: 3, Why: "is bad \x00" + strings.Repeat("x", 1000)}
+		for range 2 {
+			got := unread(u)
+			if len(got) != 1 || !got[0].From.Equal(u.From) || !got[0].To.Equal(u.To) || !strings.Contains(got[0].Reason, "3 records") || len(got[0].Reason) > 500 {
+				t.Fatalf("gaps %+v, want one of %+v", got, u)
+			}
+		}
+		for range 2 {
+			if got := unread(&kubeaudit.Unread{Records: 1, Why: "is bad"}); len(got) != 2 || got[1].To.After(w.now) || !got[1].From.Before(got[1].To) {
+				t.Fatalf("gaps %+v, want one more that ended by now", got)
+			}
+		}
+		w.now = w.now.Add(2 * time.Hour)
+		if got := unread(&kubeaudit.Unread{Records: 1, Why: "is bad"}); len(got) != 3 {
+			t.Fatalf("gaps %+v, want one more: it is another time", got)
 		}
 	})
 }

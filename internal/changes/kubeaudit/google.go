@@ -42,7 +42,7 @@ type logEntry struct {
 func (r *Reader) google(raw []byte, out *Result) error {
 	var l logEntry
 	if err := json.Unmarshal(raw, &l); err != nil {
-		return out.problem("is an entry of Cloud Logging that cannot be read: %v", err)
+		return out.unread("is an entry of Cloud Logging that cannot be read: %v", err)
 	}
 	r.heard(l.Timestamp, out)
 	p := &l.ProtoPayload

@@ -48,6 +48,11 @@ type Result struct {
 	First, Latest time.Time
 	// Problems are records that could not be read. They are said, never skipped silently.
 	Problems []seaworthy.Problem
+	// Unread is where records could not be read that may have been events; nil: nowhere.
+	Unread *Unread
+
+	// Last is the time of the event that was read last.
+	Last time.Time
 }
 
 // Read reads a text: events one after the other, lists of them, or the envelopes in which
@@ -177,13 +182,13 @@ func (r *Reader) value(raw json.RawMessage, out *Result, depth int) error {
 	}
 	var e envelope
 	if err := json.Unmarshal(raw, &e); err != nil {
-		return out.problem("is no audit event and no envelope of one: %v", err)
+		return out.unread("is no audit event and no envelope of one: %v", err)
 	}
 	switch {
 	case e.AuditID != "":
 		e, err := decodeEvent(raw)
 		if err != nil {
-			return out.problem("is an audit event that cannot be read: %v", err)
+			return out.unread("is an audit event that cannot be read: %v", err)
 		}
 		return r.event(e, out)
 	case e.Kind == "EventList":
@@ -215,7 +220,7 @@ func (r *Reader) value(raw json.RawMessage, out *Result, depth int) error {
 	case e.Message.Text != "":
 		return r.line(e.Message.Text, out, depth)
 	}
-	return out.problem("is no audit event and no envelope of one that is known: EKS, GKE, AKS, audit.k8s.io/v1")
+	return out.unread("is no audit event and no envelope of one that is known: EKS, GKE, AKS, audit.k8s.io/v1")
 }
 
 func (r *Reader) each(list []json.RawMessage, out *Result, depth int) error {
@@ -230,7 +235,7 @@ func (r *Reader) each(list []json.RawMessage, out *Result, depth int) error {
 // line reads an event that a log kept as text.
 func (r *Reader) line(text string, out *Result, depth int) error {
 	if !json.Valid([]byte(text)) {
-		return out.problem("holds a line that is no JSON: %.80q", text)
+		return out.unread("holds a line that is no JSON: %.80q", text)
 	}
 	return r.value(json.RawMessage(text), out, depth+1)
 }
@@ -238,7 +243,7 @@ func (r *Reader) line(text string, out *Result, depth int) error {
 func (r *Reader) packed(data string, out *Result, depth int) error {
 	text, err := base64.StdEncoding.DecodeString(data)
 	if err != nil {
-		return out.problem("holds data that is no base64: %v", err)
+		return out.unread("holds data that is no base64: %v", err)
 	}
 	return r.text(text, out, depth+1)
 }
@@ -250,6 +255,9 @@ func (r *Reader) event(e *event, out *Result) error {
 
 // heard notes the time of an event.
 func (r *Reader) heard(at time.Time, out *Result) {
+	if out.Last = at; out.Unread != nil && out.Unread.To.IsZero() {
+		out.Unread.To = at
+	}
 	if at.After(out.Latest) {
 		out.Latest = at
 	}

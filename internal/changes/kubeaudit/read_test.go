@@ -117,7 +117,7 @@ func TestForms(t *testing.T) {
 			} else {
 				want.Unasked, heard = true, stage(t)
 			}
-			if d := cmp.Diff(&kubeaudit.Result{Observations: []changes.Observation{want}, Events: 1, First: heard, Latest: heard}, got); d != "" {
+			if d := cmp.Diff(&kubeaudit.Result{Observations: []changes.Observation{want}, Events: 1, First: heard, Latest: heard, Last: heard}, got); d != "" {
 				t.Error(d)
 			}
 		})
@@ -274,6 +274,53 @@ func TestWhatCannotBeRead(t *testing.T) {
 			}
 			if got.Events != test.events {
 				t.Errorf("%d events, want %d", got.Events, test.events)
+			}
+		})
+	}
+}
+
+// TestHoles: what could not be read and may have been an event lies between those that could.
+func TestHoles(t *testing.T) {
+	at := func(second int) string {
+		return fmt.Sprintf(`{"kind":"Event","auditID":"a%d","stage":"ResponseComplete","verb":"list","requestReceivedTimestamp":"2026-03-02T09:00:%02dZ","stageTimestamp":"2026-03-02T09:00:%02dZ"}`, second, second, second)
+	}
+	time0 := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	bad := `{"kind":"Event","auditID":"b","stage":5}`
+	for name, test := range map[string]struct {
+		items    []string
+		from, to int // 0: not known
+		records  int
+	}{
+		"none":          {items: []string{at(1), at(2)}},
+		"in the middle": {items: []string{at(1), bad, at(3)}, from: 1, to: 3, records: 1},
+		"two":           {items: []string{at(1), bad, at(3), bad, at(5), at(6)}, from: 1, to: 5, records: 2},
+		"first":         {items: []string{bad, at(3)}, to: 3, records: 1},
+		"last":          {items: []string{at(1), bad}, from: 1, records: 1},
+		"all":           {items: []string{bad, bad}, records: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := reader.Read(strings.NewReader(`{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[` + strings.Join(test.items, ",") + `]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if u := got.Unread; u == nil || test.records == 0 {
+				if u != nil || test.records != 0 {
+					t.Errorf("%+v, want %d records", u, test.records)
+				}
+				return
+			}
+			second := func(n int) time.Time {
+				if n == 0 {
+					return time.Time{}
+				}
+				return time0.Add(time.Duration(n) * time.Second)
+			}
+			if u := got.Unread; !u.From.Equal(second(test.from)) || !u.To.Equal(second(test.to)) || u.Records != test.records {
+				t.Errorf("%+v, want from %d to %d and %d records", u, test.from, test.to, test.records)
+			}
+			now := time0.Add(10 * time.Second)
+			if from, to := got.Unread.Between(now); from.After(to) || to.After(now) || to.Sub(from) > time.Minute {
+				t.Errorf("from %s to %s", from, to)
 			}
 		})
 	}
