@@ -4,6 +4,7 @@ package api_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -228,4 +229,38 @@ func TestAnAgentEndsBeforeItSaysThatItWatches(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAgentsKnowMoreOfAGap: of one place and time there is one gap, that of which the agent
+// tells, however late it comes.
+func TestAgentsKnowMoreOfAGap(t *testing.T) {
+	each(t, func(w *world) {
+		cluster := w.declare("prod", "", "shop")
+		a := w.enrolled(cluster.ID)
+		began, ended := w.now.Add(-time.Hour).Truncate(time.Microsecond), w.now.Add(-30*time.Minute).Truncate(time.Microsecond)
+		w.must(w.store.Write(w.Context(), "system", func(tx *store.Tx) error {
+			for _, at := range []time.Time{began.Add(time.Second), began.Add(10 * time.Minute), ended.Add(10 * time.Minute)} {
+				g := seaworthy.Gap{ID: tx.NewID(), SourceID: cluster.ID, Kind: store.GapWebhook, From: at.Add(-5 * time.Second), To: at.Add(5 * time.Second), Reason: store.ReasonUnasked}
+				if err := tx.PutGap(&g); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		said := seaworthy.AgentGap{Place: seaworthy.SeenByWebhook, From: began, Reason: "unreachable"}
+		for _, said.To = range []time.Time{{}, ended} {
+			a.deliver(a.message(seaworthy.MessageGap, said))
+		}
+		var lasted []string
+		for _, g := range w.gapsOf(cluster.ID) {
+			if g.To.After(g.From) {
+				lasted = append(lasted, fmt.Sprintf("%s to %s", g.From.Sub(began), g.To.Sub(began)))
+			}
+		}
+		slices.Sort(lasted)
+		want := []string{"0s to 30m0s", "39m55s to 40m5s"}
+		if !slices.Equal(lasted, want) {
+			t.Errorf("gaps %q, want %q", lasted, want)
+		}
+	})
 }

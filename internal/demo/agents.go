@@ -124,11 +124,14 @@ const (
 func (s *story) agents() {
 	s.on(days-3, 9*time.Hour+30*time.Minute, "enrol the agent of "+europe, func(ctx context.Context) error { return s.enrol(ctx, europe) })
 	s.on(americaOpens-1, 11*time.Hour, "enrol the agent of "+america, func(ctx context.Context) error { return s.enrol(ctx, america) })
+	away := seaworthy.AgentGap{Place: seaworthy.SeenByWebhook, Reason: "the API server did not reach the webhook: a rule of the firewall of its nodes had changed"}
+	s.on(webhookAway, webhookAwayAt, "tell that the webhook is away", func(ctx context.Context) error {
+		away.From = s.clock.Now()
+		return s.send(ctx, s.watchers[europe], seaworthy.MessageGap, away)
+	})
 	s.on(webhookAway, webhookAwayAt+webhookGone, "tell that the webhook was away", func(ctx context.Context) error {
-		now := s.clock.Now()
-		return s.send(ctx, s.watchers[europe], seaworthy.MessageGap, seaworthy.AgentGap{
-			Place: seaworthy.SeenByWebhook, From: now.Add(-webhookGone), To: now, Reason: "the API server did not reach the webhook: a rule of the firewall of its nodes had changed",
-		})
+		away.To = s.clock.Now()
+		return s.send(ctx, s.watchers[europe], seaworthy.MessageGap, away)
 	})
 	s.on(agentAway, agentAwayAt, "fall silent", s.beatAll)
 	s.on(agentAway, agentAwayAt+2*time.Minute, "notice silence", func(ctx context.Context) error {

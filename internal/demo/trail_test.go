@@ -52,6 +52,11 @@ func (f *filled) trail(t *testing.T) {
 		if err != nil || len(gaps.Items) == 0 || open {
 			t.Errorf("gaps of kind %s: %v, %v; want some, which ended", kind, gaps.Items, err)
 		}
+		for i, g := range gaps.Items[1:] { // newest first
+			if n := gaps.Items[i]; n.SourceID == g.SourceID && n.From.Before(g.To) {
+				t.Errorf("of one place and time there are two gaps: %+v and %+v", g, n)
+			}
+		}
 	}
 	for control, want := range map[string]bool{"production-session-review": true, "separation-of-duties": true, "control-monitoring": false} {
 		days, err := f.Store.AllOccurrences(ctx, store.OccurrenceFilter{Control: control})

@@ -231,5 +231,42 @@ func (f *following) gap(m *seaworthy.AgentMessage) error {
 	if err != nil && !isNotFound(err) {
 		return fmt.Errorf("read a gap: %w", err)
 	}
-	return f.tx.PutGap(&g)
+	if err := f.tx.PutGap(&g); err != nil {
+		return err
+	}
+	return f.covers(&g)
+}
+
+// besides is by how much a gap that the server found around a change may reach beyond the one
+// of which an agent tells: the server knows the time of the change alone.
+const besides = 10 * time.Second
+
+// covers has the gaps end that the server found in a time of which the agent knows more, once
+// it is over: of one place and time there is one gap. They stay on record, as ones that lasted no time, or
+// for as long as they reach beyond.
+func (f *following) covers(g *seaworthy.Gap) error {
+	if g.Kind != store.GapWebhook || g.To.IsZero() {
+		return nil
+	}
+	list, err := f.tx.GapsDuring(f.source, g.Kind, g.From, g.To)
+	if err != nil {
+		return err
+	}
+	for _, o := range list {
+		if o.ID == g.ID || o.Reason != store.ReasonUnasked || o.To.IsZero() {
+			continue
+		}
+		switch {
+		case o.From.Before(g.From.Add(-besides)):
+			o.To = g.From
+		case o.To.After(g.To.Add(besides)):
+			o.From = g.To
+		default:
+			o.To, o.Reason = o.From, o.Reason+": it is part of the gap of which the agent tells"
+		}
+		if err := f.tx.PutGap(&o); err != nil {
+			return err
+		}
+	}
+	return nil
 }

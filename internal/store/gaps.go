@@ -20,6 +20,10 @@ const (
 	GapMessages   = "messages"   // messages of an agent did not arrive
 )
 
+// ReasonUnasked is the reason of gaps of a webhook that the server found by what persisted
+// without it. An agent that knows of the same time knows more.
+const ReasonUnasked = "the API server wrote without asking the webhook"
+
 var gaps = records[seaworthy.Gap]{
 	kind: "gap", table: "gaps", key: []string{"id"}, columns: []string{"id", "source_id", "kind", "from_at", "to_at"},
 	values: func(v *seaworthy.Gap) []any {
@@ -45,6 +49,19 @@ func (t *Tx) OpenGaps(source string) ([]seaworthy.Gap, error) {
 	w.equal("source_id", source)
 	w.add("to_at = ?", 0)
 	return gaps.list(t.ctx, t.store, t.tx, w, "ORDER BY from_at, id")
+}
+
+// GapsDuring lists the gaps of a kind of a source that touch an interval, as the transaction
+// sees them; a zero end: it lasts.
+func (t *Tx) GapsDuring(source, kind string, from, to time.Time) ([]seaworthy.Gap, error) {
+	w := where{}
+	w.equal("source_id", source)
+	w.equal("kind", kind)
+	w.add("(to_at = 0 OR to_at >= ?)", micros(from))
+	if !to.IsZero() {
+		w.add("from_at <= ?", micros(to))
+	}
+	return gaps.list(t.ctx, t.store, t.tx, w, "ORDER BY from_at, id LIMIT 1000")
 }
 
 // GapFilter narrows a list of gaps; empty fields do not.

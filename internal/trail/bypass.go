@@ -83,9 +83,18 @@ func (h *hook) unasked(tx *store.Tx, c *seaworthy.Change) error {
 	if within(h.gaps, c.At) || within(h.agent, c.At) || to.Before(c.At) || slices.ContainsFunc(c.Sightings, func(s seaworthy.Sighting) bool { return s.Relisted }) {
 		return nil // or when it was is not known
 	}
-	g := seaworthy.Gap{ID: tx.NewID(), SourceID: c.SourceID, Kind: store.GapWebhook, From: from, To: to, Reason: unaskedReason}
+	for _, n := range h.gaps { // what is known of already is not told twice
+		switch {
+		case n.Reason == store.ReasonUnasked:
+		case n.From.After(c.At) && n.From.Before(to):
+			to = n.From
+		case n.To.Before(c.At) && n.To.After(from):
+			from = n.To
+		}
+	}
+	g := seaworthy.Gap{ID: tx.NewID(), SourceID: c.SourceID, Kind: store.GapWebhook, From: from, To: to, Reason: store.ReasonUnasked}
 	for i := range h.gaps {
-		if n := h.gaps[i]; n.Reason == unaskedReason && !n.From.After(to) && !n.To.Before(from) {
+		if n := h.gaps[i]; n.Reason == store.ReasonUnasked && !n.From.After(to) && !n.To.Before(from) {
 			g.ID, g.From, g.To = n.ID, earliest(n.From, from), latest(n.To, to)
 			h.gaps[i] = g
 			return tx.PutGap(&g)
@@ -94,8 +103,6 @@ func (h *hook) unasked(tx *store.Tx, c *seaworthy.Change) error {
 	h.gaps = append(h.gaps, g)
 	return tx.PutGap(&g)
 }
-
-const unaskedReason = "the API server wrote without asking the webhook"
 
 func earliest(a, b time.Time) time.Time {
 	if a.Before(b) {

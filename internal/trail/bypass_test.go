@@ -115,7 +115,7 @@ func TestBypassedInNoGap(t *testing.T) {
 			o.Describe()
 			return o
 		}
-		take(t, s, made("known", -30*time.Second, false), made("one", time.Minute, false), made("two", time.Minute+8*time.Second, false),
+		take(t, s, made("known", -30*time.Second, false), made("just-after", 3*time.Second, false), made("one", time.Minute, false), made("two", time.Minute+8*time.Second, false),
 			made("later", 5*time.Minute, false), made("listed", 7*time.Minute, true), made("nobody-there", 8*time.Minute+time.Second, false))
 		for range 2 {
 			if err := trail.Bypassed(t.Context(), trail.Config{Store: s}, s.Now().Add(-time.Hour), s.Now().Add(time.Hour)); err != nil {
@@ -130,7 +130,7 @@ func TestBypassedInNoGap(t *testing.T) {
 		for _, g := range slices.Backward(page.Items) {
 			got = append(got, [2]time.Duration{g.From.Sub(at), g.To.Sub(at)})
 		}
-		want := [][2]time.Duration{{-time.Minute, 0}, {55 * time.Second, 73 * time.Second}, {295 * time.Second, 305 * time.Second}}
+		want := [][2]time.Duration{{-time.Minute, 0}, {0, 8 * time.Second}, {55 * time.Second, 73 * time.Second}, {295 * time.Second, 305 * time.Second}}
 		if !slices.Equal(got, want) {
 			t.Errorf("gaps %v, want %v", got, want)
 		}
