@@ -148,7 +148,7 @@ func (w *world) busyMorning(doors []*wire) (from, to time.Time) {
 }
 
 // wantedTrail is what a busy morning leaves on record. To delete what was made just before
-// undoes that.
+// undoes that. What nothing came of nobody had to approve.
 const wantedTrail = `create Deployment/web by jane: persisted, out-of-band, seen by [audit watch webhook], unseen by [], ["made and undone"] []
 update Deployment/web by jane: persisted, out-of-band, seen by [audit watch webhook], unseen by [], ["made and undone"] [spec.replicas]
 update Deployment/web by jane: persisted, out-of-band, seen by [audit watch webhook], unseen by [], ["made and undone"] [spec.replicas]
@@ -158,11 +158,11 @@ read Secret/* by jane: connected, not required, seen by [audit], unseen by [], [
 read Secret/db by bob that is jane: denied, not required, seen by [audit], unseen by [], ["secret read"] []
 create Role/readers by jane: persisted, out-of-band, seen by [audit watch webhook], unseen by [], ["access widened"] []
 update Role/readers by jane: persisted, out-of-band, seen by [audit watch webhook], unseen by [], ["access widened"] [rules]
-update Deployment/web by dave: denied, out-of-band, seen by [audit], unseen by [], [] []
+update Deployment/web by dave: denied, not required, seen by [audit], unseen by [], [] []
 read Secret/db by dave: denied, not required, seen by [audit], unseen by [], ["secret read"] []
 create ServiceAccount/default by jane: persisted, out-of-band, seen by [audit watch webhook], unseen by [], [] []
 create Pod/entered by jane: persisted, out-of-band, seen by [audit watch webhook], unseen by [], [] []
-exec Pod/entered/exec by jane: failed, out-of-band, seen by [audit webhook], unseen by [], ["session in production"] []
+exec Pod/entered/exec by jane: failed, not required, seen by [audit webhook], unseen by [], ["session in production"] []
 create Deployment/around by jane: persisted, out-of-band, seen by [audit watch], unseen by [webhook], ["bypassed admission"] []
 delete Deployment/web by jane: persisted, out-of-band, seen by [audit watch webhook], unseen by [], ["made and undone"] []
 `
