@@ -353,7 +353,13 @@ func (s *Server) startAPI(store, port string, flags []string) error {
 	return p.await(patience, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		return client.RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+		// It makes its own namespaces beside being ready, and without them refuses what is put there.
+		for _, path := range []string{"/readyz", "/api/v1/namespaces/default", "/api/v1/namespaces/kube-system"} {
+			if err := client.RESTClient().Get().AbsPath(path).Do(ctx).Error(); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
