@@ -34,6 +34,7 @@ const amiss = `(() => {
 		if (s.overflowY !== "visible" && e.scrollHeight > e.clientHeight + 1) out.push("is cut off below: " + name(e));
 		const r = e.getBoundingClientRect();
 		if (r.right > innerWidth + 1) out.push("leaves the paper by " + Math.round(r.right - innerWidth) + ": " + name(e));
+		if (r.width < 26 && r.height > 50 && e.innerText.trim()) out.push("is squeezed to " + Math.round(r.width) + " by " + Math.round(r.height) + ": " + name(e));
 	}
 	for (const e of document.querySelectorAll("main tbody tr, main .lines > li, main .timeline > li, main dd")) if (!seen(e) && !e.closest(".behind, .menu, .overview, .guide, form:not(:has(table)), .fold:has(form)")) out.push("is not on paper: " + name(e));
 	for (const e of document.querySelectorAll("main details:not(.menu, .behind, .facets-box, .guide)")) if (!e.querySelector("form")) for (const c of e.children) if (c.localName !== "summary" && !seen(c)) out.push("is folded away: " + name(c));
