@@ -322,7 +322,7 @@ func (m *minding) mind(v *seaworthy.DeclaredSource) error {
 	if err != nil {
 		return err
 	}
-	if g := m.silence(v.ID, enrolled, &live); g != nil {
+	if g := m.silence(v.ID, enrolled, &live); g != nil && !m.lasts(g) {
 		return m.begin(g)
 	}
 	return nil

@@ -242,8 +242,8 @@ func (f *following) gap(m *seaworthy.AgentMessage) error {
 const besides = 10 * time.Second
 
 // covers has the gaps end that the server found in a time of which the agent knows more, once
-// it is over: of one place and time there is one gap. They stay on record, as ones that lasted no time, or
-// for as long as they reach beyond.
+// it is over: of one place and time there is one gap. They stay on record, as ones that lasted
+// no time, or for as long as they reach beyond.
 func (f *following) covers(g *seaworthy.Gap) error {
 	if g.Kind != store.GapWebhook || g.To.IsZero() {
 		return nil
