@@ -239,8 +239,15 @@ func TestAgentsKnowMoreOfAGap(t *testing.T) {
 		a := w.enrolled(cluster.ID)
 		began, ended := w.now.Add(-time.Hour).Truncate(time.Microsecond), w.now.Add(-30*time.Minute).Truncate(time.Microsecond)
 		w.must(w.store.Write(w.Context(), "system", func(tx *store.Tx) error {
-			for _, at := range []time.Time{began.Add(time.Second), began.Add(10 * time.Minute), ended.Add(10 * time.Minute)} {
-				g := seaworthy.Gap{ID: tx.NewID(), SourceID: cluster.ID, Kind: store.GapWebhook, From: at.Add(-5 * time.Second), To: at.Add(5 * time.Second), Reason: store.ReasonUnasked}
+			around := func(at time.Time) [2]time.Time {
+				return [...]time.Time{at.Add(-5 * time.Second), at.Add(5 * time.Second)}
+			}
+			for _, of := range [][2]time.Time{
+				around(began.Add(time.Second)), around(began.Add(10 * time.Minute)), around(ended.Add(10 * time.Minute)),
+				{began.Add(-time.Hour), began.Add(time.Minute)}, {ended.Add(-time.Minute), ended.Add(time.Hour)},
+				{began.Add(-2 * time.Hour), ended.Add(2 * time.Hour)},
+			} {
+				g := seaworthy.Gap{ID: tx.NewID(), SourceID: cluster.ID, Kind: store.GapWebhook, From: of[0], To: of[1], Reason: store.ReasonUnasked}
 				if err := tx.PutGap(&g); err != nil {
 					return err
 				}
@@ -258,7 +265,7 @@ func TestAgentsKnowMoreOfAGap(t *testing.T) {
 			}
 		}
 		slices.Sort(lasted)
-		want := []string{"0s to 30m0s", "39m55s to 40m5s"}
+		want := []string{"-1h0m0s to 0s", "-2h0m0s to 2h30m0s", "0s to 30m0s", "30m0s to 1h30m0s", "39m55s to 40m5s"}
 		if !slices.Equal(lasted, want) {
 			t.Errorf("gaps %q, want %q", lasted, want)
 		}

@@ -243,7 +243,7 @@ const besides = 10 * time.Second
 
 // covers has the gaps end that the server found in a time of which the agent knows more, once
 // it is over: of one place and time there is one gap. They stay on record, as ones that lasted
-// no time, or for as long as they reach beyond.
+// no time, or for as long as they reach beyond; one that reaches beyond on both sides stays as it is.
 func (f *following) covers(g *seaworthy.Gap) error {
 	if g.Kind != store.GapWebhook || g.To.IsZero() {
 		return nil
@@ -256,10 +256,12 @@ func (f *following) covers(g *seaworthy.Gap) error {
 		if o.ID == g.ID || o.Reason != store.ReasonUnasked || o.To.IsZero() {
 			continue
 		}
-		switch {
-		case o.From.Before(g.From.Add(-besides)):
+		switch before, after := o.From.Before(g.From.Add(-besides)), o.To.After(g.To.Add(besides)); {
+		case before && after: // nothing of it may get lost
+			continue
+		case before:
 			o.To = g.From
-		case o.To.After(g.To.Add(besides)):
+		case after:
 			o.From = g.To
 		default:
 			o.To, o.Reason = o.From, o.Reason+": it is part of the gap of which the agent tells"
