@@ -33,10 +33,11 @@ func (m *minding) lost() error {
 		if !over {
 			continue
 		}
-		if spoke, err := m.spoke(v); err != nil || spoke {
-			if err != nil {
-				return err
-			}
+		spoke, err := m.spoke(v)
+		if err != nil {
+			return err
+		}
+		if spoke {
 			continue
 		}
 		if err := m.lose(v, end); err != nil {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"runtime"
 	"strconv"
 )
 
@@ -52,9 +51,10 @@ func reserve(address string) error {
 	if err != nil {
 		return errors.Join(err, sign.Close())
 	}
-	go func() { // for as long as the process lives
-		_, _, _ = sign.ReadFrom(make([]byte, 1))
-		runtime.KeepAlive(sign)
+	go func() { // for as long as the process lives, whatever is sent there
+		for err := error(nil); err == nil; {
+			_, _, err = sign.ReadFrom(make([]byte, 1))
+		}
 	}()
 	return nil
 }

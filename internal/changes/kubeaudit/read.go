@@ -50,7 +50,6 @@ type Result struct {
 	Problems []seaworthy.Problem
 	// Unread is where records could not be read that may have been events; nil: nowhere.
 	Unread *Unread
-
 	// Last is the time of the event that was read last.
 	Last time.Time
 }
