@@ -138,6 +138,9 @@ func (b *FindingBulk) insert(head, tail string, rows [][]any) error {
 
 // insertion is the statement that inserts rows of a width.
 func (t *Tx) insertion(head, tail string, rows, width int) string {
+	if rows > 1 && t.store.dialect.insertMany != "" {
+		head = t.store.dialect.insertMany + strings.TrimPrefix(head, "INSERT")
+	}
 	var b strings.Builder
 	b.WriteString(head)
 	b.WriteString(" VALUES ")

@@ -35,6 +35,11 @@ type dialect struct {
 	// unnumbered: placeholders in bulk are plain question marks. SQLite looks each numbered
 	// one up among all before it, which takes minutes where there are thousands.
 	unnumbered bool
+	// insertMany begins a statement that inserts several rows; empty: as one that inserts one.
+	// SQLite keeps a copy of each page that such a statement changes, in case it fails half
+	// way; whoever asks to keep what was inserted is spared that. The transaction, which
+	// every error ends, undoes it all the same.
+	insertMany string
 	// copyIn adds rows faster than statements do; nil where there is no such way.
 	copyIn func(ctx context.Context, conn *sql.Conn, table string, columns []string, rows [][]any) error
 	// snapshot is the isolation in which a transaction sees one state of the database.
@@ -60,7 +65,7 @@ func sqlite(dir string) dialect {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=cache_size(-8000)&_pragma=temp_store(MEMORY)"
 	return dialect{
-		name: "SQLite", goose: goose.DialectSQLite3, unnumbered: true, where: path,
+		name: "SQLite", goose: goose.DialectSQLite3, unnumbered: true, insertMany: "INSERT OR FAIL", where: path,
 		open: func() (*sql.DB, *sql.DB, error) {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				return nil, nil, fmt.Errorf("make the data folder: %w", err)
