@@ -63,6 +63,16 @@ func TestManyFindingsAtOnce(t *testing.T) {
 		if err := open(nil); !isKind(err, seaworthy.KindConflict) {
 			t.Errorf("the same findings opened twice: %v, want a conflict", err)
 		}
+		had := sum()
+		for i := range list[:70] { // new ones, and then one that is there
+			list[i].ID = store.FindingID("s", fmt.Sprint("other", i))
+		}
+		if err := open(nil); !isKind(err, seaworthy.KindConflict) || sum() != had {
+			t.Errorf("new findings beside one that is there: %v and %d rows, want a conflict and %d", err, sum(), had)
+		}
+		for i := range list[:70] {
+			list[i].ID = store.FindingID("s", list[i].Fingerprint)
+		}
 		for _, want := range []seaworthy.TrackedFinding{list[0], list[1], list[2], list[3], list[1199]} {
 			got, err := s.Finding(t.Context(), want.ID)
 			if err != nil {

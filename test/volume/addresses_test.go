@@ -37,6 +37,7 @@ var noExample = map[string]string{
 	"/lists/export":                             "is as long as the list: an export",
 	"/lists/{id}/export":                        "is as long as the list: an export",
 	"/api/v1/programs/{id}/lists/{list}":        "is as long as the list: an export",
+	"/api/v1/populations/{id}/rows":             "is as long as the list: an export",
 }
 
 // pages are the addresses of the pages: each route, with ids that pages link to, and each
