@@ -47,6 +47,8 @@ func (p *program) restoreCommand() *cobra.Command {
 			"and verifies everything against the log: records, events, blobs and checkpoints.\n\n" +
 			"With --database it restores the blobs beside a PostgreSQL database that pg_restore brought\n" +
 			"back before.\n\n" +
+			"A restore that is cut, by a full disk or a backup that ends in the middle, is begun again\n" +
+			"with the same command; until one came to its end no server starts on what is there.\n\n" +
 			"Exits with 0 when everything is intact, 3 when something was altered or is missing (each is\n" +
 			"named), 2 when it is no backup or the folder is in use.",
 		Example: "  seaworthy restore --data /var/lib/seaworthy seaworthy-2026-11-22.tar",

@@ -43,8 +43,9 @@ func TestFlagsOfTheServerAreThoseOfTheDocs(t *testing.T) {
 	for _, command := range []string{"backup", "restore", "scan", "verify", "witness"} {
 		known = append(known, helpOf(t, command)...)
 	}
-	others := map[string][]string{ // of useradd, systemctl, docker, sha256sum
-		"docs/install.md": {"cap-drop", "check", "home-dir", "ignore-missing", "input", "name", "now", "read-only", "shell", "system", "tmpfs"},
+	others := map[string][]string{ // of useradd, systemctl, docker, sha256sum, pg_restore
+		"docs/install.md": {"cap-drop", "check", "dbname", "exit-on-error", "home-dir", "ignore-missing", "input", "name", "no-owner", "now", "read-only", "shell",
+			"single-transaction", "system", "tmpfs"},
 	}
 	told := ""
 	for _, name := range []string{"docs/serve.md", "docs/install.md", "deploy/seaworthy.service", "deploy/seaworthy-backup.service"} {

@@ -17,7 +17,6 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/store"
-	"github.com/seaworthy-dev/seaworthy/internal/vault"
 )
 
 // The parts of a backup, in their order in the archive.
@@ -156,6 +155,9 @@ func openParts(ctx context.Context, c Config) (*Server, error) {
 	c = c.defaults()
 	s := &Server{config: c, log: c.Log}
 	if c.Database == "" {
+		if err := cutRestore(c.Data); err != nil {
+			return nil, err
+		}
 		if _, err := os.Stat(filepath.Join(c.Data, store.DatabaseFile)); err != nil {
 			return nil, seaworthy.Invalid("there is no database in %s; give the data folder with --data, or the database with --database", c.Data)
 		}
@@ -165,6 +167,9 @@ func openParts(ctx context.Context, c Config) (*Server, error) {
 	}
 	if err := s.openStore(ctx); err != nil {
 		return nil, err
+	}
+	if err := s.store.Restored(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.openVault(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -176,16 +181,4 @@ func openParts(ctx context.Context, c Config) (*Server, error) {
 func blobOf(name string) (digest string, ok bool) {
 	digest, found := strings.CutPrefix(name, backupBlobs)
 	return digest, found && len(digest) == 64 && strings.Trim(digest, "0123456789abcdef") == ""
-}
-
-// putBlob keeps a blob of a backup under the digest that it has to have.
-func putBlob(ctx context.Context, v *vault.Vault, digest string, r io.Reader, size int64) error {
-	got, _, err := v.Put(ctx, r, size)
-	if err != nil {
-		return err
-	}
-	if got != digest {
-		return errors.Join(seaworthy.Invalid("the backup's blob %s was altered: its bytes are those of %s", digest, got), v.Delete(ctx, got))
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -81,6 +82,32 @@ func TestBackupAndRestore(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A key that is there already stays: the same one is as good, another one is somebody's.
+func TestRestoreBesideAKey(t *testing.T) {
+	c, _ := filled(t)
+	data := backup(t, c, true)
+	mine, err := os.ReadFile(filepath.Join(c.Data, "log.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{string(mine): "", "another": "there is another key"} {
+		to := server.Config{Data: t.TempDir(), LogKey: filepath.Join(t.TempDir(), "log.key")}
+		if err := os.WriteFile(to.LogKey, []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := server.Restore(t.Context(), to, bytes.NewReader(data))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("Restore says %v, want %q in it", err, want)
+		}
+		if kept, err := os.ReadFile(to.LogKey); err != nil || string(kept) != name {
+			t.Errorf("the key that was there is now %q, %v", kept, err)
+		}
+		if _, err := os.Lstat(filepath.Join(to.Data, store.DatabaseFile)); (err == nil) != (want == "") {
+			t.Errorf("the database has its place: %v", err == nil)
+		}
 	}
 }
 

@@ -126,7 +126,15 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := writable(c.Data); err != nil {
 		return nil, err
 	}
+	if c.Database == "" {
+		if err := cutRestore(c.Data); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.store.Restored(ctx); err != nil {
 		return nil, err
 	}
 	// An example stays one, whatever command opens it.

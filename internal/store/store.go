@@ -68,6 +68,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	if err := s.loadedWhole(ctx); err != nil {
+		return nil, errors.Join(d.explain(err), s.Close())
+	}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(d.explain(err), s.Close())
 	}

@@ -54,7 +54,7 @@ func TestPostgresBackupAndRestore(t *testing.T) {
 		}
 
 		again := storetest.Database(t)
-		run(load, "--no-owner", "--dbname="+again, filepath.Join(dir, "dump"))
+		run(load, "--exit-on-error", "--single-transaction", "--no-owner", "--dbname="+again, filepath.Join(dir, "dump"))
 		q := serverProcess(t, filepath.Join(dir, "new"), again, p.token)
 		q.args = []string{"--log-key", filepath.Join(p.data, "log.key"), "--secret-key", filepath.Join(p.data, "secret.key")}
 		t.Cleanup(q.kill)
