@@ -17,7 +17,8 @@ func (a *API) findingRoutes() {
 	route(a, operation{
 		method: http.MethodGet, path: "/api/v1/findings", action: seaworthy.ReadFindings, id: "list-findings", tag: "Findings",
 		summary: "Findings, worst first",
-		doc:     "Filters of several values take findings that have any of them. '-' is nobody and no team.",
+		doc: "Filters of several values take findings that have any of them. '-' is nobody and no team. " +
+			"The list holds what is so now. " + findingsThen,
 	}, a.findings)
 	route(a, operation{
 		method: http.MethodGet, path: "/api/v1/findings/{id}", action: seaworthy.ReadFindings, id: "get-finding", tag: "Findings",
@@ -36,6 +37,10 @@ func (a *API) findingRoutes() {
 		summary: "With which version, parameters and mode a check judged, from when to when",
 	}, a.checkHistory)
 }
+
+// findingsThen says where what the list of findings cannot give is to be had. How each of
+// millions stood at a moment is in its events alone, which no list can be sorted by.
+const findingsThen = "What happened to findings until a past moment is the list finding-events of a program: freeze it as of that moment (POST /api/v1/populations), or read /api/v1/findings/{id}/events of one."
 
 // findingsInput narrows the list of findings.
 type findingsInput struct {
@@ -57,9 +62,13 @@ type findingsInput struct {
 	OpenedTo   time.Time `query:"opened-to" doc:"Exclusive."`
 	Text       string    `query:"text" maxLength:"200" doc:"The beginning of a name, a namespace, a check or a message."`
 	Sort       string    `query:"sort" enum:"age,due" doc:"Opened longest ago first, or due first; worst first when absent."`
+	AsOf       string    `query:"as-of" maxLength:"100" doc:"Refused with 400, whatever it says: the list holds what is so now."`
 }
 
 func (a *API) findings(ctx context.Context, in *findingsInput) (*list[seaworthy.TrackedFinding], error) {
+	if in.AsOf != "" {
+		return nil, seaworthy.Invalid("the list of findings holds what is so now and cannot be given as of %s. %s", in.AsOf, findingsThen)
+	}
 	program, err := a.program(ctx, in.Program)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,27 @@ import (
 type items[T any] struct {
 	Items []T
 	Next  string
+}
+
+// The list of findings is of now, and says where the past is to be had instead of leaving the
+// moment out.
+func TestFindingsOfAPastMoment(t *testing.T) {
+	on(t, func(w *world) {
+		owner := w.as(seaworthy.Owner)
+		for _, then := range []string{"2026-01-01", "2026-01-01T00:00:00Z", "noon"} {
+			a := w.do(owner, http.MethodGet, "/api/v1/findings?as-of="+then, nil).want(http.StatusBadRequest, nil)
+			if kind := a.Header().Get("Content-Type"); kind != "application/problem+json" {
+				w.Errorf("the refusal is %s", kind)
+			}
+			if said := a.detail(); !strings.Contains(said, "as of "+then) || !strings.Contains(said, "finding-events") {
+				w.Errorf("it says %q", said)
+			}
+		}
+		prod := w.declare("prod", "", "shop")
+		program := w.program("mine", prod.ID)
+		frozen := map[string]any{"name": "n", "program": program.ID, "list": "finding-events", "asOf": w.now.Add(-time.Minute)}
+		w.do(owner, http.MethodPost, "/api/v1/populations", frozen).want(http.StatusCreated, nil)
+	})
 }
 
 // An auditor sees one program: its sources, its period, and nothing of the others, not

@@ -29,7 +29,7 @@ type sheet struct {
 func (p page) Export(format string) string {
 	q := query{p.Q.path, url.Values{}}
 	for k, v := range p.Q.values {
-		if k != "after" && k != "before" {
+		if k != "after" && k != "before" && (k != "as-of" || ofThen(p.Path)) {
 			q.values[k] = v
 		}
 	}
@@ -60,11 +60,18 @@ var exportTypes = map[string]string{
 // export gives a list as a file, with what it is where the format has a place for that.
 func (u *UI) export(w http.ResponseWriter, r *http.Request, s sheet) (err error) {
 	p := u.page(r, s.name)
+	if then := p.OnlyNow(); then != "" {
+		return seaworthy.Invalid("This list can be exported as of now only, not as of %s. Take the date away.", then)
+	}
+	at, err := asOf(p)
+	if err != nil {
+		return err
+	}
 	format, err := u.exporting(w, r, s.name)
 	if err != nil {
 		return err
 	}
-	about := []string{s.name, "As of " + stamp(p.Now)}
+	about := []string{s.name, "As of " + stamp(at)}
 	if p.Program != nil {
 		about = append(about, "Program: "+p.Program.Name)
 	}

@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -58,7 +59,7 @@ func (u *UI) lists(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		p.Lists = append(p.Lists, listChoice{choice{Value: name, Text: strings.ReplaceAll(name, "-", " "), Chosen: name == p.Was("list", "findings")}, strings.Join(filters, ", ")})
+		p.Lists = append(p.Lists, listChoice{choice{Value: name, Text: strings.ReplaceAll(name, "-", " "), Chosen: name == p.Was("list", cmp.Or(p.Q.Get("list"), "findings"))}, strings.Join(filters, ", ")})
 	}
 	return u.render(w, r, "lists", p)
 }
@@ -234,6 +235,9 @@ func (u *UI) exportList(w http.ResponseWriter, r *http.Request) error {
 	_, filters, err := store.ListColumns(name)
 	if err != nil {
 		return err
+	}
+	if then := u.page(r, name).OnlyNow(); then != "" {
+		return seaworthy.Invalid("A list is exported as of now, not as of %s. Freeze it as of that day, and export what was frozen.", then)
 	}
 	if v.program != nil {
 		q.Program = *v.program

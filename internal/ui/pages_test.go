@@ -44,6 +44,7 @@ func pagesOfAFilledSite(t *testing.T, s *uitest.Site) {
 	t.Run("views", func(t *testing.T) { views(t, s) })
 	t.Run("talks", func(t *testing.T) { talks(t, s) })
 	t.Run("trail", func(t *testing.T) { trailOf(t, s) })
+	t.Run("then", func(t *testing.T) { then(t, s) })
 	t.Run("exports", func(t *testing.T) { exports(t, s) })
 	t.Run("sorted", func(t *testing.T) { sorted(t, s) })
 	t.Run("returns", func(t *testing.T) { returns(t, s) }) // last: it moves the clock

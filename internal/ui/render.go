@@ -101,6 +101,28 @@ func ofThen(to string) bool {
 	return to == "/" || strings.HasPrefix(to, "/?") || strings.HasPrefix(to, "/requirements") || strings.HasPrefix(to, "/controls")
 }
 
+// OnlyNow is the past moment that the address asks for where the page cannot be shown as of
+// it; empty: there is none.
+func (p page) OnlyNow() string {
+	if p.then == "" || ofThen(p.Path) || p.Path == "/lists" { // whose form it fills
+		return ""
+	}
+	if at, err := asOf(p); err == nil && !at.Before(p.Now) {
+		return ""
+	}
+	return p.then
+}
+
+// EventsThen is where the events of findings up to the moment of [page.OnlyNow] can be
+// frozen, on pages that list findings; empty: nowhere.
+func (p page) EventsThen() string {
+	at, err := asOf(p)
+	if err != nil || p.Program == nil || !p.Can(string(seaworthy.FreezeLists)) || !strings.HasPrefix(p.Path, "/findings") && !strings.HasPrefix(p.Path, "/workloads") {
+		return ""
+	}
+	return p.To("/lists?list=finding-events&as-of=" + at.Format(time.DateOnly))
+}
+
 // Can tells whether who looks may do an action; templates leave out what they may not.
 func (p page) Can(a string) bool { return p.Who.Can(seaworthy.Action(a)) }
 

@@ -327,6 +327,7 @@ func (s *Site) Pages() map[string]string {
 	s.must(err)
 	for _, p := range programs {
 		out["requirements"], out["requirement"], out["requirements-past"] = "/requirements", "/requirements/CC6.1", "/requirements?as-of=2026-09-30"
+		out["findings-past"] = "/findings?as-of=2026-09-30" // which says that it is of now
 		out["due"], out["lists"], out["packages"], out["program"] = "/due", "/lists", "/packages", "/programs/"+p.ID
 		lists, err := s.Store.Populations(ctx, p.ID, "", 1)
 		s.must(err)
