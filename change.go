@@ -48,11 +48,13 @@ type Sighting struct {
 const (
 	DoorWebhook = "webhook" // the product's own
 	DoorPolicy  = "policy"  // a ValidatingAdmissionPolicy in the API server
+	// DoorImpersonation is before admission: who asks in another's name needs the right to.
+	DoorImpersonation = "impersonation"
 )
 
 // Judgement is what one check said of a request at one door of admission.
 type Judgement struct {
-	Door string `json:"door"` // [DoorWebhook] or [DoorPolicy]
+	Door string `json:"door"` // [DoorWebhook], [DoorPolicy] or [DoorImpersonation]
 	// Check is the id of the check, or the name of somebody else's policy; empty: the
 	// request as a whole.
 	Check string `json:"check,omitempty"`
@@ -117,7 +119,13 @@ const (
 	VerbAttach      = "attach"
 	VerbPortForward = "portforward"
 	VerbProxy       = "proxy"
-	VerbRead        = "read" // of Secrets; audit events alone show it
+	// VerbRead is a read of a Secret, or one of anything that was denied; audit events alone
+	// show it.
+	VerbRead = "read"
+	// VerbImpersonate is an attempt to act as somebody else that was denied: of the name * where
+	// the API server does not tell as whom. What was let
+	// through has its own verb, and [Actor.Impersonator].
+	VerbImpersonate = "impersonate"
 )
 
 // Edit is one difference between an object before and after. Values of Secrets are keyed

@@ -128,7 +128,7 @@ func (t *teller) run(ctx context.Context) error {
 
 // see takes an observation of this replica.
 func (t *teller) see(o *changes.Observation) {
-	if len(t.boxes) == 0 || t.ownWork(o) {
+	if len(t.boxes) == 0 || t.ownWork(o) || triedInVain(o) {
 		return
 	}
 	t.mu.Lock()
@@ -217,6 +217,11 @@ func named(c *seaworthy.Change) bool {
 func (t *teller) ownWork(o *changes.Observation) bool {
 	return o.Actor.Username != "" && o.Actor.Username == t.a.cfg.Source.Identity && o.Actor.Impersonator == "" &&
 		(o.Verb == seaworthy.VerbRead || changes.Reported(&o.Object.Object) || o.Verb != seaworthy.VerbDelete && t.a.own(&o.Object))
+}
+
+// triedInVain tells of attempts that the server alone puts on record: of these, nobody is told.
+func triedInVain(o *changes.Observation) bool {
+	return o.Outcome == seaworthy.OutcomeDenied && (o.Verb == seaworthy.VerbImpersonate || o.Verb == seaworthy.VerbRead && o.Object.Kind != "Secret")
 }
 
 // of gives the changes of an object, without those that are too old to matter.

@@ -33,6 +33,8 @@ type Known struct {
 	Intent string
 	// Edits are those of the change that it is, as another place tells of them.
 	Edits []seaworthy.Edit
+	// Again: somebody tries again what was denied and is on record already.
+	Again bool
 	// Own: the object is of what makes up the trail. Agent: it is the agent's own work on
 	// that, again and again.
 	Own, Agent bool
@@ -59,7 +61,7 @@ const (
 func Weigh(o *Observation, k Known) Verdict {
 	proven, named := Controls(&o.Actor), o.Actor.Username != ""
 	switch {
-	case k.Agent:
+	case k.Agent, k.Again:
 		return Folds
 	case o.Verb == seaworthy.VerbRead:
 		return foldIf(proven)

@@ -66,6 +66,7 @@ func OfChange(c *seaworthy.Change, source string) (seaworthy.Notice, bool) {
 var did = map[string]string{
 	seaworthy.VerbCreate: "made", seaworthy.VerbUpdate: "changed", seaworthy.VerbDelete: "deleted", seaworthy.VerbExec: "ran a command inside",
 	seaworthy.VerbAttach: "attached to", seaworthy.VerbPortForward: "forwarded a port to", seaworthy.VerbProxy: "went through", seaworthy.VerbRead: "read",
+	seaworthy.VerbImpersonate: "acted as",
 }
 
 // ChangeTitle says in one sentence what a notice of a change is about.

@@ -107,6 +107,20 @@ func (t *Tx) ChangesDuring(source string, from, to time.Time) ([]seaworthy.Chang
 	return changes.list(t.ctx, t.store, t.tx, w, "ORDER BY at, id LIMIT "+w.arg(maxDuring))
 }
 
+// Denied lists the latest changes of a verb by somebody in a cluster that were denied, but of
+// Secrets, from one moment to another, n at most.
+func (t *Tx) Denied(source, verb, actor string, from, to time.Time, n int) ([]seaworthy.Change, error) {
+	w := where{}
+	w.add("source_id = ?", source)
+	w.add("actor = ?", actor)
+	w.add("verb = ?", verb)
+	w.add("kind <> 'Secret'")
+	w.add("at > ?", micros(from))
+	w.add("at < ?", micros(to))
+	w.add("document LIKE ?", `%"outcome":"denied"%`)
+	return changes.list(t.ctx, t.store, t.tx, w, "ORDER BY at DESC, id DESC LIMIT "+w.arg(n))
+}
+
 // maxDuring is how many changes one deployment is held against.
 const maxDuring = 10_000
 

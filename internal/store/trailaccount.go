@@ -282,7 +282,7 @@ func (t *trailRows) folded(v *View, q ListQuery) (string, error) {
 			kinds[kind] += c
 		}
 	})
-	text := fmt.Sprintf("counted by day and kind and in no row, since a cluster's own controllers wrote them and neither spec nor RBAC: %d", n)
+	text := fmt.Sprintf("counted by day and kind and in no row, since a cluster's own controllers wrote them and neither spec nor RBAC, or since they repeat a denied attempt that is in one: %d", n)
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		text += fmt.Sprintf("; %s %d", kind, kinds[kind])
 	}

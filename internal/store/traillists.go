@@ -18,8 +18,8 @@ const (
 )
 
 // sessionRows are requests that reach into a cluster: connections, containers for debugging,
-// reads of Secrets, whatever was asked for in another's name.
-const sessionRows = `(SELECT * FROM changes WHERE verb IN ('exec', 'attach', 'portforward', 'proxy', 'read') OR ` + impersonated + ` OR ` + debugged + `) changes`
+// reads of Secrets and other reads that were denied, whatever was asked for in another's name.
+const sessionRows = `(SELECT * FROM changes WHERE verb IN ('exec', 'attach', 'portforward', 'proxy', 'read', 'impersonate') OR ` + impersonated + ` OR ` + debugged + `) changes`
 
 // accessRows are writes of roles and of their bindings; also where no place told the group.
 const accessRows = `(SELECT * FROM changes WHERE kind IN ('Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding')
@@ -148,7 +148,7 @@ func changesList() list {
 func sessionsList() list {
 	columns := []string{"session", "kind", "namespace", "name", "subresource"}
 	t := &trailRows{needs: []string{seaworthy.SeenByWebhook, seaworthy.SeenByAudit}, says: []string{
-		"reads of Secrets, and who acted in another's name, are seen in audit events alone; sessions in these and by the admission webhook; a watch sees none",
+		"reads of Secrets, other reads that were denied, and who acted or tried to act in another's name, are seen in audit events alone; sessions in these and by the admission webhook; a watch sees none",
 	}}
 	return trailList(sessionRows, columns, t, func(c *seaworthy.Change) []any {
 		o := &c.Object
@@ -166,6 +166,8 @@ func sessionOf(c *seaworthy.Change) string {
 		what = "port-forward"
 	case seaworthy.VerbRead:
 		what = "read of a " + c.Object.Kind
+	case seaworthy.VerbImpersonate:
+		what = "impersonation of a " + c.Object.Kind
 	default:
 		if c.Object.Subresource == "ephemeralcontainers" || c.Object.Kind == "Pod" && slices.ContainsFunc(c.Edits, func(e seaworthy.Edit) bool { return strings.HasPrefix(e.Path, "spec.ephemeralContainers") }) {
 			what = "debug"

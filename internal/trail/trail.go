@@ -64,7 +64,7 @@ func Take(ctx context.Context, c Config, who seaworthy.Principal, source seawort
 	for some := range slices.Chunk(list, lot) {
 		var t *taking
 		err := c.Store.Write(ctx, who.Actor, func(tx *store.Tx) error {
-			t = &taking{c: c, tx: tx, source: source, objects: map[string]*object{}, folded: map[string]int{}}
+			t = &taking{c: c, tx: tx, source: source, objects: map[string]*object{}, folded: map[string]int{}, tried: map[string][]seaworthy.Change{}}
 			if err := tx.Taking(source.ID); err != nil {
 				return err
 			}
@@ -92,6 +92,7 @@ type taking struct {
 	objects     map[string]*object
 	order       []*object // in which they first occurred
 	folded      map[string]int
+	tried       map[string][]seaworthy.Change // what was denied, by verb and who tried
 }
 
 // object is what is on record of the objects of one name.
@@ -167,6 +168,9 @@ func (t *taking) one(o *changes.Observation) error {
 	if err != nil {
 		return err
 	}
+	if around.Again, err = t.again(o); err != nil {
+		return err
+	}
 	for _, i := range changes.Refuted(o, of.Changes) {
 		of.touched[i] = true
 		t.nothing(&of.Changes[i])
@@ -193,6 +197,7 @@ func (t *taking) one(o *changes.Observation) error {
 	case changes.IsNew:
 		t.n.New++
 		of.Changes[e.Change].ID = t.tx.NewID()
+		t.attempted(o)
 	}
 	if e.Change >= 0 {
 		of.touched[e.Change] = true
@@ -205,7 +210,12 @@ func (t *taking) one(o *changes.Observation) error {
 func (t *taking) count(o *changes.Observation) {
 	t.n.Folded++
 	kind := o.Object.Kind
-	if o.Verb == seaworthy.VerbRead {
+	switch {
+	case o.Verb == seaworthy.VerbImpersonate:
+		kind += " impersonation denied"
+	case o.Verb == seaworthy.VerbRead && o.Outcome == seaworthy.OutcomeDenied:
+		kind += " read denied"
+	case o.Verb == seaworthy.VerbRead:
 		kind += " read"
 	}
 	t.folded[kind]++

@@ -89,7 +89,7 @@ func unseen(c *seaworthy.Change, by, kind string, gaps []seaworthy.Gap, beats []
 
 // never says why a place is never shown such a change.
 func never(c *seaworthy.Change, by string) string {
-	session := slices.Contains([]string{seaworthy.VerbExec, seaworthy.VerbAttach, seaworthy.VerbPortForward, seaworthy.VerbProxy, seaworthy.VerbRead}, c.Verb)
+	session := slices.Contains([]string{seaworthy.VerbExec, seaworthy.VerbAttach, seaworthy.VerbPortForward, seaworthy.VerbProxy, seaworthy.VerbRead, seaworthy.VerbImpersonate}, c.Verb)
 	switch {
 	case by == seaworthy.SeenByWatch && session:
 		return "A watch shows objects, and neither sessions nor reads."
@@ -99,6 +99,8 @@ func never(c *seaworthy.Change, by string) string {
 		return "Nothing persisted, so there is nothing to see."
 	case by == seaworthy.SeenByWebhook && c.Verb == seaworthy.VerbRead:
 		return "No webhook is asked about reads."
+	case by == seaworthy.SeenByWebhook && c.Verb == seaworthy.VerbImpersonate:
+		return "No webhook is asked about what was denied before."
 	case by == seaworthy.SeenByWebhook && c.Object.Group() == "admissionregistration.k8s.io":
 		return "The API server asks no webhook about webhooks and policies."
 	}
@@ -116,6 +118,8 @@ func (u *UI) judged(p page, c *seaworthy.Change) []judgedRow {
 			row := judgedRow{Judgement: j, Title: p0(j.Check, "The request as a whole"), Door: "Admission webhook", Came: came[j.Mode], Bad: j.Mode == "deny"}
 			if j.Door == seaworthy.DoorPolicy {
 				row.Door = "Policy in the API server"
+			} else if j.Door == seaworthy.DoorImpersonation {
+				row.Door = "Right to act as others"
 			}
 			if slices.ContainsFunc(u.Checks, func(k seaworthy.Check) bool { return k.ID == j.Check }) {
 				row.Title, row.Href = u.checkTitle(j.Check), p.To("/checks/", j.Check)

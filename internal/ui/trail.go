@@ -26,6 +26,7 @@ type trailRow struct {
 var did = map[string]string{
 	seaworthy.VerbCreate: "Made", seaworthy.VerbUpdate: "Changed", seaworthy.VerbDelete: "Deleted", seaworthy.VerbExec: "Command run inside",
 	seaworthy.VerbAttach: "Attached to", seaworthy.VerbPortForward: "Port forwarded", seaworthy.VerbProxy: "Gone through", seaworthy.VerbRead: "Read",
+	seaworthy.VerbImpersonate: "Acted as",
 }
 
 func (u *UI) trailRow(p page, n names, c seaworthy.Change) trailRow {

@@ -167,7 +167,28 @@ func (w *world) developers() {
 			}
 		}
 	}
+	asJane := w.userAs("jane", "dave")
+	asJane.forbidden(http.MethodGet, "/api", nil)
+	for range 3 {
+		asJane.forbidden(http.MethodGet, deployments, nil)
+		dave.forbidden(http.MethodGet, "/api/v1/pods", nil)
+	}
+	asJane.forbidden(http.MethodPatch, workloads+"/"+name, object{"metadata": object{"labels": object{"mine": "now"}}})
+	asCan := object{"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": object{"resourceAttributes": object{"verb": "get", "resource": "secrets"}}}
+	w.userAs("system:serviceaccount:"+namespace+":"+name, "dave").forbidden(http.MethodPost, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", asCan)
 	w.until("the attempts are on record", time.Minute, func() error {
+		if err := errors.Join(
+			w.denied("ValidatingWebhookConfiguration", "", name, "dave", seaworthy.VerbRead), w.denied("Deployment", namespace, name, "dave", seaworthy.VerbRead),
+			w.denied("ConfigMap", namespace, name+"-canary", "dave", seaworthy.VerbRead), w.denied("Pod", "", "*", "dave", seaworthy.VerbRead),
+			w.denied("User", "", "*", "dave", seaworthy.VerbImpersonate), w.denied("ServiceAccount", "", "*", "dave", seaworthy.VerbImpersonate),
+		); err != nil {
+			return err
+		}
+		for _, list := range [][]seaworthy.Change{w.of("User", "", "*"), w.of("Pod", "", "*")} {
+			if len(list) != 1 {
+				return fmt.Errorf("one attempt is on record %d times:\n%s", len(list), told1(list))
+			}
+		}
 		for _, who := range []string{"dave", "vera"} {
 			for _, verb := range []string{seaworthy.VerbUpdate, seaworthy.VerbDelete} {
 				if err := errors.Join(w.denied("ValidatingWebhookConfiguration", "", name, who, verb), w.denied("Deployment", namespace, name, who, verb),

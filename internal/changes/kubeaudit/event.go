@@ -24,6 +24,7 @@ import (
 // event is what is read of an audit.k8s.io/v1 Event.
 type event struct {
 	Kind                     string            `json:"kind"`
+	Level                    string            `json:"level"`
 	AuditID                  string            `json:"auditID"`
 	Stage                    string            `json:"stage"`
 	RequestURI               string            `json:"requestURI"`
@@ -34,6 +35,7 @@ type event struct {
 	UserAgent                string            `json:"userAgent"`
 	ObjectRef                *reference        `json:"objectRef"`
 	ResponseStatus           *status           `json:"responseStatus"`
+	RequestObject            options           `json:"requestObject"`
 	ResponseObject           map[string]any    `json:"responseObject"`
 	RequestReceivedTimestamp time.Time         `json:"requestReceivedTimestamp"`
 	StageTimestamp           time.Time         `json:"stageTimestamp"`
@@ -95,8 +97,24 @@ func (e *event) at() time.Time {
 	return e.StageTimestamp
 }
 
-// verb gives the verb of the trail, empty for what is no part of it.
+// verb gives the verb of the trail, empty for what is no part of it. Reads of what is no
+// Secret are part of it only where they were denied: somebody tried.
 func (e *event) verb() string {
+	if v := e.asked(); v != "" {
+		return v
+	}
+	ref := e.ObjectRef
+	switch {
+	case e.actingAs() != nil:
+		return seaworthy.VerbImpersonate
+	case e.forbidden() && reads[e.Verb] && ref != nil && ref.Resource != "":
+		return seaworthy.VerbRead
+	}
+	return ""
+}
+
+// asked gives the verb of what is part of the trail whatever came of it; empty: of none.
+func (e *event) asked() string {
 	ref := e.ObjectRef
 	if ref == nil || ref.Resource == "" || reviews[ref.Resource] {
 		return ""
@@ -171,7 +189,7 @@ func (r *Reader) observation(e *event) *changes.Observation {
 		r.Heard(e.AuditID)
 	}
 	verb := e.verb()
-	if verb == "" || !e.over(verb) || strings.Contains(e.RequestURI, "dryRun=") {
+	if verb == "" || !e.over(verb) || e.dry(verb) {
 		return nil
 	}
 	o := &changes.Observation{
@@ -183,6 +201,10 @@ func (r *Reader) observation(e *event) *changes.Observation {
 	}
 	changes.KeepJudged(&o.Sighting, e.judged())
 	o.Reviews, o.Unasked, o.Unanswered = e.reviews(o)
+	if verb == seaworthy.VerbImpersonate {
+		o.Object.Object = *e.actingAs()
+		return o
+	}
 	ref := e.ObjectRef
 	o.Object = seaworthy.ChangedObject{
 		Object: seaworthy.Object{

@@ -31,7 +31,7 @@ type logEntry struct {
 		} `json:"requestMetadata"`
 		MethodName   string         `json:"methodName"`
 		ResourceName string         `json:"resourceName"`
-		Request      map[string]any `json:"request"`
+		Request      options        `json:"request"`
 		Response     map[string]any `json:"response"`
 		Status       *status        `json:"status"`
 	} `json:"protoPayload"`
@@ -53,7 +53,7 @@ func (r *Reader) google(raw []byte, out *Result) error {
 	delete(p.Response, "@type") // Google's, not the object's
 	e := &event{
 		AuditID: l.Operation.ID, Stage: "ResponseComplete", Verb: verb, ObjectRef: ref, UserAgent: p.RequestMetadata.CallerSuppliedUserAgent,
-		ResponseObject: p.Response, Annotations: l.Labels, RequestReceivedTimestamp: l.Timestamp, ResponseStatus: &status{Code: http.StatusOK}, RequestURI: "",
+		RequestObject: p.Request, ResponseObject: p.Response, Annotations: l.Labels, RequestReceivedTimestamp: l.Timestamp, ResponseStatus: &status{Code: http.StatusOK}, RequestURI: "",
 		Partial: true,
 	}
 	e.part = l.Operation.First != l.Operation.Last
@@ -69,9 +69,6 @@ func (r *Reader) google(raw []byte, out *Result) error {
 	}
 	if p.Status != nil {
 		e.ResponseStatus.Code, e.ResponseStatus.Message = httpCode(p.Status.Code), p.Status.Message
-	}
-	if request, ok := p.Request["dryRun"]; ok && request != nil {
-		return out.add(nil)
 	}
 	return out.add(r.observation(e))
 }

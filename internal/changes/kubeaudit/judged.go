@@ -78,6 +78,9 @@ func (e *event) judged() []seaworthy.Judgement {
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
 		out = append(out, *policies[name])
 	}
+	if j := e.impersonation(); j != nil {
+		out = append(out, *j)
+	}
 	return out
 }
 

@@ -194,6 +194,10 @@ func TestEvents(t *testing.T) {
 	}
 	const deployment = `{"resource":"deployments","namespace":"shop","name":"cart","apiGroup":"apps","apiVersion":"v1"}`
 	const pods = `{"resource":"pods","namespace":"shop","name":"cart-1","apiVersion":"v1","subresource":"exec"}`
+	const users = `users \"bob\" is forbidden: User \"alice\" cannot impersonate resource \"users\" in API group \"\" at the cluster scope`
+	refused := func(verb, ref, why string) string {
+		return strings.Replace(event(verb, ref, ""), `"code":200`, `"code":403,"message":"`+why+`"`, 1)
+	}
 	for name, test := range map[string]struct{ text, want string }{
 		"an update":             {event("update", deployment, ""), "update apps/v1 shop/Deployment/cart by alice: persisted"},
 		"a deletion":            {event("delete", deployment, `,"responseObject":{"kind":"Status","details":{"uid":"u9"}}`), "delete apps/v1 shop/Deployment/cart u9 by alice: persisted"},
@@ -210,6 +214,30 @@ func TestEvents(t *testing.T) {
 		"scaled":                {event("patch", strings.Replace(deployment, "}", `,"subresource":"scale"}`, 1), `,"responseObject":{"kind":"Scale","apiVersion":"autoscaling/v1","metadata":{"name":"cart"}}`), "update apps/v1 shop/Deployment/cart scale by alice: persisted"},
 		"an unknown resource":   {event("update", `{"resource":"widgets","apiGroup":"x.io","apiVersion":"v1","name":"w"}`, ""), "update x.io/v1 widgets/w by alice: persisted"},
 		"a read":                {event("get", deployment, ""), ""},
+		"a read, denied":        {strings.Replace(event("get", deployment, ""), "200", "403", 1), "read apps/v1 shop/Deployment/cart by alice: denied"},
+		"a list, denied":        {strings.Replace(event("list", `{"resource":"pods","namespace":"shop","apiVersion":"v1"}`, ""), "200", "403", 1), "read v1 shop/Pod/* by alice: denied"},
+		"a log, denied":         {strings.Replace(event("get", strings.Replace(pods, "exec", "log", 1), ""), "200", "403", 1), "read v1 shop/Pod/cart-1 log by alice: denied"},
+		"a read of nothing":     {strings.Replace(event("get", deployment, ""), "200", "404", 1), ""},
+		"a read by nobody":      {strings.Replace(event("get", deployment, ""), "200", "401", 1), ""},
+		"may not be a user":     {refused("get", deployment, users), "impersonate v1 User/bob by alice: denied"},
+		"may not be in a group": {refused("list", deployment, `groups \"system:masters\" is forbidden: User \"alice\" cannot impersonate resource \"groups\" in API group \"\" at the cluster scope`), "impersonate v1 Group/system:masters by alice: denied"},
+		"may not be an account": {refused("get", deployment, `serviceaccounts \"cart\" is forbidden: User \"alice\" cannot impersonate resource \"serviceaccounts\" in API group \"\" in the namespace \"shop\"`), "impersonate v1 shop/ServiceAccount/cart by alice: denied"},
+		"may not be, in parts":  {refused("get", deployment, `users.authentication.k8s.io \"bob\" is forbidden: User \"alice\" cannot impersonate:user-info resource \"users\" in API group \"authentication.k8s.io\" at the cluster scope`), "impersonate authentication.k8s.io/v1 User/bob by alice: denied"},
+		"may not do it as any":  {refused("list", deployment, `deployments.apps is forbidden: User \"alice\" cannot impersonate-on:user-info:list resource \"deployments\" in API group \"apps\" in the namespace \"shop\"`), "impersonate authentication.k8s.io/v1 User/* by alice: denied"},
+		"may not look as any":   {`{"kind":"Event","auditID":"a","stage":"ResponseComplete","requestURI":"/api","verb":"get","user":{"username":"alice"},"responseStatus":{"code":403,"message":"forbidden: User \"alice\" cannot impersonate-on:serviceaccount:get path \"/api\""}}`, "impersonate authentication.k8s.io/v1 ServiceAccount/* by alice: denied"},
+		"asks as whom it may":   {`{"kind":"Event","auditID":"a","stage":"ResponseComplete","requestURI":"/api","verb":"get","user":{"username":"alice"},"responseStatus":{"code":403,"message":"` + users + `"}}`, "impersonate v1 User/bob by alice: denied"},
+		"writes as a user":      {refused("update", deployment, users), "update apps/v1 shop/Deployment/cart by alice: denied"},
+		"a user who is a text":  {refused("get", deployment, `deployments.apps \"cart\" is forbidden: User \"x\\\" cannot impersonate resource \\\"users\" cannot get resource \"deployments\" in API group \"apps\" in the namespace \"shop\"`), "read apps/v1 shop/Deployment/cart by alice: denied"},
+		"a read, as if dry":     {event("get", `{"resource":"secrets","namespace":"shop","name":"db","apiVersion":"v1"}`, `,"requestURI":"/api/v1/namespaces/shop/secrets/db?dryRun=All"`), "read v1 shop/Secret/db by alice: connected"},
+		"exec, as if dry":       {event("get", pods, `,"requestURI":"/x?command=sh&dryRun=All"`), "exec v1 shop/Pod/cart-1 exec by alice: connected"},
+		"a manager's name":      {event("update", deployment, `,"requestURI":"/apis/apps/v1/x?fieldManager=dryRun=All"`), "update apps/v1 shop/Deployment/cart by alice: persisted"},
+		"deleted, as if dry":    {event("delete", deployment, `,"level":"RequestResponse","requestURI":"/x?dryRun=All","requestObject":{"kind":"DeleteOptions"}`), "delete apps/v1 shop/Deployment/cart by alice: persisted"},
+		"who knows":             {event("delete", deployment, `,"level":"Metadata","requestURI":"/x?dryRun=All"`), "delete apps/v1 shop/Deployment/cart by alice: persisted"},
+		"a dry deletion":        {event("delete", deployment, `,"level":"RequestResponse","requestURI":"/x","requestObject":{"kind":"DeleteOptions","dryRun":["All"]}`), ""},
+		"a dry one by address":  {event("delete", deployment, `,"level":"RequestResponse","requestURI":"/x?dryRun=All"`), ""},
+		"a list of patches":     {event("patch", deployment, `,"requestObject":[{"op":"add","path":"/dryRun","value":"\"dryRun\""}]`), "update apps/v1 shop/Deployment/cart by alice: persisted"},
+		"GKE: a read, denied":   {`{"operation":{"id":"a"},"protoPayload":{"methodName":"io.k8s.core.v1.pods.list","resourceName":"core/v1/namespaces/shop/pods","authenticationInfo":{"principalEmail":"bob"},"status":{"code":7}}}`, "read v1 shop/Pod/* by bob: denied"},
+		"GKE: a dry deletion":   {`{"operation":{"id":"a"},"protoPayload":{"methodName":"io.k8s.core.v1.pods.delete","resourceName":"core/v1/namespaces/shop/pods/cart-1","authenticationInfo":{"principalEmail":"bob"},"request":{"dryRun":["All"]},"status":{}}}`, ""},
 		"a status":              {event("update", strings.Replace(deployment, "}", `,"subresource":"status"}`, 1), ""), ""},
 		"a dry run":             {event("update", deployment, `,"requestURI":"/apis/apps/v1/x?dryRun=All"`), ""},
 		"a question":            {event("create", `{"resource":"subjectaccessreviews","apiGroup":"authorization.k8s.io","apiVersion":"v1"}`, ""), ""},
