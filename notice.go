@@ -19,8 +19,8 @@ const (
 	NoticeBypassed     NoticeKind = "admission-bypassed"    // the webhook was there and was not asked
 	NoticeWidened      NoticeKind = "access-widened"
 	NoticeSecretRead   NoticeKind = "secret-read"
-	NoticeGap          NoticeKind = "gap"             // something expected was not observed
-	NoticeGapEnded     NoticeKind = "gap-ended"       //
+	NoticeGap          NoticeKind = "gap"             // something expected was not observed, whether that lasts or is over
+	NoticeGapEnded     NoticeKind = "gap-ended"       // of a gap that was told of before
 	NoticeLog          NoticeKind = "log-integrity"   // the self-check or a witness found something
 	NoticeUndelivered  NoticeKind = "undelivered"     // a destination takes nothing
 	NoticeFinding      NoticeKind = "finding-opened"  //

@@ -47,11 +47,15 @@ type teller struct {
 	rules []seaworthy.NoticeRule
 	boxes map[string]*outbox
 
+	gaps string // the file of lasting
+
 	mu     sync.Mutex
 	config seaworthy.AgentConfiguration
-	first  time.Time // what happened before is no news
-	recent map[string]*recent
-	due    []*told
+	// lasting are the gaps whose beginning was told, by when that was.
+	lasting map[string]time.Time
+	first   time.Time // what happened before is no news
+	recent  map[string]*recent
+	due     []*told
 }
 
 // recent is what is known of the objects of one name.
@@ -72,7 +76,10 @@ type told struct {
 }
 
 func newTeller(a *Agent) (*teller, error) {
-	t := &teller{a: a, rules: a.cfg.Notices.Rules, boxes: map[string]*outbox{}, recent: map[string]*recent{}}
+	t := &teller{a: a, rules: a.cfg.Notices.Rules, boxes: map[string]*outbox{}, recent: map[string]*recent{}, gaps: filepath.Join(a.cfg.Spool, "gaps-told.json")}
+	if err := t.readLasting(); err != nil {
+		return nil, err
+	}
 	names := []string{}
 	for name, sender := range a.cfg.Notices.Senders {
 		box, err := openOutbox(t, name, sender, filepath.Join(a.cfg.Spool, "notices", name))
@@ -348,40 +355,6 @@ func (t *teller) remarkable(c *seaworthy.Change, of *told, judged bool) {
 }
 
 func (t *teller) name() string { return cmp.Or(t.config.Source.Name, t.a.cfg.Source.Name) }
-
-// gap tells that something may have gone unseen, or that this ended.
-func (t *teller) gap(g seaworthy.AgentGap) {
-	if len(t.boxes) == 0 {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	n := seaworthy.Notice{
-		Kind: seaworthy.NoticeGap, At: g.From, Title: "What happens in " + t.name() + " may go unseen by its " + g.Place,
-		Details: []seaworthy.NoticeDetail{{Name: "Why", Value: g.Reason}, {Name: "Since", Value: g.From.UTC().Format(time.DateTime) + " UTC"}},
-		Thread:  "gap/" + t.name() + "/" + g.Place + "/" + g.From.UTC().Format(time.RFC3339),
-	}
-	if !g.To.IsZero() {
-		n.Kind, n.Title = seaworthy.NoticeGapEnded, "What happens in "+t.name()+" is seen by its "+g.Place+" again"
-		n.Details = append(n.Details, seaworthy.NoticeDetail{Name: "Until", Value: g.To.UTC().Format(time.DateTime) + " UTC"})
-	}
-	t.tell(n)
-}
-
-// missed tells that something went unseen for a while that is over.
-func (t *teller) missed(g seaworthy.AgentGap) {
-	if len(t.boxes) == 0 {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	moment := func(at time.Time) string { return at.UTC().Format(time.DateTime) + " UTC" }
-	t.tell(seaworthy.Notice{
-		Kind: seaworthy.NoticeGap, At: g.From, Title: "What happened in " + t.name() + " may have gone unseen by its " + g.Place,
-		Details: []seaworthy.NoticeDetail{{Name: "Why", Value: g.Reason}, {Name: "Since", Value: moment(g.From)}, {Name: "Until", Value: moment(g.To)}},
-		Thread:  "gap/" + t.name() + "/" + g.Place + "/" + g.From.UTC().Format(time.RFC3339),
-	})
-}
 
 // ownConfiguration tells of what the agent found changed of its own.
 func (t *teller) ownConfiguration(title string) {

@@ -89,7 +89,7 @@ func (a *Agent) tellUnread() {
 	if link := a.uplink.Load(); link != nil {
 		link.Gap(g)
 	}
-	a.teller.missed(g)
+	a.teller.gap(g)
 }
 
 // spoiled is what is not known of a text that could not be read to its end.
