@@ -26,6 +26,7 @@ func (t *teller) gap(g seaworthy.AgentGap) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.broke(g)
 	key := g.Place + " " + g.From.UTC().Format(time.RFC3339Nano)
 	_, began := t.lasting[key]
 	moment := func(at time.Time) string { return at.UTC().Format(time.DateTime) + " UTC" }

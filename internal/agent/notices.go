@@ -17,6 +17,7 @@ import (
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
+	"github.com/seaworthy-dev/seaworthy/internal/live"
 	"github.com/seaworthy-dev/seaworthy/internal/notify"
 )
 
@@ -56,6 +57,7 @@ type teller struct {
 	first   time.Time // what happened before is no news
 	recent  map[string]*recent
 	due     []*told
+	breaks  []seaworthy.AgentGap // of the watch, of late
 }
 
 // recent is what is known of the objects of one name.
@@ -71,6 +73,7 @@ type told struct {
 	at      time.Duration // when it is judged whether somebody claims it, by a clock that nobody sets
 	kinds   []seaworthy.NoticeKind
 	unnamed bool // it was told without who did it
+	missed  bool // nothing came of it, as far as the watch shows
 	// what it was made of, while it is not known whether its owner says so
 	seen *changes.Observation
 }
@@ -160,6 +163,7 @@ func (t *teller) see(o *changes.Observation) {
 		t.due = append(t.due, of.told[e.Change])
 	}
 	of.told[e.Change].seen = nil
+	t.cameAfterAll(c, of.told[e.Change])
 	if e.Verdict == changes.Undecided {
 		of.told[e.Change].seen = o
 	}
@@ -270,9 +274,14 @@ func (t *teller) forget() {
 
 // judgeDue judges the changes for which nobody has to be waited for any more.
 func (t *teller) judgeDue() {
+	state, watches := t.a.watchOf() // which may wait for who waits to tell of what it saw
+	t.judge(state, watches)
+}
+
+func (t *teller) judge(state live.State, watches bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now, rest := t.a.elapsed(), t.due[:0]
+	now, rest, watch := t.a.elapsed(), t.due[:0], &watched{state: state, watches: watches, breaks: t.breaks}
 	for _, d := range t.due {
 		if d.at > now {
 			rest = append(rest, d)
@@ -287,6 +296,7 @@ func (t *teller) judgeDue() {
 			continue
 		}
 		c := &of.Changes[i]
+		t.missed(c, of, d, watch)
 		changes.Match(c, t.config.Rules, t.config.Deployments, nil)
 		if !named(c) && !t.bypassed(c) {
 			continue // the server, which hears of all replicas, tells of it
@@ -334,6 +344,9 @@ func (t *teller) remarkable(c *seaworthy.Change, of *told, judged bool) {
 	n, ok := notify.OfChange(c, t.name())
 	if !ok {
 		return
+	}
+	if judged && changes.Unconfirmed(c) {
+		n.Details = append(n.Details, seaworthy.NoticeDetail{Name: "What came of it", Value: "not known to this replica, which saw the request alone"})
 	}
 	fresh := slices.DeleteFunc(n.Kinds(), func(k seaworthy.NoticeKind) bool { return slices.Contains(of.kinds, k) })
 	who := of.unnamed && c.Actor.Username != "" && notify.WhoMatters(c)

@@ -110,6 +110,15 @@ func (a *Agent) watchState(ctx context.Context, l *live.Live) error {
 	return ctx.Err()
 }
 
+// watchOf is how it stands with the watch of this replica; false: it does not watch.
+func (a *Agent) watchOf() (live.State, bool) {
+	l := a.live.Load()
+	if l == nil {
+		return live.State{}, false
+	}
+	return l.State(), true
+}
+
 func (a *Agent) notWatching() {
 	a.live.Store(nil)
 	a.mu.Lock()

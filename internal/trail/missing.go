@@ -12,23 +12,6 @@ import (
 	"github.com/seaworthy-dev/seaworthy/internal/store"
 )
 
-// shown are the kinds of Kubernetes itself that every agent watches, by group. Of others it is
-// not known here whether a watch would show them.
-var shown = map[string][]string{
-	"": {
-		"ConfigMap", "LimitRange", "Namespace", "Node", "PersistentVolume", "PersistentVolumeClaim", "Pod", "ReplicationController",
-		"ResourceQuota", "Secret", "Service", "ServiceAccount",
-	},
-	"apps":                      {"DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"},
-	"autoscaling":               {"HorizontalPodAutoscaler"},
-	"batch":                     {"CronJob", "Job"},
-	"networking.k8s.io":         {"Ingress", "IngressClass", "NetworkPolicy"},
-	"policy":                    {"PodDisruptionBudget"},
-	"rbac.authorization.k8s.io": {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"},
-	"scheduling.k8s.io":         {"PriorityClass"},
-	"storage.k8s.io":            {"StorageClass"},
-}
-
 // Missing says of requests that went on record from one moment up to another, and of which the
 // webhook alone told, that nothing came of them, where the watch was there to show what
 // persists and shows nothing: the API server refused them later. Whatever place tells of one
@@ -51,7 +34,7 @@ func Missing(ctx context.Context, c Config, from, to time.Time) error {
 				}
 				watches[one.SourceID] = w
 			}
-			if !unconfirmed(one) || !w.shows(one) {
+			if !changes.Unconfirmed(one) || !w.shows(one) {
 				continue
 			}
 			if err := c.Store.Write(ctx, "system", func(tx *store.Tx) error { return miss(tx, c, one.SourceID, one.ID) }); err != nil {
@@ -59,13 +42,6 @@ func Missing(ctx context.Context, c Config, from, to time.Time) error {
 			}
 		}
 	}
-}
-
-// unconfirmed tells whether a watch would show what came of a request, and none did yet.
-func unconfirmed(c *seaworthy.Change) bool {
-	return c.Outcome == seaworthy.OutcomeUnknown && (c.Verb == seaworthy.VerbCreate || c.Verb == seaworthy.VerbUpdate) && c.Object.Subresource == "" &&
-		slices.Contains(shown[c.Object.Group()], c.Object.Kind) &&
-		!slices.ContainsFunc(c.Sightings, func(s seaworthy.Sighting) bool { return s.By != seaworthy.SeenByWebhook })
 }
 
 // watch is when a cluster was watched, as far as is known.
@@ -107,14 +83,13 @@ func (w *watch) shows(c *seaworthy.Change) bool {
 	})
 }
 
-// miss notes that nothing came of one request, unless something tells of it by now. A write of
-// the same object that no webhook told of may be it in another form.
+// miss notes that nothing came of one request, unless something tells of it by now.
 func miss(tx *store.Tx, cfg Config, source, id string) (err error) {
 	if err := tx.Taking(source); err != nil {
 		return err
 	}
 	c, err := tx.Change(id)
-	if err != nil || !unconfirmed(&c) {
+	if err != nil || !changes.Unconfirmed(&c) {
 		return err
 	}
 	t := &taking{c: cfg, tx: tx, source: seaworthy.DeclaredSource{ID: source}, objects: map[string]*object{}}
@@ -122,12 +97,8 @@ func miss(tx *store.Tx, cfg Config, source, id string) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, list := range [...][]seaworthy.Change{of.Changes, of.Folded} {
-		if slices.ContainsFunc(list, func(o seaworthy.Change) bool {
-			return o.ID != c.ID && o.Verb == c.Verb && !seen(&o, seaworthy.SeenByWebhook) && !o.Nothing() && o.At.Sub(c.At).Abs() <= changes.Window
-		}) {
-			return nil
-		}
+	if changes.OtherForm(&c, &of.Ledger) {
+		return nil
 	}
 	if t.rules, err = tx.ChangeRules(); err != nil {
 		return err

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package trail
+package changes
 
 import (
 	"bytes"
@@ -31,7 +31,7 @@ func TestShownKinds(t *testing.T) {
 			}
 		}
 	}
-	for group, kinds := range shown {
+	for group, kinds := range followed {
 		for _, kind := range kinds {
 			many, _ := meta.UnsafeGuessKindToResource(schema.GroupVersionKind{Group: group, Version: "v1", Kind: kind})
 			if !slices.Contains(watched, many.GroupResource()) {
