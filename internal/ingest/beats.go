@@ -27,9 +27,13 @@ const (
 // Beat takes a heartbeat of an agent, with what it means for gaps: the silence of the
 // cluster's agents ends, and between a watch and the next one lies a gap. It tells whether
 // a whole report is wanted.
+//
+// A heartbeat counts from when it arrived, however long it then waits for others to write: what
+// is silent is the agent, not the database.
 func Beat(ctx context.Context, s *store.Store, who seaworthy.Principal, said seaworthy.Heartbeat) (report bool, err error) {
+	arrived := s.Now()
 	err = s.Write(ctx, who.Actor, func(tx *store.Tx) error {
-		b := &beat{tx: tx, source: who.Source, agent: auth.AgentID(who), said: said}
+		b := &beat{tx: tx, at: earlier(arrived, tx.At), now: s.Now, source: who.Source, agent: auth.AgentID(who), said: said}
 		if err := b.take(); err != nil {
 			return err
 		}
@@ -42,6 +46,8 @@ func Beat(ctx context.Context, s *store.Store, who seaworthy.Principal, said sea
 // beat is one heartbeat on its way into the store.
 type beat struct {
 	tx            *store.Tx
+	at            time.Time // when it arrived
+	now           func() time.Time
 	source, agent string
 	said          seaworthy.Heartbeat
 	live          store.LiveSource
@@ -56,7 +62,10 @@ func (b *beat) take() (err error) {
 	if b.open, err = b.tx.OpenGaps(b.source); err != nil {
 		return err
 	}
-	if err := b.end(store.GapAgent, ever, b.tx.At); err != nil {
+	if err := b.inTime(); err != nil {
+		return err
+	}
+	if err := b.end(store.GapAgent, ever, b.at); err != nil {
 		return err
 	}
 	switch before, err := b.tx.Instance(b.agent, b.said.Instance); {
@@ -76,11 +85,11 @@ func (b *beat) take() (err error) {
 			return err
 		}
 	}
-	b.live.BeatAt = b.tx.At
+	b.live.BeatAt = latest(b.live.BeatAt, b.at)
 	if err := b.tx.PutLive(&b.live); err != nil {
 		return err
 	}
-	return b.tx.PutInstance(&store.AgentInstance{AgentID: b.agent, SourceID: b.source, ReceivedAt: b.tx.At, Beat: b.said})
+	return b.tx.PutInstance(&store.AgentInstance{AgentID: b.agent, SourceID: b.source, ReceivedAt: b.at, Beat: b.said})
 }
 
 // The bounds of what agents say of their own names.
@@ -108,6 +117,24 @@ func (b *beat) named() error {
 	return b.tx.PutAgent(&agent)
 }
 
+// inTime says of the silences that a job found while this heartbeat waited, although it had come
+// before there was one, that they were none.
+func (b *beat) inTime() error {
+	now := b.now() // a clock that was set back makes nothing come in time
+	for i := range b.open {
+		g := &b.open[i]
+		ours := g.Kind == store.GapAgent || g.Kind == store.GapWatch && g.Reason == nobodyWatches && b.said.Leader && !b.said.Watching.IsZero()
+		if !ours || b.at.Before(g.From) || b.at.Sub(g.From) > seaworthy.HeartbeatSilence || now.Sub(g.From) <= seaworthy.HeartbeatSilence {
+			continue
+		}
+		g.To, g.Reason = g.From, g.Reason+"; a heartbeat had come in time, and was recorded later: nothing is missing"
+		if err := b.tx.PutGap(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ever is later than any gap begins, also by a clock that was set back since.
 var ever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -131,7 +158,7 @@ func (b *beat) end(kind string, before, at time.Time) error {
 
 // ours is a time of the agent's clock by ours, as far as the heartbeat tells.
 func (b *beat) ours(t time.Time) time.Time {
-	return earlier(t.Add(b.tx.At.Sub(b.said.At)), b.tx.At)
+	return earlier(t.Add(b.at.Sub(b.said.At)), b.at)
 }
 
 // led takes what the leader says: whether it watches, and which places work.
@@ -162,7 +189,7 @@ func (b *beat) led() error {
 
 // watched takes that the cluster is watched, since a time without a break.
 func (b *beat) watched(since time.Time) error {
-	defer func() { b.live.WatchedAt = b.tx.At }()
+	defer func() { b.live.WatchedAt = latest(b.live.WatchedAt, b.at) }()
 	if err := b.watchHeard(since); err != nil {
 		return err
 	}
@@ -208,7 +235,7 @@ func (b *beat) watchHeard(since time.Time) error {
 		if g.Kind != store.GapWatch || !g.To.IsZero() || g.Reason != nobodyWatches {
 			continue
 		}
-		if g.To = b.tx.At; since.After(g.From) {
+		if g.To = latest(b.at, g.From); since.After(g.From) {
 			g.To = since // else the watch held
 		}
 		if err := b.tx.PutGap(g); err != nil {
@@ -216,6 +243,13 @@ func (b *beat) watchHeard(since time.Time) error {
 		}
 	}
 	return nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // nobodyWatches is the reason of gaps that the server opens.

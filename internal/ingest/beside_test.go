@@ -5,6 +5,7 @@ package ingest_test
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -117,6 +118,74 @@ func (w *world) beat(name string) error {
 	}
 	_, err := ingest.Beat(w.t.Context(), w.store, seaworthy.Principal{Actor: "agent:a1", Role: seaworthy.Reporter, Source: "s1"}, said)
 	return err
+}
+
+// TestWhoCameInTimeIsNotSilent: a job finds the silence while the heartbeat that ends it has come
+// and waits for others to write.
+func TestWhoCameInTimeIsNotSilent(t *testing.T) {
+	for name, c := range map[string]struct {
+		late time.Duration // beyond the time in which a heartbeat is due
+		kind string
+	}{
+		"in time": {-time.Second, store.GapAgent}, "too late": {time.Second, store.GapAgent},
+		"in time, of those who watch": {-time.Second, store.GapWatch}, "too late, of those who watch": {time.Second, store.GapWatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.EachConfig(t, func(t *testing.T, config store.Config) {
+				w := &world{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+				var arriving func()
+				config.Now = func() time.Time {
+					at := w.now
+					if f := arriving; f != nil {
+						arriving = nil
+						f()
+					}
+					return at
+				}
+				w.store = storetest.Open(t, config)
+				w.declare(seaworthy.DeclaredSource{ID: "s1", Kind: seaworthy.KindCluster, Name: "prod"})
+				if err := w.store.Write(t.Context(), "system", func(tx *store.Tx) error {
+					return tx.PutAgent(&seaworthy.Agent{ID: "a1", SourceID: "s1", EnrolledAt: tx.At})
+				}); err != nil {
+					t.Fatal(err)
+				}
+				if err := w.beat(""); err != nil {
+					t.Fatal(err)
+				}
+				heard := w.now
+				if c.kind == store.GapWatch { // another replica is heard of, which does not watch
+					w.now = w.now.Add(30 * time.Second)
+					other := seaworthy.Heartbeat{Instance: "i2", At: w.now, Started: heard}
+					if _, err := ingest.Beat(t.Context(), w.store, seaworthy.Principal{Actor: "agent:a1", Role: seaworthy.Reporter, Source: "s1"}, other); err != nil {
+						t.Fatal(err)
+					}
+				}
+				w.now = heard.Add(seaworthy.HeartbeatSilence + c.late)
+				said := seaworthy.Heartbeat{Instance: "i1", At: w.now, Started: heard, Leader: true, Watching: heard}
+				came := w.now
+				arriving = func() {
+					w.now = heard.Add(seaworthy.HeartbeatSilence + 5*time.Second)
+					if opened, err := ingest.AgentSilences(t.Context(), w.store); err != nil || len(opened) != 1 || opened[0].Kind != c.kind {
+						t.Errorf("opened %+v, %v", opened, err)
+					}
+				}
+				if _, err := ingest.Beat(t.Context(), w.store, seaworthy.Principal{Actor: "agent:a1", Role: seaworthy.Reporter, Source: "s1"}, said); err != nil {
+					t.Fatal(err)
+				}
+				list, err := w.store.Gaps(t.Context(), store.GapFilter{Source: "s1", Kind: c.kind, Limit: 10})
+				if err != nil || len(list.Items) != 1 {
+					t.Fatalf("gaps %+v, %v", list.Items, err)
+				}
+				want := came
+				if c.late < 0 {
+					want = heard
+				}
+				if g := list.Items[0]; !g.From.Equal(heard) || !g.To.Equal(want) || (c.late < 0) != strings.Contains(g.Reason, "had come in time") {
+					t.Errorf("the gap %+v, want from %s to %s", g, heard, want)
+				}
+			})
+		})
+	}
 }
 
 // held holds up one transaction before it ends.
