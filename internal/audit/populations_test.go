@@ -122,7 +122,7 @@ func (c *company) trailOfMarch() seaworthy.Program {
 	c.gapOf(store.GapAudit, "prod", date("2026-03-05T10:00"), date("2026-03-05T11:30"))
 	c.gapOf(store.GapWatch, "other", date("2026-03-05"), date("2026-03-06"))
 	c.must(c.store.Write(c.t.Context(), "agent:a", func(tx *store.Tx) error {
-		return tx.AddFolded("prod", date("2026-03-04"), map[string]int{"Lease": 41, "Pod": 1})
+		return tx.AddFolded("prod", date("2026-03-04"), map[string]int{"Lease": 41, "Pod": 1, "Pod read denied": 7})
 	}))
 	return p
 }
@@ -184,7 +184,7 @@ func TestPopulationsOfTheTrail(t *testing.T) {
 			"cluster stage (staging): 1 rows; webhook told of none: not observed; audit told of none: not observed; watch saw 1",
 			"deployments that touch the time: 2, of which 1 with changes in it (1) and 1 without any; rows that no deployment claims: 10",
 			"git host told: 2, of which a deployment here names 1; 1 reached no cluster",
-			"neither spec nor RBAC: 42; Lease 41; Pod 1",
+			"neither spec nor RBAC: 42; Lease 41; Pod 1; and of what was denied to controllers, or again to who had tried the same or much else: 7; Pod read denied 7",
 			"gap: prod, audit, 2026-03-05T10:00:00.000000Z to 2026-03-05T11:30:00.000000Z",
 		} {
 			if !strings.Contains(account, want) {
@@ -289,7 +289,7 @@ func TestTrailIsInThePackage(t *testing.T) {
 				c.t.Errorf("%s is in %q, want %q", id, got, want)
 			}
 		}
-		if account := pkg.rows("12_changes/account.csv"); len(account) != 2 || account[0]["seen_by_audit"] != "6" || account[0]["counted_only"] != "42" || account[0]["sessions"] != "4" {
+		if account := pkg.rows("12_changes/account.csv"); len(account) != 2 || account[0]["seen_by_audit"] != "6" || account[0]["counted_only"] != "49" || account[0]["sessions"] != "4" {
 			c.t.Errorf("account = %v", account)
 		}
 		if merges := pkg.rows("12_changes/merges.csv"); len(merges) != 1 || merges[0]["commit"] != "c0ffee" {

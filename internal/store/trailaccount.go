@@ -276,15 +276,27 @@ func (t *trailRows) folded(v *View, q ListQuery) (string, error) {
 	within(&w, q, "source_id", "")
 	during(&w, q, "day", "day")
 	n, kinds := 0, map[string]int{}
+	denied, attempts := 0, map[string]int{}
 	err := each(v, `SELECT document FROM folded_changes`+w.sql(), w.args, func(d *seaworthy.FoldedDay) {
 		for kind, c := range d.Counts {
+			if strings.HasSuffix(kind, " denied") {
+				denied += c
+				attempts[kind] += c
+				continue
+			}
 			n += c
 			kinds[kind] += c
 		}
 	})
-	text := fmt.Sprintf("counted by day and kind and in no row, since a cluster's own controllers wrote them and neither spec nor RBAC, or since they repeat a denied attempt that is in one: %d", n)
+	text := fmt.Sprintf("counted by day and kind and in no row, since a cluster's own controllers wrote them and neither spec nor RBAC: %d", n)
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		text += fmt.Sprintf("; %s %d", kind, kinds[kind])
+	}
+	if denied > 0 {
+		text += fmt.Sprintf("; and of what was denied to controllers, or again to who had tried the same or much else: %d", denied)
+		for _, kind := range slices.Sorted(maps.Keys(attempts)) {
+			text += fmt.Sprintf("; %s %d", kind, attempts[kind])
+		}
 	}
 	return text, err
 }
