@@ -126,6 +126,9 @@ func (s *Server) bypassed() func(context.Context) error {
 			done = time.Time{}
 		}
 		if done.IsZero() {
+			if err := trail.InVain(ctx, trail.Config{Store: s.store}); err != nil {
+				return err
+			}
 			done = now.Add(-bypassLookback)
 		}
 		to := now.Add(-trail.BypassAfter)

@@ -55,3 +55,14 @@ func (s *Store) Unconfirmed(ctx context.Context, from, to time.Time, after strin
 	w.add("document LIKE ?", `%"outcome":"unknown"%`)
 	return changes.list(ctx, s, s.read, w, "ORDER BY id LIMIT "+w.arg(limit(n)))
 }
+
+// MarkedInVain lists changes that count as out of band although nothing came of them, as
+// earlier versions had it, and that nobody explained: oldest first, beyond the one of an id.
+func (s *Store) MarkedInVain(ctx context.Context, after string, n int) ([]seaworthy.Change, error) {
+	w := where{}
+	w.add("id > ?", after)
+	w.add("approval = ?", string(seaworthy.MatchOutOfBand))
+	w.conditions = append(w.conditions, "NOT unexplained", "NOT ("+cameOf+")")
+	w.add("document NOT LIKE ?", `%"explained":{%`)
+	return changes.list(ctx, s, s.read, w, "ORDER BY id LIMIT "+w.arg(limit(n)))
+}

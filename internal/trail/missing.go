@@ -113,3 +113,48 @@ func miss(tx *store.Tx, cfg Config, source, id string) (err error) {
 	t.nothing(&c)
 	return tx.PutChange(&c)
 }
+
+// InVain marks anew what counts as out of band although nothing came of it, as earlier versions
+// had it: else lists and counts of what is out of band would go on to tell of attempts as well.
+// What somebody explained stays as it was explained.
+func InVain(ctx context.Context, c Config) error {
+	for after := ""; ; {
+		list, err := c.Store.MarkedInVain(ctx, after, lot)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		after = list[len(list)-1].ID
+		err = c.Store.Write(ctx, "system", func(tx *store.Tx) error {
+			rules, err := tx.ChangeRules()
+			if err != nil {
+				return err
+			}
+			for i := range list {
+				if err := inVain(tx, rules, list[i].ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func inVain(tx *store.Tx, rules []seaworthy.ChangeRule, id string) error {
+	c, err := tx.Change(id)
+	if err != nil || c.Match != seaworthy.MatchOutOfBand || !c.Nothing() || c.Explained != nil {
+		return err
+	}
+	deployments, err := tx.DeploymentsDuring(c.SourceID, c.At.Add(-changes.Leeway), c.At.Add(changes.Leeway))
+	if err != nil {
+		return err
+	}
+	who, err := peopleOf(tx, c.SourceID)
+	if err != nil {
+		return err
+	}
+	changes.Match(&c, rules, deployments, who.id)
+	return tx.PutChange(&c)
+}

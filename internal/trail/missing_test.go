@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -215,6 +216,56 @@ func TestWhatWasDeniedChangedNothing(t *testing.T) {
 		agree(t, s)
 		if out, exempt := counts(); out != 0 || exempt != 3 {
 			t.Errorf("%d out of band and %d that need no approval, want 0 and 3", out, exempt)
+		}
+	})
+}
+
+// TestOldMarks: what an earlier version marked out of band although nothing came of it is marked
+// as it would be now, on record, and counts and lists agree on it; what somebody explained, and
+// what came of something, stays.
+func TestOldMarks(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		prepare(t, s)
+		list := []seaworthy.Change{
+			{ID: "denied", Outcome: seaworthy.OutcomeDenied}, {ID: "failed", Outcome: seaworthy.OutcomeFailed},
+			{ID: "explained", Outcome: seaworthy.OutcomeDenied, Explained: &seaworthy.Explanation{By: "user:u2", Note: "we know"}},
+			{ID: "made", Outcome: seaworthy.OutcomePersisted}, {ID: "by rule", Outcome: seaworthy.OutcomeDenied, Verb: seaworthy.VerbDelete},
+		}
+		err := s.Write(t.Context(), "system", func(tx *store.Tx) error {
+			for i := range list {
+				c := &list[i]
+				c.SourceID, c.At, c.Match, c.MatchWhy = cluster.ID, tx.At, seaworthy.MatchOutOfBand, "no deployment, revision or approval speaks of it"
+				c.Verb, c.Object.Kind, c.Object.Name = cmp.Or(c.Verb, seaworthy.VerbUpdate), "ConfigMap", c.ID
+				if err := tx.PutChange(c); err != nil {
+					return err
+				}
+			}
+			return tx.PutChangeRule(&seaworthy.ChangeRule{ID: "r", Name: "deletions", Verbs: []string{seaworthy.VerbDelete}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		size, _, err := s.LogHead(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second time there is nothing left
+			if err := trail.InVain(t.Context(), trail.Config{Store: s}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		agree(t, s)
+		got := map[string]string{}
+		for _, c := range recorded(t, s) {
+			got[c.ID] = string(c.Match) + ": " + c.MatchWhy
+		}
+		const as, vain = "out-of-band: no deployment, revision or approval speaks of it", "not required: nothing came of it that anybody had to approve"
+		want := map[string]string{"denied": vain, "failed": vain, "explained": as, "made": as, "by rule": "not required: rule deletions: needs no approval"}
+		if !maps.Equal(got, want) {
+			t.Errorf("marked %v, want %v", got, want)
+		}
+		if now, _, err := s.LogHead(t.Context()); err != nil || now != size+3 {
+			t.Errorf("the log grew from %d to %d, %v; want three entries more", size, now, err)
 		}
 	})
 }

@@ -95,6 +95,7 @@ func (u *UI) timeline(w http.ResponseWriter, r *http.Request) error {
 	if err := p.filter(&f, n); err != nil {
 		return err
 	}
+	f.Unexplained = p.Q.Get("open") == "yes" // which counts as well
 	counts, err := u.Store.CountChanges(ctx, f, mostChanges)
 	if err != nil {
 		return err
@@ -107,7 +108,7 @@ func (u *UI) timeline(w http.ResponseWriter, r *http.Request) error {
 		p.Matches = append(p.Matches, it)
 	}
 	p.Open = toggled(p.Q, "open", "yes", "To be explained", 0)
-	f.Cursor, f.Unexplained = p.Q.Get("after"), p.Q.Get("open") == "yes"
+	f.Cursor = p.Q.Get("after")
 	if m := p.Q.Get("match"); m != "" {
 		f.Approvals = []string{m}
 	}

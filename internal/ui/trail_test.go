@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ func trailOf(t *testing.T, s *uitest.Site) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	countsAndLists(t, s)
 	workload := store.ObjectID("prod-eu", seaworthy.Object{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "checkout", Name: "payments-api"})
 	_, digest, _ := strings.Cut(uitest.ImageOfPayments, "@")
 	ticket := `<a href="` + uitest.TicketOfPayment + `" rel="noreferrer">`
@@ -104,5 +106,30 @@ func trailOf(t *testing.T, s *uitest.Site) {
 	}
 	if _, body := s.Get(owner, "/deployments"); !strings.Contains(body, `href="https://t.example/PAY-8" rel="noreferrer">`) || !strings.Contains(body, ticket) || strings.Contains(body, `href="javascript`) {
 		t.Error("a ticket that is no address does not lead where tickets are said to be")
+	}
+}
+
+// chip is the count of changes that stand in some way to an approval.
+var chip = regexp.MustCompile(`<a class="chip" href="[^"]*match=([a-z-]+|not\+required|not%20required)[^"]*">[^<]* <span class="n">([0-9]+)</span>`)
+
+// countsAndLists holds what the timeline counts against what it lists, with all that narrows it.
+func countsAndLists(t *testing.T, s *uitest.Site) {
+	t.Helper()
+	for _, narrowed := range []string{"", "open=yes", "source=prod-eu", "verb=update&open=yes", "kind=Deployment", "flag=" + url.QueryEscape(string(seaworthy.FlagSession))} {
+		_, body := s.Get(s.Client(seaworthy.Owner), "/changes?"+narrowed)
+		chips := chip.FindAllStringSubmatch(body, -1)
+		if len(chips) != 4 {
+			t.Fatalf("%s: %d counts", narrowed, len(chips))
+		}
+		for _, c := range chips {
+			_, list := s.Get(s.Client(seaworthy.Owner), "/changes?"+narrowed+"&match="+c[1])
+			if strings.Contains(list, `rel="next"`) {
+				continue // more than a page
+			}
+			_, rows, _ := strings.Cut(list, `id="e-h"`)
+			if n := len(regexp.MustCompile(`<tr[ >]`).FindAllString(rows, -1)) - strings.Count(rows, "<thead>"); fmt.Sprint(max(n, 0)) != c[2] {
+				t.Errorf("%s: %s count as %s, and %d are listed", narrowed, c[2], c[1], n)
+			}
+		}
 	}
 }
