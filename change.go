@@ -123,8 +123,8 @@ const (
 	// show it.
 	VerbRead = "read"
 	// VerbImpersonate is an attempt to act as somebody else that was denied: of the name * where
-	// the API server does not tell as whom. What was let
-	// through has its own verb, and [Actor.Impersonator].
+	// the API server does not tell as whom. What was let through has its own verb, and
+	// [Actor.Impersonator].
 	VerbImpersonate = "impersonate"
 )
 
