@@ -7,8 +7,8 @@
 // Each replica answers the webhook and takes audit events; one of them leads: it watches,
 // judges, keeps the webhook's configuration in place and says where something may have
 // gone unseen. What a replica saw is on its disk before the request that it saw is let
-// through. Nothing here reads a Secret but the two of the agent's own, unless it was told
-// to list them.
+// through. Nothing here reads a Secret but the two that the agent keeps and, to tell who
+// touches them, those that it works with, unless it was told to list all.
 package agent
 
 import (
@@ -45,8 +45,10 @@ type Config struct {
 	Problems []seaworthy.Problem
 	// Name is that of the agent's own objects, in Namespace; Replica is this one's.
 	Name, Namespace, Replica, Version string
-	// Secrets are listed too; for the agent's knowledge of its own rights.
-	Secrets bool
+	// Secrets are listed too; for the agent's knowledge of its own rights. Where they are not,
+	// OwnSecrets of its namespace are followed by name, and those that it keeps.
+	Secrets    bool
+	OwnSecrets []string
 
 	// Server is the address of the server, HTTP how it is asked; Enrolment gives the token
 	// that works once, when it is needed.

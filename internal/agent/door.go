@@ -75,7 +75,7 @@ func (a *Agent) names() []string {
 func (a *Agent) shareCertificates(ctx context.Context) error {
 	var pairs admission.Pairs
 	var path string
-	err := a.keepSecret(ctx, a.cfg.Name+"-certificate", func(data map[string][]byte) (changed bool, err error) {
+	err := a.keepSecret(ctx, certificateSecret(a.cfg.Name), func(data map[string][]byte) (changed bool, err error) {
 		pairs, path = nil, string(data[pathField])
 		if len(path) < 16 {
 			path, changed = strings.ToLower(rand.Text()), true
@@ -115,7 +115,7 @@ func (a *Agent) shareCertificates(ctx context.Context) error {
 
 // readPairs reads what the Secret holds after all.
 func (a *Agent) readPairs(ctx context.Context) (pairs admission.Pairs, err error) {
-	err = a.keepSecret(ctx, a.cfg.Name+"-certificate", func(data map[string][]byte) (bool, error) {
+	err = a.keepSecret(ctx, certificateSecret(a.cfg.Name), func(data map[string][]byte) (bool, error) {
 		return false, json.Unmarshal(data[pairsField], &pairs)
 	})
 	if err != nil {

@@ -32,7 +32,7 @@ type identity struct {
 	Source *seaworthy.DeclaredSource
 }
 
-func (a *Agent) keySecret() string { return a.cfg.Name + "-key" }
+func (a *Agent) keySecret() string { return keySecret(a.cfg.Name) }
 
 // identify finds the agent's key and what the server calls it, and enrols it where nobody
 // has. It waits for the API server, the token and the server for as long as it takes.

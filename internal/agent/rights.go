@@ -27,6 +27,8 @@ type RightsOptions struct {
 	Name string
 	// Secrets are listed too.
 	Secrets bool
+	// Own names the Secrets that the agent is told to follow, beside those of its name.
+	Own []string
 	// Admission keeps a webhook in place.
 	Admission bool
 	// OpenReports are written into the cluster.
@@ -42,7 +44,10 @@ func Needs(o RightsOptions) Rights {
 	out := Rights{Cluster: kube.Watching(o.Secrets)}
 	out.Namespace = []rbacv1.PolicyRule{
 		own("coordination.k8s.io", "leases", o.Name, "get", "update"),
-		own("", "secrets", o.Name+"-key", "get", "update"),
+		own("", "secrets", keySecret(o.Name), "get", "update"),
+	}
+	for _, name := range o.followed() {
+		out.Namespace = append(out.Namespace, own("", "secrets", name, "list", "watch"))
 	}
 	if o.OpenReports { // to list them is among what watching needs
 		out.Cluster = append(out.Cluster, rbacv1.PolicyRule{
@@ -59,17 +64,45 @@ func Needs(o RightsOptions) Rights {
 		own(group, hooks, o.Name, "get", "update"),
 	)
 	out.Namespace = append(out.Namespace,
-		own("", "secrets", o.Name+"-certificate", "get", "update"),
+		own("", "secrets", certificateSecret(o.Name), "get", "update"),
 		own("", "configmaps", o.Name+"-canary", "get", "update"),
 	)
 	return out
+}
+
+// followed names the Secrets of the agent's namespace that it follows one by one: those that
+// it keeps, and those that it works with. It holds their values anyway. Where it may list
+// all, it follows them with the others.
+func (o *RightsOptions) followed() []string {
+	if o.Secrets {
+		return nil
+	}
+	out := []string{keySecret(o.Name)}
+	if o.Admission {
+		out = append(out, certificateSecret(o.Name))
+	}
+	for _, name := range o.Own {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// The Secrets that the agent keeps.
+func keySecret(name string) string         { return name + "-key" }
+func certificateSecret(name string) string { return name + "-certificate" }
+
+// rightsOptions say what this agent does.
+func (a *Agent) rightsOptions() *RightsOptions {
+	return &RightsOptions{Name: a.cfg.Name, Secrets: a.cfg.Secrets, Own: a.cfg.OwnSecrets, Admission: a.cfg.admits(), OpenReports: a.cfg.OpenReports}
 }
 
 // selfCheck asks what the agent is allowed and holds it against what it needs: what is
 // lacking, and what it does not need. Kubernetes tells the rights that a subject has in one
 // namespace, also those that everybody has; these are no excess.
 func (a *Agent) selfCheck(ctx context.Context) (lacking, excess []string, err error) {
-	needs := Needs(RightsOptions{Name: a.cfg.Name, Secrets: a.cfg.Secrets, Admission: a.cfg.admits(), OpenReports: a.cfg.OpenReports})
+	needs := Needs(*a.rightsOptions())
 	needs.Namespace = append(needs.Namespace, a.nativeRights(ctx)...)
 	own, err := a.rightsIn(ctx, a.cfg.Namespace)
 	if err != nil {

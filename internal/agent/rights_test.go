@@ -27,7 +27,7 @@ func given(rules []rbacv1.PolicyRule) *authorizationv1.SubjectRulesReviewStatus 
 
 // TestRights holds what an agent was given against what it needs.
 func TestRights(t *testing.T) {
-	needs := Needs(RightsOptions{Name: "a", Admission: true})
+	needs := Needs(RightsOptions{Name: "a", Admission: true, Own: []string{"slack", "a-key"}})
 	all := slices.Concat(needs.Cluster, needs.Namespace)
 	with := func(rules ...rbacv1.PolicyRule) *authorizationv1.SubjectRulesReviewStatus {
 		return given(slices.Concat(all, rules))
@@ -46,6 +46,18 @@ func TestRights(t *testing.T) {
 		"metrics and logs":          {has: with(urls("get", "/metrics", "/logs/*")), excess: []string{"get /logs/*", "get /metrics"}},
 		"what everybody may get":    {has: with(urls("get", "/healthz", "/openapi/*", "/openapi/v3", "/version", "/openid/v1/jwks/"))},
 		"another verb on a version": {has: with(urls("post", "/version")), excess: []string{"post /version"}},
+		"a Secret that is to be followed and may not be": {
+			has:     given(slices.DeleteFunc(slices.Clone(all), func(r rbacv1.PolicyRule) bool { return slices.Contains(r.ResourceNames, "slack") })),
+			lacking: []string{"list secrets/slack", "watch secrets/slack"},
+		},
+		"one that is not to be followed": {
+			has:    with(rbacv1.PolicyRule{Verbs: []string{"list", "watch"}, APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"another"}}),
+			excess: []string{"list secrets/another", "watch secrets/another"},
+		},
+		"all Secrets of the namespace": {
+			has:    with(rbacv1.PolicyRule{Verbs: []string{"list", "watch"}, APIGroups: []string{""}, Resources: []string{"secrets"}}),
+			excess: []string{"list secrets", "watch secrets"},
+		},
 		"nothing but resources": {
 			has:     &authorizationv1.SubjectRulesReviewStatus{ResourceRules: given(all).ResourceRules},
 			lacking: []string{"get /api", "get /api/*", "get /apis", "get /apis/*", "get /version"},
@@ -59,9 +71,42 @@ func TestRights(t *testing.T) {
 			t.Errorf("%s: lacking %q, want %q; excess %q, want %q", name, lacking, c.lacking, excess, c.excess)
 		}
 	}
-	for _, r := range needs.Cluster {
+	for _, r := range slices.Concat(needs.Cluster, needs.Namespace) {
+		if len(r.ResourceNames) > 0 {
+			continue // the agent's own
+		}
 		if slices.Contains(r.Resources, "secrets") || slices.Contains(r.Resources, "*") && slices.Contains(r.APIGroups, "") {
 			t.Errorf("the agent may read Secrets by default: %+v", r)
+		}
+	}
+}
+
+// TestFollowedByName wants Secrets to be followed by name where they are not with all others,
+// each once, and the right to that for these alone.
+func TestFollowedByName(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    RightsOptions
+		want []string
+	}{
+		"those that the agent keeps":   {RightsOptions{Name: "a", Admission: true}, []string{"a-key", "a-certificate"}},
+		"no webhook":                   {RightsOptions{Name: "a"}, []string{"a-key"}},
+		"those that it works with too": {RightsOptions{Name: "a", Own: []string{"slack", "a-key", "slack"}}, []string{"a-key", "slack"}},
+		"where all are listed":         {RightsOptions{Name: "a", Own: []string{"slack"}, Admission: true, Secrets: true}, nil},
+	} {
+		if got := c.o.followed(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		var may []string
+		for _, r := range Needs(c.o).Namespace {
+			if slices.Contains(r.Verbs, "watch") || slices.Contains(r.Verbs, "list") {
+				if len(r.ResourceNames) != 1 || !slices.Equal(r.Resources, []string{"secrets"}) {
+					t.Errorf("%s: %+v", name, r)
+				}
+				may = append(may, r.ResourceNames...)
+			}
+		}
+		if !slices.Equal(may, c.want) {
+			t.Errorf("%s: it needs to watch %q, want %q", name, may, c.want)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
@@ -53,7 +54,7 @@ func (a *Agent) watch(ctx context.Context) error {
 	link := a.uplink.Load()
 	l := live.New(live.Config{
 		Cluster: a.cfg.Cluster, Scan: a.cfg.Scan, Source: a.source(), Problems: a.cfg.Problems, Key: a.configuration().Key,
-		Observe: a.watched, Gap: a.gap, Synced: func() { ring(a.report) }, Delta: func(d seaworthy.Delta) { a.reports.delta(&d); link.Delta(d) }, Digest: link.Digest, Logger: a.log,
+		Secrets: a.follows(), Observe: a.watched, Gap: a.gap, Synced: func() { ring(a.report) }, Delta: func(d seaworthy.Delta) { a.reports.delta(&d); link.Delta(d) }, Digest: link.Digest, Logger: a.log,
 	})
 	a.live.Store(l)
 	defer a.notWatching()
@@ -78,6 +79,14 @@ func (a *Agent) watch(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// follows are the Secrets that are followed by name.
+func (a *Agent) follows() (out []types.NamespacedName) {
+	for _, name := range a.rightsOptions().followed() {
+		out = append(out, types.NamespacedName{Namespace: a.cfg.Namespace, Name: name})
+	}
+	return out
 }
 
 // watched is told of what a watch shows.

@@ -154,7 +154,7 @@ func (o *agentOptions) complete(p *program, cfg *config.Config) (err error) {
 	if o.HTTP, err = trusting(o.serverCA); err != nil {
 		return err
 	}
-	o.Version, o.Secrets, o.OpenReports = Version(), cfg.Cluster.Secrets, cfg.Agent.Reports.OpenReports
+	o.Version, o.Secrets, o.OwnSecrets, o.OpenReports = Version(), cfg.Cluster.Secrets, cfg.Agent.Secrets, cfg.Agent.Reports.OpenReports
 	o.Enrolment = func() (string, error) { return secretFile("--enrolment-file", o.enrolmentFile) }
 	if o.AuditLog = cfg.Agent.Audit.Log; cfg.Agent.Audit.TokenFile != "" {
 		if o.AuditToken, err = secretFile("agent.audit.tokenFile", cfg.Agent.Audit.TokenFile); err != nil {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/seaworthy-dev/seaworthy"
 )
 
@@ -18,6 +20,7 @@ type Agent struct {
 	Audit     Audit     `yaml:"audit" doc:"Where audit events of the API server come from"`
 	Notices   Notices   `yaml:"notices" doc:"Who the agent itself tells, so that a stopped server silences nothing"`
 	Reports   Reports   `yaml:"reports" doc:"What the agent writes into the cluster for other tools"`
+	Secrets   []string  `yaml:"secrets" doc:"Secrets of the agent's namespace with which it works, such as that with the credentials of notices. It follows them, and its own two, to tell who touches them"`
 }
 
 // Reports says what the agent writes into the cluster.
@@ -120,6 +123,11 @@ func (a *Agent) validate(bad func(path, flag, format string, args ...any)) {
 	}
 	if c := a.Admission; (c.Certificate == "") != (c.Key == "") || (c.Certificate == "") != (c.Authority == "") {
 		bad("agent.admission.certificate", "", "certificate, key and authority go together")
+	}
+	for i, name := range a.Secrets {
+		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+			bad(fmt.Sprintf("agent.secrets[%d]", i), "", "%q: %s", name, problems[0])
+		}
 	}
 	a.Admission.Signatures.validate(bad)
 	a.Notices.validate(bad)

@@ -14,6 +14,9 @@ type Kind struct {
 	kschema.GroupVersionResource
 	Kind       string
 	Namespaced bool
+	// Named is the name of the one object that is followed, where only that is, to tell who
+	// touches it: it is not judged. Empty: all of the kind are followed.
+	Named string
 
 	resource resource
 }

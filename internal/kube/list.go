@@ -71,7 +71,7 @@ func (c *Cluster) Batches(ctx context.Context, dec *snapshot.Decoder, next func(
 	}
 	for _, r := range served.plan(c.secrets) {
 		if l.silent >= silentLimit {
-			l.unlisted(r, "", errSilent)
+			l.unlisted(r, placeID{}, errSilent)
 			continue
 		}
 		if r.optional && l.crds != nil && !l.crds[r.GroupResource()] {
@@ -149,7 +149,7 @@ func (l *listing) list(ctx context.Context, r resource) error {
 			return errors.Unwrap(err)
 		case err != nil:
 			complete = false
-			l.unlisted(r, namespace, err)
+			l.unlisted(r, placeID{namespace: namespace}, err)
 		}
 		if err == nil || answered(err) {
 			l.silent = 0
@@ -168,11 +168,14 @@ func (l *listing) list(ctx context.Context, r resource) error {
 // answered tells whether an error is an answer of the API server.
 func answered(err error) bool { return errors.As(err, new(apierrors.APIStatus)) }
 
-// unlisted notes that a resource could not be listed.
-func (l *listing) unlisted(r resource, namespace string, err error) {
+// unlisted notes that a resource could not be listed, or one object of it.
+func (l *listing) unlisted(r resource, at placeID, err error) {
 	reason := l.reason(err)
-	if namespace != "" {
-		reason = "in namespace " + namespace + ": " + reason
+	switch {
+	case at.name != "":
+		reason = at.String() + ": " + reason
+	case at.namespace != "":
+		reason = "in namespace " + at.namespace + ": " + reason
 	}
 	if have := l.result.Unlisted[r.key()]; have != "" {
 		l.result.Unlisted[r.key()] = have + "; " + reason

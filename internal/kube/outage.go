@@ -61,9 +61,9 @@ func (w *Watch) interrupted(s *stream) {
 	if s.fresh.Before(o.from) && !o.told { // once told, its beginning is its name
 		o.from = s.fresh
 	}
-	o.broken[s.kind.String()] = true
+	o.broken[s.String()] = true
 	if s.lost {
-		o.lost[s.kind.String()] = true
+		o.lost[s.String()] = true
 	}
 	if o.reason == "" && s.err != nil {
 		o.reason = w.reason(s.err)

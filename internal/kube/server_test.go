@@ -120,8 +120,12 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	objects := slices.Clone(s.objects[path])
 	s.mu.Unlock()
+	wanted, named := strings.CutPrefix(r.URL.Query().Get("fieldSelector"), "metadata.name=")
 	var items []any
 	for _, o := range objects {
+		if named && name(o) != wanted {
+			continue
+		}
 		if ns, _ := o["metadata"].(map[string]any)["namespace"].(string); namespace == "" || namespace == ns {
 			items = append(items, o)
 		}

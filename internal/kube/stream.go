@@ -122,7 +122,7 @@ func (s *stream) list(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.name == "" {
+	if s.name == s.kind.Named { // else there is more of the kind than the list shows
 		w.handler.Listed(s.kind, s.namespace)
 	}
 	s.version, s.listed, s.lost = version, true, false
@@ -234,7 +234,7 @@ func (s *stream) note(err error) {
 		s.fresh = w.now()
 	case s.err == nil:
 		s.since = w.now()
-		w.log.Debug("watch interrupted", "kind", s.kind.String(), "error", err)
+		w.log.Debug("watch interrupted", "kind", s.String(), "error", err)
 	}
 	s.err = err
 	if expired(err) {

@@ -58,6 +58,7 @@ type Watch struct {
 	mu      sync.Mutex // of handler's calls and what follows
 	served  *served
 	streams map[streamID]*stream
+	named   []placeID // Secrets that are followed by name
 	// crds are the custom resources that are defined, once defined says that all are known.
 	crds    map[kschema.GroupResource]bool
 	defined bool
@@ -145,18 +146,16 @@ func (w *Watch) plan(ctx context.Context, followers *sync.WaitGroup) error {
 		for _, p := range w.places(r) {
 			id := streamID{r.GroupVersionResource, p.namespace, p.name}
 			planned[id] = true
-			if s := w.start(id, r); s != nil {
-				err := s.first(ctx)
-				following, stop := context.WithCancel(ctx)
-				s.stop = stop
-				followers.Go(func() {
-					defer stop()
-					s.follow(following, err)
-				})
+			if err := w.run(ctx, w.start(id, newKind(r)), followers); err != nil {
+				return err
 			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+		}
+	}
+	for _, p := range w.named {
+		id := streamID{secrets.GroupVersionResource, p.namespace, p.name}
+		planned[id] = true
+		if err := w.run(ctx, w.start(id, namedSecret(p.name)), followers); err != nil {
+			return err
 		}
 	}
 	w.mu.Lock()
@@ -169,14 +168,27 @@ func (w *Watch) plan(ctx context.Context, followers *sync.WaitGroup) error {
 	return nil
 }
 
+// run lists what a new stream is of, and has it followed; nil: it is not new. An error is that
+// of the context.
+func (w *Watch) run(ctx context.Context, s *stream, followers *sync.WaitGroup) error {
+	if s != nil {
+		err := s.first(ctx)
+		following, stop := context.WithCancel(ctx)
+		s.stop = stop
+		followers.Go(func() {
+			defer stop()
+			s.follow(following, err)
+		})
+	}
+	return ctx.Err()
+}
+
 // follows tells whether the resource is followed: not an aggregated API of its own.
 func (w *Watch) follows(r resource) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return !r.optional || !w.defined || w.crds[r.GroupResource()]
 }
-
-type placeID struct{ namespace, name string }
 
 // places are where a resource is listed.
 func (w *Watch) places(r resource) []placeID {
@@ -195,13 +207,13 @@ func (w *Watch) places(r resource) []placeID {
 }
 
 // start makes the stream of something that is not followed yet, or gives nil.
-func (w *Watch) start(id streamID, r resource) *stream {
+func (w *Watch) start(id streamID, k *Kind) *stream {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.streams[id] != nil {
 		return nil
 	}
-	s := &stream{w: w, kind: newKind(r), placeID: placeID{id.namespace, id.name}, late: !w.synced.IsZero()}
+	s := &stream{w: w, kind: k, placeID: placeID{id.namespace, id.name}, late: !w.synced.IsZero()}
 	w.streams[id] = s
 	return s
 }
@@ -288,15 +300,17 @@ func (w *Watch) State() State {
 	}
 	st := State{Synced: w.synced, Latest: w.latest, Result: l.result}
 	for _, s := range w.ordered() {
-		l.result.Asked = append(l.result.Asked, s.kind.String())
+		if s.kind.Named == "" {
+			l.result.Asked = append(l.result.Asked, s.kind.String())
+		}
 		if s.err == nil {
 			continue
 		}
 		if !s.listed || answered(s.err) || w.now().Sub(s.since) > lasts {
-			l.unlisted(s.kind.resource, s.namespace, s.err)
+			l.unlisted(s.kind.resource, s.placeID, s.err)
 		}
 		if s.listed && (st.Since.IsZero() || s.fresh.Before(st.Since)) {
-			st.Since, st.Broken = s.fresh, s.kind.String()+": "+w.reason(s.err)
+			st.Since, st.Broken = s.fresh, s.String()+": "+w.reason(s.err)
 		}
 	}
 	l.result.Asked = slices.Compact(l.result.Asked)

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/kube"
 )
@@ -90,10 +92,10 @@ type watched struct {
 
 // stream is one watch that is open.
 type stream struct {
-	version string
-	w       http.ResponseWriter
-	end     chan struct{}
-	done    <-chan struct{}
+	version, selector string
+	w                 http.ResponseWriter
+	end               chan struct{}
+	done              <-chan struct{}
 }
 
 func (s *stream) send(kind string, object map[string]any) {
@@ -117,7 +119,8 @@ func (s *watched) handle(w http.ResponseWriter, r *http.Request) bool {
 	}
 	w.WriteHeader(http.StatusOK)
 	w.(http.Flusher).Flush()
-	st := &stream{version: r.URL.Query().Get("resourceVersion"), w: w, end: make(chan struct{}), done: r.Context().Done()}
+	q := r.URL.Query()
+	st := &stream{version: q.Get("resourceVersion"), selector: q.Get("fieldSelector"), w: w, end: make(chan struct{}), done: r.Context().Done()}
 	if r.URL.Path == s.path {
 		s.streams <- st
 	}
@@ -137,10 +140,20 @@ func watch(t *testing.T, s *server) (*watched, *seen, *kube.Watch) {
 // watchBy starts a watch of a server whose watches of one resource are fed by hand.
 func watchBy(t *testing.T, s *server, path string) (*watched, *seen, *kube.Watch) {
 	t.Helper()
+	return watchNamed(t, s, path, kube.Options{})
+}
+
+// watchNamed starts one that follows some Secrets by name.
+func watchNamed(t *testing.T, s *server, path string, o kube.Options, secrets ...types.NamespacedName) (*watched, *seen, *kube.Watch) {
+	t.Helper()
 	w := &watched{server: s, path: path, streams: make(chan *stream, 10)}
-	s.answer = w.handle
+	before := s.answer
+	s.answer = func(rw http.ResponseWriter, r *http.Request) bool {
+		return before != nil && before(rw, r) || w.handle(rw, r)
+	}
 	out := newSeen()
-	watch := kube.NewWatch(open(t, s.start(), kube.Options{}), out, slog.New(slog.DiscardHandler))
+	watch := kube.NewWatch(open(t, s.start(), o), out, slog.New(slog.DiscardHandler))
+	watch.Follow(secrets...)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {

@@ -34,7 +34,10 @@ type index struct {
 	mu    sync.Mutex
 	kinds map[kschema.GroupResource]*kind
 	named map[kschema.GroupKind]*kind
-	dirty []*entry // to be judged, or gone
+	// beside are single objects that are observed and not judged, by their names: nothing
+	// but what is told of changes knows of them.
+	beside map[beside]*kind
+	dirty  []*entry // to be judged, or gone
 	// dependents are objects whose controller is no kind of Kubernetes', by its UID: they
 	// are judged by themselves while it is not there.
 	dependents map[uid]map[*entry]bool
@@ -49,6 +52,11 @@ type kind struct {
 	listed  bool              // to its end, once
 	round   uint32            // of listings
 	rounds  map[string]uint32 // by namespace: that of the listing that goes on
+}
+
+type beside struct {
+	kschema.GroupResource
+	name string
 }
 
 type place struct{ namespace, name string }
@@ -86,12 +94,20 @@ func (e *entry) identity() seaworthy.Object {
 func newIndex(cfg *Config, nudge func()) *index {
 	return &index{
 		cfg: cfg, log: cfg.Logger, nudge: nudge, now: time.Now, packs: newPacker(), status: readsStatus(cfg.Scan),
-		kinds: map[kschema.GroupResource]*kind{}, named: map[kschema.GroupKind]*kind{}, dependents: map[uid]map[*entry]bool{},
+		kinds: map[kschema.GroupResource]*kind{}, named: map[kschema.GroupKind]*kind{}, beside: map[beside]*kind{},
+		dependents: map[uid]map[*entry]bool{},
 	}
 }
 
 // of gives the place of a kind.
 func (x *index) of(k *kube.Kind) *kind {
+	if k.Named != "" {
+		id := beside{k.GroupResource(), k.Named}
+		if x.beside[id] == nil {
+			x.beside[id] = &kind{Kind: k, entries: map[place]*entry{}, rounds: map[string]uint32{}}
+		}
+		return x.beside[id]
+	}
 	have := x.kinds[k.GroupResource()]
 	if have == nil {
 		have = &kind{Kind: k, entries: map[place]*entry{}, rounds: map[string]uint32{}}
@@ -256,8 +272,11 @@ func (x *index) remove(e *entry) {
 	x.touch(e)
 }
 
-// touch has an object judged.
+// touch has an object judged, if it is one of those that are.
 func (x *index) touch(e *entry) {
+	if e.kind.Named != "" {
+		return
+	}
 	if !e.waits {
 		e.waits = true
 		x.dirty = append(x.dirty, e)

@@ -4,6 +4,7 @@ package live
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -160,6 +161,74 @@ func TestSecretsAreNeverHeld(t *testing.T) {
 	}
 	if !strings.Contains(fmt.Sprint(held["data"]), "hmac-sha256:") {
 		t.Errorf("held as %v, want digests", held["data"])
+	}
+}
+
+// TestNamedSecretsAreObservedAlone has Secrets followed by name: what becomes of them is told
+// with digests, and nothing else knows of them.
+func TestNamedSecretsAreObservedAlone(t *testing.T) {
+	f := follow(t)
+	kinds := map[string]*kube.Kind{}
+	secret := func(name, uid, version, value string) (*kube.Kind, map[string]any) {
+		if kinds[name] == nil {
+			kinds[name] = kube.NewKind(configMapKind.GroupVersion().WithResource("secrets"), "Secret", true)
+			kinds[name].Named = name
+		}
+		return kinds[name], thing(kinds[name], name, uid, version, "data", map[string]any{"key": base64.StdEncoding.EncodeToString([]byte(value))})
+	}
+	list := func(name string, how kube.Manner, objects ...map[string]any) {
+		k, _ := secret(name, "", "", "")
+		f.index.Listing(k, "shop")
+		for _, o := range objects {
+			f.index.Set(k, o, how)
+		}
+		f.index.Listed(k, "shop")
+	}
+	k, first := secret("key", "1", "5", "swordfish")
+	list("key", kube.Initially, first)
+	_, other := secret("slack", "2", "6", "hook")
+	list("slack", kube.Initially, other)
+	f.want("what was there before")
+	_, next := secret("key", "1", "7", "sailfish")
+	f.index.Set(k, next, kube.Live)
+	f.want("a change of a value", "update key 7")
+	o := f.seen[0]
+	if edits, _ := changes.Diff(o.Before, o.After); len(edits) != 1 || edits[0].Path != "data.key" || !strings.HasPrefix(fmt.Sprint(edits[0].After), "\"hmac-sha256:") && !strings.HasPrefix(fmt.Sprint(edits[0].After), "hmac-sha256:") {
+		t.Errorf("the change is told as %+v, want digests", edits)
+	}
+	list("slack", kube.Anew)
+	f.want("a list that shows one no more", "delete slack 6-gone relisted")
+	_, again := secret("slack", "3", "9", "hook")
+	slack, _ := secret("slack", "", "", "")
+	f.index.Set(slack, again, kube.Live)
+	f.index.Deleted(k, next)
+	f.want("one that is made, one that is deleted", "create slack 9", "delete key 7")
+
+	var report bytes.Buffer
+	if err := f.judge.report(t.Context(), &report); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := f.index.counts(); n != 0 || len(f.index.take()) > 0 || strings.Contains(report.String(), "slack") {
+		t.Errorf("%d objects are counted, and reported is %s", n, report.String())
+	}
+	if _, ok := f.Object(k.GroupVersionResource, "shop", "slack"); ok {
+		t.Error("a Secret that was not asked for counts as known")
+	}
+	b, err := json.Marshal(f.seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range f.index.beside[beside{k.GroupResource(), "slack"}].entries {
+		held, err := json.Marshal(f.index.whole(e))
+		if err != nil || !bytes.Contains(held, []byte("hmac-sha256:")) {
+			t.Errorf("held is %s, %v", held, err)
+		}
+		b = append(b, held...)
+	}
+	for _, value := range []string{"swordfish", "sailfish", "hook\"", "aG9vaw", "c3dvcmRmaXNo", "c2FpbGZpc2g"} {
+		if bytes.Contains(b, []byte(value)) {
+			t.Errorf("the value %s is in %s", value, b)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/changes"
@@ -39,6 +40,9 @@ type Config struct {
 	Problems []seaworthy.Problem
 	// Key keys the digests of the values of Secrets.
 	Key []byte
+	// Secrets are followed by name where the cluster's are not listed. What becomes of them
+	// is observed; they are neither judged nor in any report.
+	Secrets []types.NamespacedName
 
 	// Observe takes a write that the watch shows.
 	Observe func(changes.Observation)
@@ -106,6 +110,7 @@ func New(cfg Config) *Live {
 	l.judge = newJudge(&l.cfg, l.index, l.result)
 	if cfg.Cluster != nil {
 		l.watch = kube.NewWatch(cfg.Cluster, l.index, cfg.Logger)
+		l.watch.Follow(cfg.Secrets...)
 	}
 	return l
 }

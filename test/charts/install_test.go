@@ -210,8 +210,10 @@ func TestAgentHasExactlyItsRights(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, name)
 			s.helm("install", name, filepath.Join(folder, "seaworthy-agent"), "--values", "testdata/seaworthy-agent/least.yaml",
-				"--set", fmt.Sprintf("fullnameOverride=%s,secrets.enabled=%t,admission.enabled=%t", name, c.secrets, c.admission))
-			needs := agent.Needs(agent.RightsOptions{Name: name, Secrets: c.secrets, Admission: c.admission})
+				"--set", fmt.Sprintf("fullnameOverride=%s,secrets.enabled=%t,admission.enabled=%t,credentials.secretName=pager", name, c.secrets, c.admission))
+			needs := agent.Needs(agent.RightsOptions{
+				Name: name, Secrets: c.secrets, Admission: c.admission, Own: []string{name + "-settings", "seaworthy-enrolment", "pager"},
+			})
 			everybody := s.has("nobody-"+name, "default")
 			for namespace, want := range map[string][]rbacv1.PolicyRule{s.namespace: slices.Concat(needs.Cluster, needs.Namespace), "default": needs.Cluster} {
 				got := s.has(name, namespace)
@@ -255,6 +257,12 @@ func (s *site) may(name string, secrets, admission bool) {
 		{"watch", "apps", "deployments", "", "", true},
 		{"list", "", "pods", "shop", "", true},
 		{"list", "", "secrets", "", "", secrets},
+		{"list", "", "secrets", s.namespace, "", secrets},
+		{"watch", "", "secrets", s.namespace, "pager", true},
+		{"get", "", "secrets", s.namespace, "pager", false},
+		{"update", "", "secrets", s.namespace, "pager", false},
+		{"watch", "", "secrets", s.namespace, "seaworthy-notices", secrets},
+		{"watch", "", "secrets", "shop", "pager", secrets},
 		{"get", "", "secrets", "shop", "database", false},
 		{"get", "", "secrets", s.namespace, name + "-key", true},
 		{"get", "", "secrets", s.namespace, "seaworthy-notices", false},

@@ -45,6 +45,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{agent, "admission.failurePolicy=fail", "at '/admission/failurePolicy'"},
 		{agent, "admission.certManager.enabled=true", "admission.certManager needs issuerName"},
 		{agent, "settings.agent.admission.failurePolicy=Fail", "set admission.* of the chart"},
+		{agent, "settings.agent.secrets={slack}", "settings.agent.secrets is what the chart mounts"},
 		{agent, "settings.cluster.secrets=true", "set secrets.enabled of the chart"},
 		{agent, "spool.size=lots", "at '/spool/size'"},
 		{agent, "secrets.enabled=yes", "at '/secrets/enabled'"},

@@ -57,6 +57,32 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- toYaml (mergeOverwrite $base .Values.podSecurityContext) -}}
 {{- end -}}
 
+{{/* The Secrets that the Pod mounts: what the agent works with. */}}
+{{- define "agent.mounted" -}}
+{{- $v := .Values -}}
+{{- $name := include "agent.fullname" . -}}
+{{- $out := list (printf "%s-settings" $name) $v.enrolment.secretName $v.server.caSecretName $v.credentials.secretName $v.audit.tokenSecretName -}}
+{{- if and $v.admission.enabled $v.admission.certManager.enabled -}}
+{{- $out = append $out (printf "%s-serving" $name) -}}
+{{- end -}}
+{{- range $v.extraVolumes -}}
+{{- with .secret -}}{{- $out = append $out .secretName -}}{{- end -}}
+{{- with .projected -}}{{- range .sources -}}{{- with .secret -}}{{- $out = append $out .name -}}{{- end -}}{{- end -}}{{- end -}}
+{{- end -}}
+{{- compact $out | uniq | toJson -}}
+{{- end -}}
+
+{{/* The Secrets that the agent follows by name, as it may not list any others: those that it
+keeps, and those that it works with. */}}
+{{- define "agent.followed" -}}
+{{- $name := include "agent.fullname" . -}}
+{{- $out := list (printf "%s-key" $name) -}}
+{{- if .Values.admission.enabled -}}
+{{- $out = append $out (printf "%s-certificate" $name) -}}
+{{- end -}}
+{{- concat $out (include "agent.mounted" . | fromJsonArray) | uniq | toJson -}}
+{{- end -}}
+
 {{/* The settings: what the user wrote, and what follows from values. Helm reads YAML 1.1,
 to which off is a boolean; it is the word again here. */}}
 {{- define "agent.settings" -}}
@@ -78,6 +104,7 @@ to which off is a boolean; it is the word again here. */}}
 {{- if $v.openReports.enabled -}}
 {{- $_ := set $agent "reports" (dict "openReports" true) -}}
 {{- end -}}
+{{- $_ := set $agent "secrets" (include "agent.mounted" . | fromJsonArray) -}}
 {{- $own := dict "agent" $agent -}}
 {{- if $v.secrets.enabled -}}
 {{- $_ := set $own "cluster" (dict "secrets" true) -}}
@@ -112,6 +139,9 @@ to which off is a boolean; it is the word again here. */}}
 {{- if hasKey (default dict $settings.admission) . -}}
 {{- fail (printf "set admission.* of the chart, not settings.agent.admission.%s" .) -}}
 {{- end -}}
+{{- end -}}
+{{- if hasKey $settings "secrets" -}}
+{{- fail "settings.agent.secrets is what the chart mounts (credentials.secretName, extraVolumes): the right goes with it" -}}
 {{- end -}}
 {{- if hasKey (default dict $settings.reports) "openReports" -}}
 {{- fail "set openReports.enabled of the chart, not settings.agent.reports.openReports: the right goes with it" -}}
