@@ -140,11 +140,11 @@ func (w *world) install(name string) {
 	for _, secret := range []string{name + "-key", name + "-certificate"} {
 		u.made(core+namespace+"/secrets", called("v1", "Secret", namespace, secret, nil))
 	}
-	u.made(core+namespace+"/secrets", called("v1", "Secret", namespace, name+"-slack", object{"stringData": object{"url": w.receiver.URL + slackPath}}))
+	u.made(core+namespace+"/secrets", called("v1", "Secret", namespace, credentialsOf(name), object{"stringData": object{"url": w.receiver.URL + slackPath}}))
 	u.made(core+namespace+"/configmaps", called("v1", "ConfigMap", namespace, name+"-canary", nil))
 	u.made("/apis/coordination.k8s.io/v1/namespaces/"+namespace+"/leases", called("coordination.k8s.io/v1", "Lease", namespace, name, nil))
 	u.made(hooks, called("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "", name, object{"webhooks": []any{}}))
-	needs := agent.Needs(agent.RightsOptions{Name: name, Secrets: w.secrets, Admission: true})
+	needs := agent.Needs(agent.RightsOptions{Name: name, Secrets: w.secrets, Own: []string{credentialsOf(name)}, Admission: true})
 	subjects := []rbacv1.Subject{{APIGroup: "rbac.authorization.k8s.io", Kind: "User", Name: accountOf(name)}}
 	u.made(rbac+"clusterroles", called("rbac.authorization.k8s.io/v1", "ClusterRole", "", name, object{"rules": needs.Cluster}))
 	u.made(rbac+"clusterrolebindings", called("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", name, object{
@@ -161,6 +161,9 @@ func (w *world) install(name string) {
 		},
 	}}))
 }
+
+// credentialsOf names the Secret with what the agent of a name needs to tell people.
+func credentialsOf(name string) string { return name + "-slack" }
 
 func accountOf(name string) string { return "system:serviceaccount:" + namespace + ":" + name }
 
@@ -183,8 +186,8 @@ func (w *world) kubeconfig(name string) string {
 	return file
 }
 
-// settings are those of an agent whose files are in a folder.
-func (w *world) settings(dir string) object {
+// settings are those of the agent of a name, whose files are in a folder.
+func (w *world) settings(name, dir string) object {
 	admission, audit := object{"mode": "audit"}, object{}
 	if w.audit == auditLog || w.audit == auditBoth {
 		audit["log"] = w.auditLog
@@ -198,7 +201,7 @@ func (w *world) settings(dir string) object {
 	w.write(slack, w.receiver.URL+slackPath) // as the Secret has it
 	return object{
 		"cluster": object{"secrets": w.secrets},
-		"agent": object{"admission": admission, "audit": audit, "notices": object{
+		"agent": object{"admission": admission, "audit": audit, "secrets": []string{credentialsOf(name)}, "notices": object{
 			"allow": []string{"127.0.0.0/8"},
 			"destinations": []object{
 				{"name": "people", "kind": "webhook", "url": w.receiver.URL, "secretFile": secret},
@@ -219,7 +222,7 @@ func (w *world) agent(replicaName string) *replica {
 func (w *world) agentOf(name, replicaName, source string, enrol bool, door *wire) *replica {
 	w.t.Helper()
 	dir := w.t.TempDir()
-	config, err := json.Marshal(w.settings(dir))
+	config, err := json.Marshal(w.settings(name, dir))
 	if err != nil {
 		w.t.Fatal(err)
 	}
