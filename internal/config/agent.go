@@ -125,8 +125,8 @@ func (a *Agent) validate(bad func(path, flag, format string, args ...any)) {
 		bad("agent.admission.certificate", "", "certificate, key and authority go together")
 	}
 	for i, name := range a.Secrets {
-		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-			bad(fmt.Sprintf("agent.secrets[%d]", i), "", "%q: %s", name, problems[0])
+		if len(validation.IsDNS1123Subdomain(name)) > 0 {
+			bad(fmt.Sprintf("agent.secrets[%d]", i), "", "%q is no name of a Secret", name)
 		}
 	}
 	a.Admission.Signatures.validate(bad)

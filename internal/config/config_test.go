@@ -133,6 +133,10 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 				`seaworthy.yaml: scopes[1]: the pattern "[" is malformed`,
 		},
 		"types": {"waivers: w.yaml\n", "seaworthy.yaml: line 1: a list is wanted, not `w.yaml`"},
+		"a Secret that cannot be": {
+			"agent: {secrets: [slack, Slack]}\n",
+			`seaworthy.yaml: agent.secrets[1]: "Slack" is no name of a Secret`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(write(t, map[string]string{"seaworthy.yaml": c.text}))

@@ -193,7 +193,7 @@ func TestNamedSecretsAreObservedAlone(t *testing.T) {
 	f.index.Set(k, next, kube.Live)
 	f.want("a change of a value", "update key 7")
 	o := f.seen[0]
-	if edits, _ := changes.Diff(o.Before, o.After); len(edits) != 1 || edits[0].Path != "data.key" || !strings.HasPrefix(fmt.Sprint(edits[0].After), "\"hmac-sha256:") && !strings.HasPrefix(fmt.Sprint(edits[0].After), "hmac-sha256:") {
+	if edits, _ := changes.Diff(o.Before, o.After); len(edits) != 1 || edits[0].Path != "data.key" || !strings.Contains(edits[0].After, "hmac-sha256:") {
 		t.Errorf("the change is told as %+v, want digests", edits)
 	}
 	list("slack", kube.Anew)
