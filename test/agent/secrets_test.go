@@ -180,4 +180,10 @@ func TestItsOwnSecretsCannotBeWatched(t *testing.T) {
 		}
 		return fmt.Errorf("%+v", page.Items)
 	})
+	w.until("that is a gap, and people are told", time.Minute, func() error {
+		if w.gap("incomplete", about, time.Time{}) == nil || len(w.told.got(seaworthy.NoticeGap, "incomplete")) == 0 {
+			return fmt.Errorf("gaps:\n%s\nthe server told:\n%s", listed(w.gaps()), w.told.all())
+		}
+		return nil
+	})
 }
