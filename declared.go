@@ -86,7 +86,11 @@ type Run struct {
 	Complete bool          `json:"complete"`
 	Unlisted []Problem     `json:"unlisted"`
 	Checks   []CheckResult `json:"checks"`
-	Summary  Summary       `json:"summary"`
+	// ByNamespace names, by check, what the report counts in each namespace: the SHA-256, in
+	// hexadecimal, of a JSON object of [NamespaceTally] by namespace. Checks of which it counts
+	// none are not in it.
+	ByNamespace map[string]string `json:"byNamespace,omitempty"`
+	Summary     Summary           `json:"summary"`
 	// Digest is the SHA-256 of the report as received, in hexadecimal; Blob that of the
 	// kept bytes.
 	Digest string `json:"digest"`

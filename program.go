@@ -127,6 +127,14 @@ func (p Program) HasNamespace(source, namespace string) bool {
 	return p.HasSource(source)
 }
 
+// Divides tells whether the program leaves out namespaces of a source that is in scope, or of
+// any for the empty text.
+func (p Program) Divides(source string) bool {
+	return slices.ContainsFunc(p.Scope, func(s ScopeItem) bool {
+		return s.Kind == KindNamespace && !s.In && (source == "" || s.Source == source) && p.HasSource(s.Source)
+	})
+}
+
 // HasEvidence tells whether evidence is of the program: it speaks of its period, and not
 // of a source that is out of scope.
 func (p Program) HasEvidence(e Evidence) bool {

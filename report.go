@@ -65,8 +65,15 @@ const (
 	StatusError         Status = "error"          // it could not be judged
 )
 
+// Reasons of a status.
+const (
+	ReasonErrors   = "it could not be judged; see the errors"
+	ReasonNoObject = "no object in scope"
+)
+
 // CheckResult is what came of one check. InScope is N; Waived counts objects whose
-// every finding is waived, they are part of Failed.
+// every finding is waived, they are part of Failed. ByNamespace divides these counts; what
+// belongs to no namespace is the remainder. It is nil where they are not divided.
 type CheckResult struct {
 	ID       string   `json:"id"`
 	Title    string   `json:"title"`
@@ -82,6 +89,9 @@ type CheckResult struct {
 	Findings int      `json:"findings"`
 	Controls []string `json:"controls"`
 	Custom   bool     `json:"custom,omitempty"`
+	// Lacking says why, besides what failed or ended in an error, something was not evaluated.
+	Lacking     string                    `json:"lacking,omitempty"`
+	ByNamespace map[string]NamespaceTally `json:"byNamespace,omitzero"`
 }
 
 // Problem is something that could not be read or understood, or was left out. What it

@@ -149,21 +149,30 @@ type testResult struct {
 	Source   string    `json:"source"`
 	Finished time.Time `json:"finished"`
 	Complete bool      `json:"complete"`
+	// Whole: counted with the namespaces that are out of scope, as the report does not count
+	// by namespace.
+	Whole bool `json:"whole,omitempty"`
 	seaworthy.CheckResult
 }
 
-// tests writes what each report in scope and period said of each check.
+// tests writes what each report in scope and period said of each check, without the
+// namespaces that the program leaves out.
 func (e *export) tests() error {
 	return e.file("05_tests/results.jsonl", func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
+		divider := e.audit.store.Divider()
 		return records(e, "run", func(entry store.LogEntry, r seaworthy.Run) error {
 			if !e.program.HasSource(r.SourceID) || !r.Header.Source.Started.Before(e.program.To) || r.FinishedAt.Before(e.program.From) {
 				return nil
 			}
 			e.kept(entry)
-			for _, c := range r.Checks {
-				if err := enc.Encode(testResult{r.ID, r.SourceID, r.FinishedAt, r.Complete, c}); err != nil {
+			checks, whole, err := divider.Checks(e.ctx, r, &e.program)
+			if err != nil {
+				return err
+			}
+			for _, c := range checks {
+				if err := enc.Encode(testResult{r.ID, r.SourceID, r.FinishedAt, r.Complete, whole[c.ID], c}); err != nil {
 					return err
 				}
 			}

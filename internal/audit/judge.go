@@ -90,7 +90,7 @@ type observed struct {
 	others   []seaworthy.DeclaredSource // what else is in scope: it shows design
 	programs []seaworthy.Program        // whose periods the window touches
 	runs     map[string]store.JudgedRun // by source
-	checks   map[string]map[string]store.RunCheck
+	checks   map[string]map[string]seaworthy.CheckResult
 	findings []store.FindingTally
 	gaps     []seaworthy.Gap
 	trail    *trailSeen // nil where no control asks for it
@@ -122,7 +122,7 @@ func (a *Audit) lookFurther(ctx context.Context, s *state, seen *observed, list 
 
 // look gathers what is known of a window.
 func (a *Audit) look(ctx context.Context, s *state, w seaworthy.Window) (*observed, error) {
-	o := &observed{window: w, checks: map[string]map[string]store.RunCheck{}}
+	o := &observed{window: w, checks: map[string]map[string]seaworthy.CheckResult{}}
 	for _, p := range s.programs {
 		if p.From.Before(w.DueAt) && p.To.After(w.From) {
 			o.programs = append(o.programs, p)
@@ -323,40 +323,6 @@ func (t *test) run(ctx context.Context, s *store.Store) error {
 	return nil
 }
 
-// source counts what the report of a source says of the control's checks.
-func (t *test) source(ctx context.Context, s *store.Store, source seaworthy.DeclaredSource) error {
-	answered := 0
-	var silent, lost []string
-	for _, id := range t.control.Checks {
-		r, ok := t.seen.checks[source.ID][id]
-		switch {
-		case ok && r.Status == seaworthy.StatusError:
-			t.deviations = append(t.deviations, fmt.Sprintf("%s could not be judged in %s", id, source.Name))
-			continue
-		case ok && r.Status != seaworthy.StatusNotEvaluated:
-			answered++
-			t.inScope, t.passed, t.failed = t.inScope+r.InScope, t.passed+r.Passed, t.failed+r.Failed
-			continue
-		}
-		before, err := s.WasJudged(ctx, source.ID, id, t.seen.window.From)
-		if err != nil {
-			return err
-		}
-		if silent = append(silent, id); before {
-			lost = append(lost, id)
-		}
-	}
-	switch {
-	case answered == 0:
-		t.noData = append(t.noData, source.Name+" (none of its checks was evaluated)")
-	case len(lost) > 0:
-		t.deviations = append(t.deviations, fmt.Sprintf("no longer evaluated in %s: %s", source.Name, enumerate(lost)))
-	case len(silent) > 0:
-		t.notes = append(t.notes, fmt.Sprintf("not evaluated in %s: %s", source.Name, enumerate(silent)))
-	}
-	return nil
-}
-
 // gaps looks for times in which a source was silent: then a detective control did not
 // run when it was expected to. Gaps of the change trail are noted where the control does
 // not depend on what they lack; where it does, it was not in force, or nothing of it was
@@ -407,8 +373,7 @@ var lacks = map[string]string{seaworthy.TrailAdmission: "word of the admission w
 func (t *test) findings() {
 	var open, opened, overdue int
 	for _, f := range t.seen.findings {
-		if !slices.Contains(t.control.Checks, f.Check) || !t.seen.inScope(f.Source, f.Namespace) || !applies(t.control, f.Source, f.Namespace) ||
-			!slices.ContainsFunc(t.sources, func(s seaworthy.DeclaredSource) bool { return s.ID == f.Source }) {
+		if !slices.Contains(t.control.Checks, f.Check) || !t.looksAt(f.Source, f.Namespace) {
 			continue
 		}
 		open, opened, overdue = open+f.Open, opened+f.Opened, overdue+f.Overdue

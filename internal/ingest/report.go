@@ -97,6 +97,7 @@ type reader struct {
 	source string
 	names  names
 	have   map[string]bool
+	pairs  int // of check and namespace, counted so far
 }
 
 // readReport reads a report to its end. Its parts may come in any order, except that the
@@ -282,6 +283,9 @@ func (r *reader) check(raw []byte) error {
 		return err
 	}
 	c.Severity = severity
+	if err := r.divided(&c); err != nil {
+		return err
+	}
 	if c.Controls == nil {
 		c.Controls = []string{}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/seaworthy-dev/seaworthy"
 	"github.com/seaworthy-dev/seaworthy/internal/scan"
@@ -43,12 +44,30 @@ func addsUp(t *testing.T, path string, atLeast int) {
 	}
 	failed := countFindings(t, k)
 	passed, statuses := map[string]int{}, 0
+	spaces := map[string]map[string]seaworthy.NamespaceTally{}
+	count := func(check, namespace string, one seaworthy.NamespaceTally) {
+		if spaces[check] == nil {
+			spaces[check] = map[string]seaworthy.NamespaceTally{}
+		}
+		if namespace != "" {
+			spaces[check][namespace] = spaces[check][namespace].Plus(one)
+		}
+	}
 	for _, p := range k.Passes {
 		passed[p.Check]++
+		count(p.Check, p.Object.Namespace, seaworthy.NamespaceTally{InScope: 1, Passed: 1})
+	}
+	for check, objects := range failed {
+		for _, namespace := range objects {
+			count(check, namespace, seaworthy.NamespaceTally{InScope: 1, Failed: 1})
+		}
 	}
 	for _, r := range k.Checks {
 		if r.InScope != r.Passed+r.Failed+r.Errors || r.Passed != passed[r.ID] {
 			t.Errorf("%s does not add up: %+v, with %d passes", r.ID, r, passed[r.ID])
+		}
+		if diff := gocmp.Diff(spaces[r.ID], r.ByNamespace, cmpopts.IgnoreFields(seaworthy.NamespaceTally{}, "Waived")); diff != "" && r.Errors == 0 {
+			t.Errorf("%s by namespace (-counted +result):\n%s", r.ID, diff)
 		}
 		if r.Failed != len(failed[r.ID]) {
 			t.Errorf("%s: %d objects failed, findings name %d", r.ID, r.Failed, len(failed[r.ID]))
@@ -72,14 +91,14 @@ func addsUp(t *testing.T, path string, atLeast int) {
 }
 
 // countFindings holds each finding to its check and all of them to the counts. It gives
-// the objects that each check fails.
-func countFindings(t *testing.T, k *keep) map[string]map[string]bool {
+// the objects that each check fails, with their namespaces.
+func countFindings(t *testing.T, k *keep) map[string]map[string]string {
 	t.Helper()
 	known, results := map[string]seaworthy.Check{}, map[string]seaworthy.CheckResult{}
 	for i, c := range k.checks {
 		known[c.ID], results[c.ID] = c, k.Checks[i]
 	}
-	perCheck, failed := map[string]int{}, map[string]map[string]bool{}
+	perCheck, failed := map[string]int{}, map[string]map[string]string{}
 	seen, bySev := map[string]string{}, map[seaworthy.Severity]int{}
 	for i, f := range k.Findings {
 		c, ok := known[f.Check]
@@ -97,9 +116,9 @@ func countFindings(t *testing.T, k *keep) map[string]map[string]bool {
 		perCheck[f.Check]++
 		bySev[f.Severity]++
 		if failed[f.Check] == nil {
-			failed[f.Check] = map[string]bool{}
+			failed[f.Check] = map[string]string{}
 		}
-		failed[f.Check][f.Origin+" "+f.Object.APIVersion+" "+f.Object.String()+" "+f.File] = true
+		failed[f.Check][f.Origin+" "+f.Object.APIVersion+" "+f.Object.String()+" "+f.File] = f.Object.Namespace
 	}
 	for id, n := range perCheck {
 		if results[id].Findings != n {

@@ -119,7 +119,7 @@ func (r *reporter) Error(check string, o *snapshot.Object, err error) {
 		r.err = firstError(r.err, r.g.verdict(o, &verdict{check: i, err: err}))
 		return
 	}
-	r.g.tallies[i].errors++
+	r.g.tallies[i].Errors++
 	r.g.errors = append(r.g.errors, seaworthy.Problem{Check: check, Message: err.Error()})
 }
 
@@ -141,6 +141,7 @@ func (g *gathering) trailer() *seaworthy.Trailer {
 	s.ByStatus = map[seaworthy.Status]int{}
 	for i, k := range g.cfg.Catalogue.Checks {
 		r := g.tallies[i].result(k)
+		r.ByNamespace = g.divided.of(i, r.InScope)
 		s.ByStatus[r.Status]++
 		t.Checks = append(t.Checks, r)
 	}
@@ -175,23 +176,33 @@ func nonNilProblems(p []seaworthy.Problem) []seaworthy.Problem {
 func (t *tally) result(k seaworthy.Check) seaworthy.CheckResult {
 	r := seaworthy.CheckResult{
 		ID: k.ID, Title: k.Title, Severity: k.Severity, Category: k.Category, Controls: nonNil(k.Controls), Custom: k.Custom,
-		InScope: t.inScope, Passed: t.passed, Failed: t.failed, Waived: t.waived, Errors: t.errors, Findings: t.findings,
+		InScope: t.InScope, Passed: t.Passed, Failed: t.Failed, Waived: t.Waived, Errors: t.Errors, Findings: t.findings,
 	}
+	lacking := t.lacks()
 	switch {
-	case t.failed > 0:
-		r.Status = seaworthy.StatusFailed
-	case t.errors > 0:
-		r.Status, r.Reason = seaworthy.StatusError, "it could not be judged; see the errors"
-	case len(t.unevaluated) > 0:
-		r.Status, r.Reason = seaworthy.StatusNotEvaluated, strings.Join(t.unevaluated, "; ")
-	case t.lacking > 0:
-		r.Status, r.Reason = seaworthy.StatusNotEvaluated, fmt.Sprintf("data is lacking or too old for %d %s", t.lacking, plural(t.lacking, "object", "objects"))
-	case len(t.provider) > 0 && t.inScope == 0:
+	case t.Failed > 0:
+		r.Status, r.Lacking = seaworthy.StatusFailed, lacking
+	case t.Errors > 0:
+		r.Status, r.Reason, r.Lacking = seaworthy.StatusError, seaworthy.ReasonErrors, lacking
+	case lacking != "":
+		r.Status, r.Reason = seaworthy.StatusNotEvaluated, lacking
+	case len(t.provider) > 0 && t.InScope == 0:
 		r.Status, r.Reason = seaworthy.StatusProvider, strings.Join(t.provider, "; ")
-	case t.inScope == 0:
-		r.Status, r.Reason = seaworthy.StatusNotApplicable, "no object in scope"
+	case t.InScope == 0:
+		r.Status, r.Reason = seaworthy.StatusNotApplicable, seaworthy.ReasonNoObject
 	default:
 		r.Status = seaworthy.StatusPassed
 	}
 	return r
+}
+
+// lacks says why something was not evaluated.
+func (t *tally) lacks() string {
+	switch {
+	case len(t.unevaluated) > 0:
+		return strings.Join(t.unevaluated, "; ")
+	case t.lacking > 0:
+		return fmt.Sprintf("data is lacking or too old for %d %s", t.lacking, plural(t.lacking, "object", "objects"))
+	}
+	return ""
 }

@@ -25,6 +25,7 @@ type gathering struct {
 	out      Handler
 	snapshot *snapshot.Snapshot
 	tallies  []tally
+	divided  division // the tallies, by namespace
 	waivers  []waiverUse
 	requires map[string][]string // control → requirements
 	errors   []seaworthy.Problem
@@ -52,9 +53,10 @@ type whole struct {
 
 // tally counts one check.
 type tally struct {
-	inScope, passed, failed, waived, errors, findings int
-	lacking                                           int // objects whose data is not there
-	unevaluated, provider                             []string
+	seaworthy.NamespaceTally
+	findings              int
+	lacking               int // objects whose data is not there
+	unevaluated, provider []string
 }
 
 type waiverUse struct {
@@ -66,7 +68,7 @@ type waiverUse struct {
 func newGathering(cfg *Config, in Input, out Handler) *gathering {
 	g := &gathering{
 		cfg: cfg, in: in, out: out, snapshot: snapshot.New(in.Source),
-		tallies: make([]tally, len(cfg.Catalogue.Checks)), requires: seaworthy.RequirementsOf(cfg.Frameworks),
+		tallies: make([]tally, len(cfg.Catalogue.Checks)), divided: newDivision(len(cfg.Catalogue.Checks)), requires: seaworthy.RequirementsOf(cfg.Frameworks),
 		seed: maphash.MakeSeed(), seen: map[uint64]int{}, joined: map[half]int{},
 		errors: slices.Clone(cfg.Catalogue.Problems), skipped: slices.Clone(cfg.Catalogue.Skipped),
 	}
@@ -231,21 +233,23 @@ type outcome struct {
 
 // settle counts an object: it passed, failed or could not be judged.
 func (g *gathering) settle(check int, o *snapshot.Object, out outcome) error {
-	t := &g.tallies[check]
-	t.inScope++
+	one := seaworthy.NamespaceTally{InScope: 1}
 	switch {
 	case out.failed:
-		t.failed++
+		one.Failed = 1
 		if !out.open {
-			t.waived++
+			one.Waived = 1
 		}
 	case out.erred:
-		t.errors++
+		one.Errors = 1
 	default:
-		t.passed++
-		if g.cfg.IncludePassed {
-			return g.out.Pass(&seaworthy.Pass{Check: g.cfg.Catalogue.Checks[check].ID, Object: o.Object, File: o.Source.File})
-		}
+		one.Passed = 1
+	}
+	t := &g.tallies[check].NamespaceTally
+	*t = t.Plus(one)
+	g.divided.add(check, o.Namespace, one)
+	if one.Passed == 1 && g.cfg.IncludePassed {
+		return g.out.Pass(&seaworthy.Pass{Check: g.cfg.Catalogue.Checks[check].ID, Object: o.Object, File: o.Source.File})
 	}
 	return nil
 }

@@ -94,6 +94,9 @@ type CheckTally struct {
 	Errors  int                      `json:"errors"`
 	Sources map[seaworthy.Status]int `json:"sources"` // how many sources say what of it
 	Reasons []string                 `json:"reasons"` // why it was not judged, where it was not
+	// Whole are the sources of which the program leaves out namespaces and whose report does
+	// not count by namespace: they are counted as a whole.
+	Whole []string `json:"whole,omitempty"`
 }
 
 // Checks lists what is known of each check over the latest reports of the sources in a
@@ -102,16 +105,21 @@ func (s *Store) Checks(ctx context.Context, p *seaworthy.Program) ([]CheckTally,
 	out, index := []CheckTally{}, map[string]int{}
 	w := where{}
 	w.program(p, "s.source_id", "")
+	document, divided := "''", ""
+	if p != nil && p.Divides("") {
+		document, divided = "COALESCE(n.document, '')", dividedBy
+	}
 	w.conditions = append(w.conditions, "c.run_id = s.run_id") // few of all runs: SQLite keeps to the order of a cross join
-	rows, err := s.read.QueryContext(ctx, `SELECT c.check_id, c.status, c.reason, c.in_scope, c.passed, c.failed, c.waived, c.errors
-		FROM source_states s CROSS JOIN run_checks c`+w.sql()+` ORDER BY c.check_id, s.source_id`, w.args...)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+countedColumns+`, `+document+`, s.source_id
+		FROM source_states s CROSS JOIN run_checks c`+divided+w.sql()+` ORDER BY c.check_id, s.source_id`, w.args...)
 	if err != nil {
 		return nil, s.dialect.explain(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var r seaworthy.CheckResult
-		if err := rows.Scan(&r.ID, &r.Status, &r.Reason, &r.InScope, &r.Passed, &r.Failed, &r.Waived, &r.Errors); err != nil {
+		var source string
+		r, err := scanCounted(rows, &source)
+		if err != nil {
 			return nil, s.dialect.explain(err)
 		}
 		i, ok := index[r.ID]
@@ -119,6 +127,12 @@ func (s *Store) Checks(ctx context.Context, p *seaworthy.Program) ([]CheckTally,
 			i = len(out)
 			index[r.ID] = i
 			out = append(out, CheckTally{ID: r.ID, Sources: map[seaworthy.Status]int{}, Reasons: []string{}})
+		}
+		if p != nil && p.Divides(source) {
+			if !r.Divided() {
+				out[i].Whole = append(out[i].Whole, source)
+			}
+			r = r.Within(func(namespace string) bool { return p.HasNamespace(source, namespace) })
 		}
 		out[i].add(r)
 	}

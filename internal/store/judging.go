@@ -51,34 +51,6 @@ func (s *Store) CompleteRunsReceived(ctx context.Context, from, until time.Time)
 	return collect(s, rows, err, scanJudgedRun)
 }
 
-// RunCheck is what a run says of one check.
-type RunCheck struct {
-	Check                   string
-	Status                  seaworthy.Status
-	Reason                  string
-	InScope, Passed, Failed int
-}
-
-// RunChecks gives what a run says of its checks, by their ids.
-func (s *Store) RunChecks(ctx context.Context, run string) (map[string]RunCheck, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT check_id, status, reason, in_scope, passed, failed FROM run_checks WHERE run_id = $1`, run)
-	list, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (RunCheck, error) {
-		var c RunCheck
-		var status string
-		err := row.Scan(&c.Check, &status, &c.Reason, &c.InScope, &c.Passed, &c.Failed)
-		c.Status = seaworthy.Status(status)
-		return c, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[string]RunCheck, len(list))
-	for _, c := range list {
-		out[c.Check] = c
-	}
-	return out, nil
-}
-
 // WasJudged tells whether a check was ever judged on objects of a source before a time.
 func (s *Store) WasJudged(ctx context.Context, source, check string, before time.Time) (bool, error) {
 	var yes bool

@@ -21,16 +21,51 @@ var runs = records[seaworthy.Run]{
 	subject: func(v *seaworthy.Run) string { return v.ID },
 }
 
-// PutRun writes a run and what it says of each check.
+// PutRun writes a run and what it says of each check. What it counts by namespace is moved
+// from its results to [seaworthy.Run.ByNamespace].
 func (t *Tx) PutRun(v *seaworthy.Run) error {
+	if err := t.divide(v); err != nil {
+		return err
+	}
 	if err := runs.put(t, v); err != nil {
 		return err
 	}
 	rows := make([][]any, 0, len(v.Checks))
 	for _, c := range v.Checks {
-		rows = append(rows, []any{v.ID, c.ID, string(c.Status), c.Reason, c.InScope, c.Passed, c.Failed, c.Waived, c.Errors})
+		rows = append(rows, []any{v.ID, c.ID, string(c.Status), c.Reason, c.InScope, c.Passed, c.Failed, c.Waived, c.Errors, v.ByNamespace[c.ID], c.Lacking})
 	}
-	return t.insert(`INSERT INTO run_checks (run_id, check_id, status, reason, in_scope, passed, failed, waived, errors)`, "", rows)
+	return t.insert(`INSERT INTO run_checks (run_id, check_id, status, reason, in_scope, passed, failed, waived, errors, namespaces, lacking)`, "", rows)
+}
+
+// countedColumns are what is counted of a check by a run, and what of that by namespace.
+const (
+	countedColumns = `c.check_id, c.status, c.reason, c.in_scope, c.passed, c.failed, c.waived, c.errors, c.lacking`
+	dividedBy      = ` LEFT JOIN namespace_tallies n ON n.digest = c.namespaces`
+)
+
+// scanCounted reads countedColumns and then a document of what is counted by namespace, and
+// what comes after.
+func scanCounted(row interface{ Scan(...any) error }, more ...any) (c seaworthy.CheckResult, err error) {
+	var document string
+	if err := row.Scan(append([]any{&c.ID, &c.Status, &c.Reason, &c.InScope, &c.Passed, &c.Failed, &c.Waived, &c.Errors, &c.Lacking, &document}, more...)...); err != nil {
+		return c, err
+	}
+	c.ByNamespace, err = division(document)
+	return c, err
+}
+
+// RunChecks gives what a run counts of its checks, by their ids: no titles, and no findings.
+func (s *Store) RunChecks(ctx context.Context, run string) (map[string]seaworthy.CheckResult, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+countedColumns+`, COALESCE(n.document, '') FROM run_checks c`+dividedBy+` WHERE c.run_id = $1`, run)
+	list, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (seaworthy.CheckResult, error) { return scanCounted(row) })
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]seaworthy.CheckResult, len(list))
+	for _, c := range list {
+		out[c.ID] = c
+	}
+	return out, nil
 }
 
 // Run gives a run by its id.

@@ -6,7 +6,7 @@ package store
 // through their events; see verifyfindings.go.
 var tables = []table{
 	teams, users, tokens, agents, enrolments,
-	sources, sourceStates{}, runs, runChecks{}, checks, gaps,
+	sources, sourceStates{}, runs, runChecks{}, namespaceTallies{}, checks, gaps,
 	waivers, comments, ownershipRules,
 	destinations, noticeRules, deliveries,
 	changes, changeSightings{}, deployments, changeRules, foldedChanges, confirmations, actors, imageMentions{},

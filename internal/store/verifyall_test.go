@@ -45,7 +45,8 @@ func fillPeople(tx *store.Tx) error {
 
 func fillSources(tx *store.Tx) error {
 	run := seaworthy.Run{ID: tx.NewID(), SourceID: "s1", FinishedAt: tx.At, ReceivedAt: tx.At, Digest: tx.NewID(), Blob: "b",
-		Checks: []seaworthy.CheckResult{{ID: "latest-tag", Status: seaworthy.StatusFailed, InScope: 2, Failed: 1, Passed: 1, Controls: []string{}}}}
+		Checks: []seaworthy.CheckResult{{ID: "latest-tag", Status: seaworthy.StatusFailed, InScope: 2, Failed: 1, Passed: 1, Controls: []string{},
+			Lacking: "its digests are not known", ByNamespace: map[string]seaworthy.NamespaceTally{"shop": {InScope: 1, Failed: 1}}}}}
 	run.Complete, run.Set = true, "d1"
 	run.Header.Source = seaworthy.Source{Started: tx.At.Add(-time.Minute), ClusterUID: "u", Provider: "EKS", KubernetesVersion: "v1.36"}
 	return errors.Join(

@@ -51,23 +51,29 @@ func (runChecks) verify(v *verification) error {
 		`SELECT DISTINCT run_id FROM run_checks c WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = c.run_id)`)
 }
 
+// countedCheck is what is counted of a check, and the digest of what is by namespace.
+type countedCheck struct {
+	seaworthy.CheckResult
+	namespaces string
+}
+
 // runChecks reads what is counted of the runs after one, up to another.
-func (v *verification) runChecks(after, last string) (map[string]map[string]seaworthy.CheckResult, error) {
-	rows, err := v.q.QueryContext(v.ctx, `SELECT run_id, check_id, status, reason, in_scope, passed, failed, waived, errors
+func (v *verification) runChecks(after, last string) (map[string]map[string]countedCheck, error) {
+	rows, err := v.q.QueryContext(v.ctx, `SELECT run_id, check_id, status, reason, in_scope, passed, failed, waived, errors, namespaces, lacking
 		FROM run_checks WHERE run_id > $1 AND run_id <= $2`, after, last)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	out := map[string]map[string]seaworthy.CheckResult{}
+	out := map[string]map[string]countedCheck{}
 	for rows.Next() {
 		var run string
-		var c seaworthy.CheckResult
-		if err := rows.Scan(&run, &c.ID, &c.Status, &c.Reason, &c.InScope, &c.Passed, &c.Failed, &c.Waived, &c.Errors); err != nil {
+		var c countedCheck
+		if err := rows.Scan(&run, &c.ID, &c.Status, &c.Reason, &c.InScope, &c.Passed, &c.Failed, &c.Waived, &c.Errors, &c.namespaces, &c.Lacking); err != nil {
 			return nil, err
 		}
 		if out[run] == nil {
-			out[run] = map[string]seaworthy.CheckResult{}
+			out[run] = map[string]countedCheck{}
 		}
 		out[run][c.ID] = c
 	}
@@ -75,7 +81,7 @@ func (v *verification) runChecks(after, last string) (map[string]map[string]seaw
 }
 
 // runCheck compares what is counted of one run with its document.
-func (v *verification) runCheck(id, document string, kept map[string]seaworthy.CheckResult) {
+func (v *verification) runCheck(id, document string, kept map[string]countedCheck) {
 	var run seaworthy.Run
 	if json.Unmarshal([]byte(document), &run) != nil {
 		return // told with the run itself
@@ -87,7 +93,7 @@ func (v *verification) runCheck(id, document string, kept map[string]seaworthy.C
 		case !found:
 			v.tell("run %s: what came of the check %s is missing from what is counted", id, want.ID)
 		case got.Status != want.Status || got.Reason != want.Reason || got.InScope != want.InScope || got.Passed != want.Passed ||
-			got.Failed != want.Failed || got.Waived != want.Waived || got.Errors != want.Errors:
+			got.Failed != want.Failed || got.Waived != want.Waived || got.Errors != want.Errors || got.Lacking != want.Lacking || got.namespaces != run.ByNamespace[want.ID]:
 			v.tell("run %s: what came of the check %s was altered in what is counted", id, want.ID)
 		}
 	}

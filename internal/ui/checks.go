@@ -49,6 +49,7 @@ type checksPage struct {
 	Columns    []column
 	Statuses   []facetItem
 	Categories []facetItem
+	Whole      string // what is counted with namespaces that are out of scope
 }
 
 func (u *UI) checkList(w http.ResponseWriter, r *http.Request) error {
@@ -69,10 +70,15 @@ func (u *UI) checksOf(r *http.Request) (checksPage, error) {
 	if err != nil {
 		return p, err
 	}
+	names, err := u.names(r.Context())
+	if err != nil {
+		return p, err
+	}
 	known := map[string]bool{}
 	for _, t := range tallies {
 		known[t.ID] = true
 	}
+	p.Whole = countedWhole(names, tallies)
 	for id, c := range u.checks { // also those that nothing has run yet
 		if !known[id] {
 			tallies = append(tallies, store.CheckTally{ID: id, Basis: store.CheckBasis{Title: c.Title, Severity: c.Severity, Category: c.Category}})
@@ -114,12 +120,30 @@ func (u *UI) checksOf(r *http.Request) (checksPage, error) {
 	return p, nil
 }
 
+// countedWhole says of which clusters namespaces are counted that are out of scope.
+func countedWhole(n names, tallies []store.CheckTally) string {
+	var of []string
+	for _, t := range tallies {
+		for _, source := range t.Whole {
+			if name := n.source(source); !slices.Contains(of, name) {
+				of = append(of, name)
+			}
+		}
+	}
+	if len(of) == 0 {
+		return ""
+	}
+	slices.Sort(of)
+	return "Counted with the namespaces that are out of scope: " + strings.Join(of, ", ") + ". The latest report there does not count by namespace."
+}
+
 // checkPage is what pages/check.html needs.
 type checkPage struct {
 	page
 	Check    seaworthy.Check
 	Row      checkRow
-	Known    bool // some source reported it
+	Known    bool   // some source reported it
+	Whole    string // as of [checksPage]
 	Versions []checkVersionRow
 	Controls []link
 	Findings []findingRow
@@ -179,6 +203,7 @@ func (u *UI) oneCheck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	p.Whole = countedWhole(names, []store.CheckTally{p.Row.CheckTally})
 	versions, err := u.Store.CheckHistory(ctx, id, p.Program)
 	if err != nil {
 		return err

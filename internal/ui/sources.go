@@ -320,6 +320,7 @@ type runPage struct {
 	Source   link
 	Checks   []seaworthy.CheckResult // that did not pass
 	Passed   int
+	Whole    bool // counted with namespaces that are out of scope
 	Evidence []evidenceRow
 }
 
@@ -339,7 +340,12 @@ func (u *UI) run(w http.ResponseWriter, r *http.Request) error {
 	name := names.source(run.SourceID)
 	p := runPage{page: u.page(r, "Report of "+run.FinishedAt.Format("2 Jan 2006 15:04"), link{"Clusters & repositories", "/sources"}, link{name, "/sources/" + run.SourceID}), Run: run}
 	p.Source = link{name, p.To("/sources/", run.SourceID)}
-	for _, c := range run.Checks {
+	checks, whole, err := u.Store.Divider().Checks(ctx, run, p.Program)
+	if err != nil {
+		return err
+	}
+	p.Whole = len(whole) > 0
+	for _, c := range checks {
 		if c.Status == seaworthy.StatusPassed || c.Status == seaworthy.StatusNotApplicable {
 			p.Passed++
 			continue

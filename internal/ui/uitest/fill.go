@@ -402,7 +402,7 @@ func (s *Site) scan(name string, i, d int) *seaworthy.Report {
 	if kind == seaworthy.SourceCluster {
 		r.Source.ClusterUID = "uid-" + name
 	}
-	failed := map[string]int{}
+	failed, failedIn := map[string]int{}, map[[2]string]int{} // by check, and by namespace too
 	for n, w := range workloads {
 		if n%3 == i%3 && i > 0 || d < w.from || w.to > 0 && d >= w.to {
 			continue
@@ -414,6 +414,7 @@ func (s *Site) scan(name string, i, d int) *seaworthy.Report {
 			}
 			o := w.object()
 			failed[id]++
+			failedIn[[2]string{id, o.Namespace}]++
 			r.Findings = append(r.Findings, seaworthy.Finding{
 				Check: id, Severity: c.Severity, Category: c.Category, Message: c.Title + ": app", Object: o, Container: "app",
 				Path: "spec.template.spec.containers[0].securityContext", Controls: c.Controls, Requirements: []string{}, Remediation: c.Remediation,
@@ -423,6 +424,15 @@ func (s *Site) scan(name string, i, d int) *seaworthy.Report {
 	}
 	for _, c := range s.Checks {
 		res := seaworthy.CheckResult{ID: c.ID, Title: c.Title, Severity: c.Severity, Category: c.Category, Status: seaworthy.StatusPassed, InScope: len(workloads), Passed: len(workloads) - failed[c.ID], Failed: failed[c.ID], Findings: failed[c.ID], Controls: c.Controls}
+		res.ByNamespace = map[string]seaworthy.NamespaceTally{}
+		for _, w := range workloads {
+			n := w.object().Namespace
+			res.ByNamespace[n] = res.ByNamespace[n].Plus(seaworthy.NamespaceTally{InScope: 1, Passed: 1})
+		}
+		for n, t := range res.ByNamespace {
+			bad := failedIn[[2]string{c.ID, n}]
+			res.ByNamespace[n] = t.Plus(seaworthy.NamespaceTally{Passed: -bad, Failed: bad})
+		}
 		if failed[c.ID] > 0 {
 			res.Status = seaworthy.StatusFailed
 		}
