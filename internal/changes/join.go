@@ -61,7 +61,7 @@ func Join(o *Observation, recorded []seaworthy.Change) (int, Joined) {
 		if again(o, c) {
 			return i, IsMore
 		}
-		if apart := farness(o, c); tells(o, c) && (best < 0 || apart < nearest) {
+		if apart := farness(o, c); tells(o, c) && (best < 0 || apart < nearest) && !madeBetween(o, c, recorded) {
 			best, nearest = i, apart
 		}
 	}
