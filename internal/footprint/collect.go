@@ -4,6 +4,7 @@ package footprint
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -23,20 +24,40 @@ const busyRate, busyMore = 100, 3
 func Collect(ctx context.Context, percent int, least uint64, done func() uint64) {
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
+	collected := make(chan struct{}, 1)
+	afterEach(ctx, func() {
+		select {
+		case collected <- struct{}{}:
+		default:
+		}
+	})
 	before := done()
-	for last := 0; ; {
-		n := done()
-		if now := growth(held(), percent, enough(least, n-before)); now != last {
+	for last, more := 0, least; ; {
+		if now := growth(held(), percent, more); now != last {
 			debug.SetGCPercent(now)
 			last = now
 		}
-		before = n
 		select {
 		case <-ctx.Done():
 			return
+		case <-collected: // what is held may be many times what it was, and the next is not far
 		case <-tick.C:
+			n := done()
+			more, before = enough(least, n-before), n
 		}
 	}
+}
+
+// afterEach calls f after each collection, until the context ends.
+func afterEach(ctx context.Context, f func()) {
+	if ctx.Err() != nil {
+		return
+	}
+	garbage := new([16]byte) // too large to share its place with others
+	runtime.AddCleanup(garbage, func(ctx context.Context) {
+		f()
+		afterEach(ctx, f)
+	}, ctx)
 }
 
 // enough is by how much the heap may grow at least, with so many things done since the last

@@ -3,6 +3,7 @@
 package footprint
 
 import (
+	"context"
 	"runtime"
 	"testing"
 )
@@ -36,4 +37,24 @@ func TestHeld(t *testing.T) {
 		t.Errorf("%d bytes are held, want 64 MiB at least", got)
 	}
 	runtime.KeepAlive(big)
+}
+
+// It is known after each collection that one was, and no more once it is over.
+func TestAfterEachCollection(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	told := make(chan struct{}, 100)
+	afterEach(ctx, func() { told <- struct{}{} })
+	for range 3 {
+		runtime.GC()
+		<-told
+	}
+	cancel()
+	runtime.GC()
+	<-told // was asked for before
+	runtime.GC()
+	runtime.GC()
+	if len(told) > 0 {
+		t.Errorf("it is told of %d collections after the end", len(told))
+	}
 }
