@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,37 @@ func TestFindingsOfAPastMoment(t *testing.T) {
 		program := w.program("mine", prod.ID)
 		frozen := map[string]any{"name": "n", "program": program.ID, "list": "finding-events", "asOf": w.now.Add(-time.Minute)}
 		w.do(owner, http.MethodPost, "/api/v1/populations", frozen).want(http.StatusCreated, nil)
+	})
+}
+
+// Through a program reports and checks are counted without the namespaces that it leaves out.
+func TestCountsThroughAProgram(t *testing.T) {
+	type counted struct {
+		ID    string
+		Tally *store.CheckTally
+	}
+	on(t, func(w *world) {
+		owner, prod := w.as(seaworthy.Owner), w.declare("prod", "", "shop")
+		w.do(owner, http.MethodPost, "/api/v1/sources/"+prod.ID+"/reports", report("prod", w.now.Add(-time.Millisecond), "shop", "play")).want(http.StatusCreated, nil)
+		p := w.program("mine", prod.ID)
+		for _, want := range []int{2, 1} {
+			var runs items[seaworthy.Run]
+			w.do(owner, http.MethodGet, "/api/v1/runs?program="+p.ID, nil).want(http.StatusOK, &runs)
+			if c := runs.Items[0].Checks[0]; c.InScope != want || c.Failed != want {
+				w.Errorf("the newest report counts %d of %d failed, want %d", c.Failed, c.InScope, want)
+			}
+			var checks items[counted]
+			w.do(owner, http.MethodGet, "/api/v1/checks?program="+p.ID, nil).want(http.StatusOK, &checks)
+			i := slices.IndexFunc(checks.Items, func(c counted) bool { return c.ID == "privileged-container" })
+			if c := checks.Items[i].Tally; c.InScope != want || c.Failed != want {
+				w.Errorf("the check counts %d of %d failed, want %d", c.Failed, c.InScope, want)
+			}
+			p.Scope = append(p.Scope, seaworthy.ScopeItem{Kind: seaworthy.KindNamespace, Source: prod.ID, Name: "play", Reason: "a game"})
+			if want == 2 {
+				_, err := w.audit.ChangeProgram(w.Context(), w.owner, p)
+				w.must(err)
+			}
+		}
 	})
 }
 

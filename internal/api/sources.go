@@ -33,7 +33,7 @@ func (a *API) sourceRoutes() {
 	route(a, operation{
 		method: http.MethodGet, path: "/api/v1/runs", action: seaworthy.ReadFindings, id: "list-runs", tag: "Sources",
 		summary: "Reports that were taken, newest first",
-		doc:     "A page holds 20 at most, since each says what came of every check.",
+		doc:     "A page holds 20 at most, since each says what came of every check. Through a program checks are counted without the namespaces that it leaves out; a report by its id is as it was taken.",
 	}, a.runs)
 	route(a, operation{
 		method: http.MethodGet, path: "/api/v1/runs/{id}", action: seaworthy.ReadFindings, id: "get-run", tag: "Sources",
@@ -190,8 +190,13 @@ func (a *API) runs(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	divider := a.Store.Divider()
 	for i := range page.Items {
-		page.Items[i] = tidy(page.Items[i])
+		r := &page.Items[i]
+		if r.Checks, _, err = divider.Checks(ctx, *r, program); err != nil {
+			return nil, err
+		}
+		*r = tidy(*r)
 	}
 	return pageOf(ctx, page.Items, page.Next), nil
 }

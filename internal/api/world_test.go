@@ -253,7 +253,9 @@ func report(cluster string, started time.Time, namespaces ...string) []byte {
 			}},
 		},
 	}
+	r.Checks[0].ByNamespace = map[string]seaworthy.NamespaceTally{}
 	for _, ns := range namespaces {
+		r.Checks[0].ByNamespace[ns] = seaworthy.NamespaceTally{InScope: 1, Failed: 1}
 		o := seaworthy.Object{APIVersion: "apps/v1", Kind: "Deployment", Namespace: ns, Name: "api"}
 		r.Findings = append(r.Findings, seaworthy.Finding{
 			Check: "privileged-container", Severity: seaworthy.Critical, Category: "Security", Message: "container app is privileged", Object: o,
