@@ -58,6 +58,12 @@ func TestCountsByNamespaceAreKept(t *testing.T) {
 		if err != nil || through[0].Status != seaworthy.StatusPassed || through[0].InScope != 3 || first.Checks[0].InScope != 5 || len(whole) != 1 || !whole["latest-tag"] {
 			t.Errorf("the run through the program: %+v, %v, %v", through, whole, err)
 		}
+		lost := first
+		lost.ByNamespace = map[string]string{"privileged-container": strings.Repeat("0", 64)}
+		through, whole, err = w.store.Divider().Checks(t.Context(), lost, p)
+		if err != nil || through[0].InScope != 5 || !whole["privileged-container"] {
+			t.Errorf("a run whose counts are gone, through the program: %+v, %v, %v, want the whole, and that it says so", through, whole, err)
+		}
 	})
 }
 

@@ -105,39 +105,37 @@ func (s *Store) Checks(ctx context.Context, p *seaworthy.Program) ([]CheckTally,
 	out, index := []CheckTally{}, map[string]int{}
 	w := where{}
 	w.program(p, "s.source_id", "")
-	document, divided := "''", ""
-	if p != nil && p.Divides("") {
-		document, divided = "COALESCE(n.document, '')", dividedBy
-	}
 	w.conditions = append(w.conditions, "c.run_id = s.run_id") // few of all runs: SQLite keeps to the order of a cross join
-	rows, err := s.read.QueryContext(ctx, `SELECT `+countedColumns+`, `+document+`, s.source_id
-		FROM source_states s CROSS JOIN run_checks c`+divided+w.sql()+` ORDER BY c.check_id, s.source_id`, w.args...)
-	if err != nil {
-		return nil, s.dialect.explain(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
+	rows, err := s.read.QueryContext(ctx, `SELECT s.source_id, `+countedColumns+`
+		FROM source_states s CROSS JOIN run_checks c`+w.sql()+` ORDER BY c.check_id, s.source_id`, w.args...)
+	list, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (countedCheck, error) {
 		var source string
-		r, err := scanCounted(rows, &source)
-		if err != nil {
-			return nil, s.dialect.explain(err)
-		}
+		c, err := scanCounted(row, &source)
+		c.source = source
+		return c, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	divides := func(source string) bool { return p != nil && p.Divides(source) }
+	if err := s.divided(ctx, list, divides); err != nil {
+		return nil, err
+	}
+	for _, c := range list {
+		r, source := c.CheckResult, c.source
 		i, ok := index[r.ID]
 		if !ok {
 			i = len(out)
 			index[r.ID] = i
 			out = append(out, CheckTally{ID: r.ID, Sources: map[seaworthy.Status]int{}, Reasons: []string{}})
 		}
-		if p != nil && p.Divides(source) {
+		if divides(source) {
 			if !r.Divided() {
 				out[i].Whole = append(out[i].Whole, source)
 			}
 			r = r.Within(func(namespace string) bool { return p.HasNamespace(source, namespace) })
 		}
 		out[i].add(r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, s.dialect.explain(err)
 	}
 	return out, s.describeChecks(ctx, p, out, index)
 }

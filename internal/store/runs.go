@@ -37,35 +37,53 @@ func (t *Tx) PutRun(v *seaworthy.Run) error {
 	return t.insert(`INSERT INTO run_checks (run_id, check_id, status, reason, in_scope, passed, failed, waived, errors, namespaces, lacking)`, "", rows)
 }
 
-// countedColumns are what is counted of a check by a run, and what of that by namespace.
-const (
-	countedColumns = `c.check_id, c.status, c.reason, c.in_scope, c.passed, c.failed, c.waived, c.errors, c.lacking`
-	dividedBy      = ` LEFT JOIN namespace_tallies n ON n.digest = c.namespaces`
-)
+// countedColumns are what [scanCounted] reads.
+const countedColumns = `c.check_id, c.status, c.reason, c.in_scope, c.passed, c.failed, c.waived, c.errors, c.lacking, c.namespaces`
 
-// scanCounted reads countedColumns and then a document of what is counted by namespace, and
-// what comes after.
-func scanCounted(row interface{ Scan(...any) error }, more ...any) (c seaworthy.CheckResult, err error) {
-	var document string
-	if err := row.Scan(append([]any{&c.ID, &c.Status, &c.Reason, &c.InScope, &c.Passed, &c.Failed, &c.Waived, &c.Errors, &c.Lacking, &document}, more...)...); err != nil {
-		return c, err
-	}
-	c.ByNamespace, err = division(document)
+// countedCheck is what a run counts of a check, and the digest of what of that by namespace.
+type countedCheck struct {
+	seaworthy.CheckResult
+	namespaces string
+	source     string // where that is asked for
+}
+
+// scanCounted reads countedColumns, and what comes before.
+func scanCounted(row interface{ Scan(...any) error }, before ...any) (c countedCheck, err error) {
+	err = row.Scan(append(before, &c.ID, &c.Status, &c.Reason, &c.InScope, &c.Passed, &c.Failed, &c.Waived, &c.Errors, &c.Lacking, &c.namespaces)...)
 	return c, err
 }
 
 // RunChecks gives what a run counts of its checks, by their ids: no titles, and no findings.
 func (s *Store) RunChecks(ctx context.Context, run string) (map[string]seaworthy.CheckResult, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+countedColumns+`, COALESCE(n.document, '') FROM run_checks c`+dividedBy+` WHERE c.run_id = $1`, run)
-	list, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (seaworthy.CheckResult, error) { return scanCounted(row) })
+	rows, err := s.read.QueryContext(ctx, `SELECT `+countedColumns+` FROM run_checks c WHERE c.run_id = $1`, run)
+	list, err := collect(s, rows, err, func(row interface{ Scan(...any) error }) (countedCheck, error) { return scanCounted(row) })
 	if err != nil {
+		return nil, err
+	}
+	if err := s.divided(ctx, list, func(string) bool { return true }); err != nil {
 		return nil, err
 	}
 	out := make(map[string]seaworthy.CheckResult, len(list))
 	for _, c := range list {
-		out[c.ID] = c
+		out[c.ID] = c.CheckResult
 	}
 	return out, nil
+}
+
+// divided adds what is counted by namespace, of some sources.
+func (s *Store) divided(ctx context.Context, list []countedCheck, of func(source string) bool) error {
+	var digests []string
+	for _, c := range list {
+		if c.namespaces != "" && of(c.source) {
+			digests = append(digests, c.namespaces)
+		}
+	}
+	slices.Sort(digests)
+	spaces, err := s.NamespaceTallies(ctx, slices.Compact(digests))
+	for i := range list {
+		list[i].ByNamespace = spaces[list[i].namespaces]
+	}
+	return err
 }
 
 // Run gives a run by its id.

@@ -51,16 +51,9 @@ func (runChecks) verify(v *verification) error {
 		`SELECT DISTINCT run_id FROM run_checks c WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = c.run_id)`)
 }
 
-// countedCheck is what is counted of a check, and the digest of what is by namespace.
-type countedCheck struct {
-	seaworthy.CheckResult
-	namespaces string
-}
-
 // runChecks reads what is counted of the runs after one, up to another.
 func (v *verification) runChecks(after, last string) (map[string]map[string]countedCheck, error) {
-	rows, err := v.q.QueryContext(v.ctx, `SELECT run_id, check_id, status, reason, in_scope, passed, failed, waived, errors, namespaces, lacking
-		FROM run_checks WHERE run_id > $1 AND run_id <= $2`, after, last)
+	rows, err := v.q.QueryContext(v.ctx, `SELECT c.run_id, `+countedColumns+` FROM run_checks c WHERE c.run_id > $1 AND c.run_id <= $2`, after, last)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +61,8 @@ func (v *verification) runChecks(after, last string) (map[string]map[string]coun
 	out := map[string]map[string]countedCheck{}
 	for rows.Next() {
 		var run string
-		var c countedCheck
-		if err := rows.Scan(&run, &c.ID, &c.Status, &c.Reason, &c.InScope, &c.Passed, &c.Failed, &c.Waived, &c.Errors, &c.namespaces, &c.Lacking); err != nil {
+		c, err := scanCounted(rows, &run)
+		if err != nil {
 			return nil, err
 		}
 		if out[run] == nil {
