@@ -127,11 +127,10 @@ func (p Program) HasNamespace(source, namespace string) bool {
 	return p.HasSource(source)
 }
 
-// Divides tells whether the program leaves out namespaces of a source that is in scope, or of
-// any for the empty text.
+// Divides tells whether the program leaves out namespaces of a source that is in scope.
 func (p Program) Divides(source string) bool {
 	return slices.ContainsFunc(p.Scope, func(s ScopeItem) bool {
-		return s.Kind == KindNamespace && !s.In && (source == "" || s.Source == source) && p.HasSource(s.Source)
+		return s.Kind == KindNamespace && !s.In && s.Source == source && p.HasSource(source)
 	})
 }
 
