@@ -24,8 +24,13 @@ const auditSilence = 90 * time.Second
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// takeAudit takes what the API server's audit webhook sends. What is acknowledged is on
-// disk.
+// auditWaits is how long the API server waits for its answer while the server has not taken
+// what came: less than after which it would send the events again.
+const auditWaits = 5 * time.Second
+
+// takeAudit takes what the API server's audit webhook sends. What is acknowledged is on disk
+// and, where the server answers, there too: if this replica is killed before that, the API
+// server sends the events to another one.
 func (a *Agent) takeAudit(w http.ResponseWriter, r *http.Request) {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if a.cfg.AuditToken == "" || !ok || !same(token, a.cfg.AuditToken) {
@@ -44,6 +49,12 @@ func (a *Agent) takeAudit(w http.ResponseWriter, r *http.Request) {
 		a.log.Warn("audit events cannot be read", "error", err)
 		a.notRead(spoiled(err)) // the API server does not send them again
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if link := a.uplink.Load(); link != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), auditWaits)
+		defer cancel()
+		link.Arrived(ctx)
 	}
 }
 

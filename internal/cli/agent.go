@@ -113,12 +113,15 @@ func (p *program) agent(ctx context.Context, o *agentOptions) (err error) {
 	if os.Getenv("GOGC") == "" {
 		beside.Go(func() { footprint.Collect(ctx, heapGrowth, heapLeast, a.Observed) })
 	}
+	if err := footprint.Shrink(); err != nil { // what only the start needed
+		o.Log.Debug("pages of the program's file stay mapped", "error", err)
+	}
 	return a.Run(ctx)
 }
 
 // By how many percent, and bytes at least, the heap of an agent may grow before the
-// collector runs: twice as often as usual where much is held. GOGC wins.
-const heapGrowth, heapLeast = 50, 32 << 20
+// collector runs: three times as often as usual where much is held. GOGC wins.
+const heapGrowth, heapLeast = 30, 20 << 20
 
 // limitMemory has the collector run harder where the limit of the pod comes near.
 // GOMEMLIMIT wins.

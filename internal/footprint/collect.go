@@ -15,7 +15,7 @@ const collectEvery = 2 * time.Second
 
 // A process is busy that does so many things a second, and may then let the heap grow by so
 // much more.
-const busyRate, busyMore = 100, 3
+const busyRate, busyMore = 100, 5
 
 // Collect has the garbage collector run when the heap has grown by so many percent of what
 // is held, but by so many bytes at least, until the context ends: where little is held,

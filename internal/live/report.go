@@ -29,6 +29,7 @@ func (l *Live) Report(ctx context.Context, w io.Writer, written func() error) er
 	l.judging.Lock()
 	defer l.judging.Unlock()
 	l.ready = false // until it is whole, nothing can be relative to it
+	l.shrink()      // what the start needed, or what came since: a report is the height
 	if err := l.judge.report(ctx, w); err != nil {
 		return fmt.Errorf("report on the cluster: %w", err)
 	}

@@ -3,6 +3,7 @@
 package snapshot
 
 import (
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,8 +18,9 @@ import (
 type Pods struct {
 	s          *Snapshot
 	namespaces map[string]*labelled
-	// running are the pods that a controller made, so that a selector which only a
-	// running pod matches is not taken for one that matches nothing.
+	// running are the labels of pods that a controller made, so that a selector which only a
+	// running pod matches is not taken for one that matches nothing. Neighbours of one
+	// controller mostly bear the same ones, which are held once.
 	running map[string][]labels.Set
 	// operated are the labels known of pods that operators will make.
 	operated map[string][]labels.Set
@@ -54,7 +56,9 @@ func IndexPods(s *Snapshot) *Pods {
 	for o, pod := range All[*corev1.Pod](s, "Pod") {
 		if o.Owner != nil {
 			ns := o.EffectiveNamespace()
-			p.running[ns] = append(p.running[ns], pod.Labels)
+			if sets := p.running[ns]; len(sets) == 0 || !maps.Equal(sets[len(sets)-1], pod.Labels) {
+				p.running[ns] = append(sets, pod.Labels)
+			}
 		}
 	}
 	for _, o := range s.objects {

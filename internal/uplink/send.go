@@ -204,6 +204,9 @@ func (u *Uplink) acknowledge(b *box, s *stream, sent []seaworthy.AgentMessage, l
 	if err := s.spool.Ack(min(last, acknowledged)); err != nil {
 		return err
 	}
+	u.mu.Lock()
+	u.tellNews()
+	u.mu.Unlock()
 	for _, m := range sent {
 		var r seaworthy.ReportSent
 		if m.Kind == seaworthy.MessageReport && json.Unmarshal(m.Body, &r) == nil {

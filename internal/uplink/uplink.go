@@ -59,8 +59,10 @@ type Uplink struct {
 	old      []*box // of instances before it: only sent
 	lost     map[string]time.Time
 	etag     string
-	answered time.Time // by the server, to a heartbeat or to messages
-	refused  error     // what it last answered instead
+	answered time.Time     // by the server, to a heartbeat or to messages
+	refused  error         // what it last answered instead
+	sending  bool          // [Uplink.Run] does
+	news     chan struct{} // closed when the server took messages, or did not, or nothing is sent
 }
 
 // Open opens what waits in the folder. Messages may be added at once; [Uplink.Run] sends
@@ -76,7 +78,7 @@ func Open(c Config) (*Uplink, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the spool: %w", err)
 	}
-	u := &Uplink{cfg: c, log: c.Log, lost: map[string]time.Time{}}
+	u := &Uplink{cfg: c, log: c.Log, lost: map[string]time.Time{}, news: make(chan struct{})}
 	return u, u.open()
 }
 
@@ -130,6 +132,8 @@ func (u *Uplink) current() *box {
 // Run sends messages and heartbeats until the context ends. An error means that the server
 // does not know the agent any more.
 func (u *Uplink) Run(ctx context.Context) error {
+	u.sends(true)
+	defer u.sends(false)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return u.beats(ctx) })
 	g.Go(func() error { return u.send(ctx, seaworthy.StreamChanges) })
@@ -182,11 +186,53 @@ func (u *Uplink) Ask() {
 	u.etag = ""
 }
 
+// Arrived waits until the server has everything that was observed before, and tells whether it
+// has. It waits neither for a server that does not answer, nor while nothing is sent, nor longer
+// than the context lasts.
+func (u *Uplink) Arrived(ctx context.Context) bool {
+	s := u.current().changes
+	_, mine := s.spool.Waiting()
+	for {
+		u.mu.Lock()
+		news, hope := u.news, u.sending && u.refused == nil
+		u.mu.Unlock()
+		waiting, last := s.spool.Waiting()
+		if last-waiting >= mine {
+			return true
+		}
+		if !hope {
+			return false
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-news:
+		}
+	}
+}
+
+// sends notes whether anything is sent.
+func (u *Uplink) sends(yes bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.sending = yes
+	u.tellNews()
+}
+
+// tellNews wakes those who wait for the server; u.mu is held.
+func (u *Uplink) tellNews() {
+	close(u.news)
+	u.news = make(chan struct{})
+}
+
 // note keeps what the server last said, and logs it when that is another thing than before.
 func (u *Uplink) note(doing string, err error) {
 	u.mu.Lock()
 	was := u.refused
 	u.refused = err
+	if err != nil {
+		u.tellNews()
+	}
 	if err == nil {
 		u.answered = u.cfg.Now()
 	}

@@ -213,8 +213,13 @@ const (
 	waits    = time.Second
 )
 
-// tell sends audit events as an API server's webhook does.
+// tell sends audit events as an API server's webhook does: at most ten times a second, and
+// without waiting for the answer to those before.
 func (l *loader) tell(c *http.Client, events <-chan []byte) {
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	throttle := time.NewTicker(time.Second / 10)
+	defer throttle.Stop()
 	for open := true; open; {
 		var batch [][]byte
 		for over := time.After(waits); len(batch) < gathered && open; {
@@ -233,9 +238,12 @@ func (l *loader) tell(c *http.Client, events <-chan []byte) {
 			continue
 		}
 		body := slices.Concat([]byte(`{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":[`), bytes.Join(batch, []byte(",")), []byte("]}"))
-		if err := l.event(c, body); err != nil {
-			l.fails(err)
-		}
+		<-throttle.C
+		sending.Go(func() {
+			if err := l.event(c, body); err != nil {
+				l.fails(err)
+			}
+		})
 	}
 }
 

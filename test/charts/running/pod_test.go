@@ -193,7 +193,7 @@ func (s *site) working(p *pod, leader bool) {
 			return err
 		}
 		for _, line := range want {
-			if !strings.Contains(text, line) {
+			if !says(text, line) {
 				return fmt.Errorf("the metrics do not say %s", line)
 			}
 		}
@@ -203,6 +203,9 @@ func (s *site) working(p *pod, leader bool) {
 		return nil
 	})
 }
+
+// says tells whether metrics hold a line, and not only a description that begins like it.
+func says(metrics, line string) bool { return strings.Contains("\n"+metrics, "\n"+line+"\n") }
 
 // reported is what the metrics say once a whole report was written; there may be more.
 var reported = regexp.MustCompile(`(?m)^seaworthy_agent_reports_total [1-9]`)

@@ -37,7 +37,7 @@ func TestTheOtherReplicaTakesOver(t *testing.T) {
 	_ = first.Kill()
 	s.until("the other one leads", func() error {
 		text, err := get("http://" + second.probe + "/metrics")
-		if err != nil || !strings.Contains(text, "seaworthy_agent_leader 1") {
+		if err != nil || !says(text, "seaworthy_agent_leader 1") {
 			return fmt.Errorf("it does not: %v", err)
 		}
 		return nil
