@@ -45,7 +45,7 @@ type order struct {
 
 // outcome is what came of it.
 type outcome struct {
-	Took     []time.Duration // of each review, from when it was to be asked
+	Took     []time.Duration // of each review, from when it was asked or, where the load could not keep up, was to be
 	All      time.Duration
 	CPU      time.Duration // of the process that made the load
 	Failed   int
@@ -108,17 +108,27 @@ type loader struct {
 	out   outcome
 }
 
-// turn gives the number of the next write once it is due, and when that was; false: it is
-// over.
+// turn gives the number of the next write and when it is due; false: it is over.
 func (l *loader) turn() (n int, due time.Time, ok bool) {
 	i := int(l.next.Add(1)) - 1
 	due = time.Now()
 	if l.Rate > 0 {
 		due = l.began.Add(time.Duration(float64(i) / l.Rate * float64(time.Second)))
-		time.Sleep(time.Until(due))
 	}
-	over := l.Most > 0 && i >= l.Most || l.Seconds > 0 && time.Since(l.began).Seconds() >= l.Seconds
+	over := l.Most > 0 && i >= l.Most || l.Seconds > 0 && max(due.Sub(l.began), time.Since(l.began)).Seconds() >= l.Seconds
 	return l.First + i, due, !over
+}
+
+// begin waits until a write is due and gives the moment from which its time counts. Who
+// comes too late, since those before took so long, has waited from when it was due; that
+// a timer rings late, or that a request takes time to make, is the load's own affair.
+func (l *loader) begin(due time.Time) time.Time {
+	wait := time.Until(due)
+	if l.Rate > 0 && wait < 0 {
+		return due
+	}
+	time.Sleep(wait)
+	return time.Now()
 }
 
 func (l *loader) fails(err error) {
@@ -173,11 +183,12 @@ func (l *loader) replay() error {
 				if !ok {
 					break
 				}
-				at := time.Now()
-				if err := l.ask(client, numbered(asked[n%len(asked)], n, at)); err != nil {
+				question := numbered(asked[n%len(asked)], n, due)
+				at := l.begin(due)
+				if err := l.ask(client, question); err != nil {
 					l.fails(err)
 				}
-				took = append(took, time.Since(due))
+				took = append(took, time.Since(at))
 				if l.Audit != "" {
 					events <- numbered(told[n%len(told)], n, at)
 				}
