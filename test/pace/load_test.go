@@ -46,8 +46,10 @@ type order struct {
 // outcome is what came of it.
 type outcome struct {
 	Took     []time.Duration // of each review, from when it was asked or, where the load could not keep up, was to be
-	All      time.Duration
-	CPU      time.Duration // of the process that made the load
+	Asked    time.Duration   // until every review was answered
+	Told     time.Duration   // until the last audit events were on their way
+	All      time.Duration   // until everything was answered
+	CPU      time.Duration   // of the process that made the load
 	Failed   int
 	Why      string
 	Versions []string // of objects of the API server, one for each write
@@ -199,6 +201,7 @@ func (l *loader) replay() error {
 		})
 	}
 	asking.Wait()
+	l.out.Asked = time.Since(l.began)
 	close(events)
 	telling.Wait()
 	return nil
@@ -256,6 +259,7 @@ func (l *loader) tell(c *http.Client, events <-chan []byte) {
 			}
 		})
 	}
+	l.out.Told = time.Since(l.began)
 }
 
 func (l *loader) event(c *http.Client, body []byte) error {
